@@ -1,0 +1,235 @@
+//! The states of a breaker, what it hands out, and how it says what changed: plain data.
+
+use crate::breaker::Leases;
+use crate::time::Instant;
+use core::time::Duration;
+
+/// Closed lets calls flow, open sheds them, half-open lets a few probes try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Calls flow.
+    Closed {
+        /// When it closed.
+        since: Instant,
+        /// What was before: after a half-open period traffic may be let back gradually.
+        after: Before,
+    },
+    /// Calls are shed.
+    Open {
+        /// When it opened.
+        since: Instant,
+        /// When a probe may go out.
+        until: Instant,
+    },
+    /// Probes try the upstream.
+    HalfOpen {
+        /// When the open time ended.
+        since: Instant,
+        /// Probes that succeeded so far.
+        successes: u32,
+        /// Probes in flight.
+        leases: Leases,
+    },
+}
+
+/// What preceded a closed period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: the breaker is new, or it was told to start afresh.
+    Nothing,
+    /// A half-open period.
+    HalfOpen,
+}
+
+/// A state without its data, as stats and logs name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateName {
+    /// Calls flow.
+    Closed,
+    /// Calls are shed.
+    Open,
+    /// Probes try the upstream.
+    HalfOpen,
+}
+
+impl State {
+    /// The state's name.
+    #[must_use]
+    pub const fn name(&self) -> StateName {
+        match self {
+            Self::Closed { .. } => StateName::Closed,
+            Self::Open { .. } => StateName::Open,
+            Self::HalfOpen { .. } => StateName::HalfOpen,
+        }
+    }
+
+    /// When it was entered.
+    #[must_use]
+    pub const fn since(&self) -> Instant {
+        match self {
+            Self::Closed { since, .. }
+            | Self::Open { since, .. }
+            | Self::HalfOpen { since, .. } => *since,
+        }
+    }
+}
+
+impl StateName {
+    /// The name in stats and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+
+    /// The value of the state gauge.
+    #[must_use]
+    pub const fn gauge(self) -> u64 {
+        match self {
+            Self::Closed => 0,
+            Self::Open => 1,
+            Self::HalfOpen => 2,
+        }
+    }
+}
+
+/// The right to have one call's outcome recorded, in the epoch it was admitted in.
+///
+/// It is consumed exactly once, by whichever callback ends the call, and can therefore not be
+/// copied.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a permit that is dropped holds its probe's slot until the lease ends"]
+pub struct Permit {
+    /// The epoch of the admission.
+    pub epoch: u64,
+    /// What kind of call it is.
+    pub kind: PermitKind,
+}
+
+/// What a permit was given for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PermitKind {
+    /// A call through a closed breaker.
+    Call,
+    /// A probe through a half-open one; it holds a slot until the deadline.
+    Probe {
+        /// When the slot is free again even without an outcome.
+        lease: Instant,
+    },
+}
+
+/// The answer to "may this call go out?".
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may.
+    Pass(Permit),
+    /// It may, as a probe.
+    Probe(Permit),
+    /// It may not; this is how long a probe is away.
+    Reject {
+        /// Until when nothing will be let through.
+        retry_after: Duration,
+    },
+    /// The breaker has no say.
+    Untracked,
+}
+
+/// What a decision did to the breaker, and so whether it must be stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
+pub enum Change {
+    /// Nothing: no store is needed.
+    Nothing,
+    /// Counters, leases or deadlines, within the same epoch.
+    Data,
+    /// The state: a new epoch began.
+    Transition(Transition),
+}
+
+/// One change of state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transition {
+    /// The state before.
+    pub from: StateName,
+    /// The state after.
+    pub to: StateName,
+    /// The epoch that began.
+    pub epoch: u64,
+    /// Why.
+    pub cause: Cause,
+    /// With `to` open: for how long.
+    pub open_for: Option<OpenFor>,
+}
+
+/// How long a breaker opened, and who decided that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenFor {
+    /// Its own back-off.
+    Backoff(Duration),
+    /// A reset that the upstream announced.
+    Announced(Duration),
+}
+
+impl OpenFor {
+    /// The open time.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        match self {
+            Self::Backoff(duration) | Self::Announced(duration) => duration,
+        }
+    }
+}
+
+/// Why a breaker changed its state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cause {
+    /// That many failures came in a row.
+    ConsecutiveFailures(u32),
+    /// That share of the calls in the window failed.
+    FailureRate(f64),
+    /// That share of the calls in the window was slow.
+    SlowRate(f64),
+    /// One outcome opens at once.
+    Verdict,
+    /// One failure announced a reset far enough away.
+    AnnouncedReset,
+    /// The open time ended.
+    OpenTimeEnded,
+    /// A probe failed.
+    ProbeFailed,
+    /// Enough probes succeeded.
+    ProbesSucceeded,
+    /// The mode was `disabled` or `forced_open`, and no longer is.
+    ModeChanged,
+}
+
+impl Cause {
+    /// The name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConsecutiveFailures(_) => "consecutive_failures",
+            Self::FailureRate(_) => "failure_rate",
+            Self::SlowRate(_) => "slow_rate",
+            Self::Verdict => "verdict",
+            Self::AnnouncedReset => "announced_reset",
+            Self::OpenTimeEnded => "open_time_ended",
+            Self::ProbeFailed => "probe_failed",
+            Self::ProbesSucceeded => "probes_succeeded",
+            Self::ModeChanged => "mode_changed",
+        }
+    }
+
+    /// The number that reached its threshold, where there is one.
+    #[must_use]
+    pub fn measured(self) -> Option<f64> {
+        match self {
+            Self::ConsecutiveFailures(count) => Some(f64::from(count)),
+            Self::FailureRate(rate) | Self::SlowRate(rate) => Some(rate),
+            _ => None,
+        }
+    }
+}

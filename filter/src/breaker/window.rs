@@ -1,0 +1,313 @@
+//! How did the recent calls end? A ring of buckets with running totals, so that neither recording
+//! nor reading depends on the window's length or on how long nothing happened.
+//!
+//! A window by count is the same ring with one call per bucket.
+
+use crate::breaker::{Counted, Tally};
+use crate::policy::WindowShape;
+use crate::time::{Instant, nanos};
+use core::time::Duration;
+
+/// One bucket: how its calls ended, and the latest reset that one of its failures announced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// What was counted.
+    pub tally: Tally,
+    /// The latest announced reset; [`Instant::ZERO`] if none.
+    pub announced_until: Instant,
+}
+
+/// The recent calls, as one shape of window sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    shape: WindowShape,
+    /// The newest bucket's number: time divided by the bucket's width, or calls counted.
+    head: u64,
+    /// When a call was last recorded.
+    recorded_at: Instant,
+    /// When a policy of this shape last recorded.
+    used_at: Instant,
+    total: Tally,
+    ring: Vec<Bucket>,
+}
+
+impl Window {
+    /// An empty window of this shape.
+    #[must_use]
+    pub fn new(shape: WindowShape, now: Instant) -> Self {
+        let mut window = Self {
+            shape,
+            head: 0,
+            recorded_at: now,
+            used_at: now,
+            total: Tally::default(),
+            ring: vec![Bucket::default(); shape.bucket_count()],
+        };
+        window.head = window.number_at(now);
+        window
+    }
+
+    /// A window read back from a record; `None` if the ring does not fit the shape.
+    #[must_use]
+    pub fn restore(
+        shape: WindowShape,
+        head: u64,
+        recorded_at: Instant,
+        used_at: Instant,
+        ring: Vec<Bucket>,
+    ) -> Option<Self> {
+        if ring.len() != shape.bucket_count() {
+            return None;
+        }
+        let total = ring.iter().fold(Tally::default(), |total, bucket| total.plus(bucket.tally));
+        Some(Self { shape, head, recorded_at, used_at, total, ring })
+    }
+
+    /// Forget everything, as every new epoch does.
+    pub fn clear(&mut self) {
+        self.total = Tally::default();
+        self.ring.fill(Bucket::default());
+    }
+
+    /// Count one call that ended now.
+    pub fn record(&mut self, counted: Counted, announced_until: Option<Instant>, now: Instant) {
+        self.advance(now);
+        if matches!(self.shape, WindowShape::Count { .. }) && counted.is_call() {
+            self.step_to(self.head.saturating_add(1));
+        }
+        self.recorded_at = self.recorded_at.max(now);
+        let slot = self.slot(self.head);
+        if let Some(bucket) = self.ring.get_mut(slot) {
+            bucket.tally.count(counted);
+            bucket.announced_until =
+                bucket.announced_until.max(announced_until.unwrap_or(Instant::ZERO));
+            self.total.count(counted);
+        }
+    }
+
+    /// Let go of what left the window by now.
+    pub fn advance(&mut self, now: Instant) {
+        match self.shape {
+            // A worker's clock may read slightly behind: its calls count as the newest.
+            WindowShape::Time { .. } => self.step_to(self.number_at(now).max(self.head)),
+            WindowShape::Count { max_age, .. } => {
+                if now.since(self.recorded_at) >= max_age {
+                    self.clear();
+                }
+            }
+        }
+    }
+
+    /// What the window holds; call [`Window::advance`] first.
+    #[must_use]
+    pub const fn total(&self) -> Tally {
+        self.total
+    }
+
+    /// The latest reset that a failure still in the window announced.
+    #[must_use]
+    pub fn announced_until(&self) -> Instant {
+        self.ring.iter().map(|bucket| bucket.announced_until).max().unwrap_or(Instant::ZERO)
+    }
+
+    /// The window's shape.
+    #[must_use]
+    pub const fn shape(&self) -> WindowShape {
+        self.shape
+    }
+
+    /// The newest bucket's number.
+    #[must_use]
+    pub const fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// When a call was last recorded.
+    #[must_use]
+    pub const fn recorded_at(&self) -> Instant {
+        self.recorded_at
+    }
+
+    /// When a policy of this shape last recorded.
+    #[must_use]
+    pub const fn used_at(&self) -> Instant {
+        self.used_at
+    }
+
+    /// The buckets, in the ring's order.
+    #[must_use]
+    pub fn buckets(&self) -> &[Bucket] {
+        &self.ring
+    }
+
+    /// A policy of this shape records now.
+    pub fn touch(&mut self, now: Instant) {
+        self.used_at = self.used_at.max(now);
+    }
+
+    fn step_to(&mut self, head: u64) {
+        let steps = head.saturating_sub(self.head);
+        if steps >= self.ring.len() as u64 {
+            self.clear();
+        } else {
+            for number in self.head..head {
+                self.evict(number.saturating_add(1));
+            }
+        }
+        self.head = head;
+    }
+
+    fn evict(&mut self, number: u64) {
+        let slot = self.slot(number);
+        if let Some(bucket) = self.ring.get_mut(slot) {
+            self.total = self.total.minus(bucket.tally);
+            *bucket = Bucket::default();
+        }
+    }
+
+    fn slot(&self, number: u64) -> usize {
+        number.checked_rem(self.ring.len() as u64).unwrap_or(0) as usize
+    }
+
+    fn number_at(&self, now: Instant) -> u64 {
+        match self.shape {
+            WindowShape::Time { .. } => {
+                now.as_nanos().checked_div(nanos(self.shape.bucket_width())).unwrap_or(0)
+            }
+            WindowShape::Count { .. } => 0,
+        }
+    }
+}
+
+impl WindowShape {
+    /// How many buckets the ring has.
+    #[must_use]
+    pub const fn bucket_count(self) -> usize {
+        match self {
+            Self::Time { buckets, .. } => buckets as usize,
+            Self::Count { calls, .. } => calls as usize,
+        }
+    }
+
+    /// For how long a call counts at most.
+    #[must_use]
+    pub const fn span(self) -> Duration {
+        match self {
+            Self::Time { duration, .. } => duration,
+            Self::Count { max_age, .. } => max_age,
+        }
+    }
+
+    fn bucket_width(self) -> Duration {
+        self.span().checked_div(self.bucket_count() as u32).unwrap_or(Duration::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: WindowShape =
+        WindowShape::Time { duration: Duration::from_secs(60), buckets: 10 };
+    const LAST_THREE: WindowShape =
+        WindowShape::Count { calls: 3, max_age: Duration::from_secs(600) };
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_nanos(seconds * 1_000_000_000)
+    }
+
+    fn failures_at(window: &mut Window, seconds: u64) -> u32 {
+        window.advance(at(seconds));
+        window.total().failures
+    }
+
+    #[test]
+    fn a_call_leaves_a_time_window_with_its_bucket() {
+        let mut window = Window::new(MINUTE, at(0));
+        window.record(Counted::Failure, None, at(1));
+        window.record(Counted::Failure, None, at(7));
+        assert_eq!(failures_at(&mut window, 59), 2);
+        assert_eq!(failures_at(&mut window, 60), 1);
+        assert_eq!(failures_at(&mut window, 66), 0);
+    }
+
+    #[test]
+    fn buckets_that_left_are_gone_also_after_a_long_silence() {
+        let mut window = Window::new(MINUTE, at(0));
+        window.record(Counted::Failure, Some(at(5000)), at(1));
+        assert_eq!(failures_at(&mut window, 86_400), 0);
+        assert_eq!(window.announced_until(), Instant::ZERO);
+    }
+
+    #[test]
+    fn a_clock_that_reads_behind_counts_in_the_newest_bucket() {
+        let mut window = Window::new(MINUTE, at(100));
+        window.record(Counted::Failure, None, at(90));
+        assert_eq!(failures_at(&mut window, 100), 1);
+    }
+
+    #[test]
+    fn a_count_window_holds_the_last_calls() {
+        let mut window = Window::new(LAST_THREE, at(0));
+        for counted in [Counted::Failure, Counted::Failure, Counted::Success, Counted::Success] {
+            window.record(counted, None, at(1));
+        }
+        assert_eq!(window.total().calls, 3);
+        assert_eq!(window.total().failures, 1);
+    }
+
+    #[test]
+    fn a_count_window_is_forgotten_after_max_age_without_a_record() {
+        let mut window = Window::new(LAST_THREE, at(0));
+        window.record(Counted::Failure, None, at(1));
+        assert_eq!(failures_at(&mut window, 600), 1);
+        assert_eq!(failures_at(&mut window, 601), 0);
+    }
+
+    #[test]
+    fn a_cancelled_slow_call_pushes_no_call_out_of_a_count_window() {
+        let mut window = Window::new(LAST_THREE, at(0));
+        for _ in 0..3 {
+            window.record(Counted::Failure, None, at(1));
+        }
+        window.record(Counted::CancelledSlow, None, at(1));
+        assert_eq!(window.total().failures, 3);
+        assert_eq!(window.total().cancelled_slow, 1);
+    }
+
+    #[test]
+    fn totals_equal_a_naive_sum_over_random_histories() {
+        let mut seed = 7_u64;
+        let mut random = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            seed >> 33
+        };
+        for shape in [MINUTE, LAST_THREE] {
+            let mut window = Window::new(shape, at(0));
+            let mut now = 0;
+            let mut history: Vec<(u64, bool)> = Vec::new();
+            for _ in 0..2_000 {
+                now += random() % 20;
+                let failed = random() % 2 == 0;
+                let counted = if failed { Counted::Failure } else { Counted::Success };
+                window.record(counted, None, at(now));
+                history.push((now, failed));
+                let inside: Vec<bool> = match shape {
+                    WindowShape::Time { .. } => history
+                        .iter()
+                        .filter(|(time, _)| time / 6 + 10 > now / 6)
+                        .map(|(_, failed)| *failed)
+                        .collect(),
+                    WindowShape::Count { .. } => {
+                        history.iter().rev().take(3).map(|(_, failed)| *failed).collect()
+                    }
+                };
+                assert_eq!(window.total().calls as usize, inside.len());
+                assert_eq!(
+                    window.total().failures as usize,
+                    inside.iter().filter(|failed| **failed).count()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What has been seen of one call, and from when on is its outcome known?
+
+use crate::call::classify::{self, Request};
+use crate::call::flags::{Ending, Flags};
+use crate::outcome::{Category, Outcome};
+use crate::policy::Policy;
+use crate::time::Instant;
+use core::time::Duration;
+
+/// Time-outs that the client asked Envoy for by header; that they strike says nothing about the
+/// upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientTimeouts {
+    /// The flags of the time-outs that the client set.
+    set: Flags,
+}
+
+impl ClientTimeouts {
+    /// Note a request header, if it is one that sets a time-out.
+    pub fn note(&mut self, header: &[u8]) {
+        let flags = match header {
+            b"x-envoy-upstream-rq-timeout-ms" | b"x-envoy-upstream-rq-per-try-timeout-ms" => {
+                Flags::UPSTREAM_REQUEST_TIMEOUT
+            }
+            // Honoured where the route's `max_stream_duration` or `timeout` allows for it.
+            b"grpc-timeout" | b"x-envoy-expected-rq-timeout-ms" => {
+                Flags::UPSTREAM_REQUEST_TIMEOUT.or(Flags::UPSTREAM_MAX_STREAM_DURATION)
+            }
+            _ => return,
+        };
+        self.set = self.set.or(flags);
+    }
+
+    const fn struck(self, flags: Flags) -> bool {
+        flags.any(self.set)
+    }
+}
+
+/// Who gave an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The upstream itself (Envoy's code details say `via_upstream`).
+    Upstream,
+    /// Another breaker, further on (the upstream's answer carries `x-llm-breaker`).
+    OtherBreaker,
+    /// Envoy: its router, or another filter.
+    Envoy,
+}
+
+/// The head of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// The HTTP status.
+    pub status: u16,
+    /// Who gave it.
+    pub source: Source,
+    /// How long it asked not to be called.
+    pub announced: Option<Duration>,
+    /// What Envoy says by then; only needed where the source is Envoy.
+    pub ending: Ending,
+}
+
+/// One call and what was observed of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    requested_at: Instant,
+    /// When the last byte of the request was seen.
+    sent_at: Option<Instant>,
+    client_timeouts: ClientTimeouts,
+    response: Response,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Response {
+    Awaited,
+    Started { at: Instant, head: ResponseHead },
+    Whole { started_at: Instant },
+}
+
+impl Exchange {
+    /// A request that was let through.
+    #[must_use]
+    pub const fn begin(now: Instant, client_timeouts: ClientTimeouts) -> Self {
+        Self { requested_at: now, sent_at: None, client_timeouts, response: Response::Awaited }
+    }
+
+    /// When the request's headers were seen.
+    #[must_use]
+    pub const fn requested_at(&self) -> Instant {
+        self.requested_at
+    }
+
+    /// The request's last byte was seen.
+    pub fn request_ended(&mut self, now: Instant) {
+        self.sent_at.get_or_insert(now);
+    }
+
+    /// The answer's head was seen; its outcome, if that is all it takes.
+    pub fn response_started(
+        &mut self,
+        head: ResponseHead,
+        policy: &Policy,
+        now: Instant,
+    ) -> Option<Outcome> {
+        self.response = Response::Started { at: now, head };
+        let category = match head.source {
+            Source::Upstream => classify::of_status(head.status, self.request())?,
+            Source::OtherBreaker => Category::Local,
+            Source::Envoy => classify::of_envoys_answer(head.ending.flags, self.request()),
+        };
+        Some(self.outcome(category, head.ending.flags, head.announced, policy, now))
+    }
+
+    /// The answer's last byte was seen.
+    pub fn response_ended(&mut self) {
+        if let Response::Started { at, .. } = self.response {
+            self.response = Response::Whole { started_at: at };
+        }
+    }
+
+    /// Whether Envoy's flags are needed to tell how the call ended.
+    #[must_use]
+    pub const fn needs_ending(&self) -> bool {
+        !matches!(self.response, Response::Whole { .. })
+    }
+
+    /// The stream is over; the outcome, if it was not known before.
+    #[must_use]
+    pub fn finish(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
+        let category = match self.response {
+            Response::Whole { .. } => Category::Success,
+            Response::Started { .. } => classify::of_broken_end(ending.flags),
+            Response::Awaited => classify::of_envoys_answer(ending.flags, self.request()),
+        };
+        self.outcome(category, ending.flags, None, policy, now)
+    }
+
+    fn outcome(
+        &self,
+        category: Category,
+        flags: Flags,
+        announced: Option<Duration>,
+        policy: &Policy,
+        now: Instant,
+    ) -> Outcome {
+        let own_timeout = category == Category::Timeout
+            && self.client_timeouts.struck(flags)
+            && !self.answered_by_upstream();
+        let category = if own_timeout { Category::Cancelled } else { category };
+        let slow = self.is_slow(policy, now);
+        match category {
+            Category::Success if slow => Outcome { slow, ..Outcome::of(Category::Slow) },
+            Category::Cancelled => Outcome {
+                slow,
+                unanswered_since: self.abandoned(policy, now),
+                ..Outcome::of(category)
+            },
+            _ => Outcome { announced, ..Outcome::of(category) },
+        }
+    }
+
+    /// A 504 of the upstream is the upstream's, whatever time-outs the client set.
+    const fn answered_by_upstream(&self) -> bool {
+        matches!(
+            self.response,
+            Response::Started {
+                head: ResponseHead { source: Source::Upstream, status: 300.., .. },
+                ..
+            }
+        )
+    }
+
+    fn is_slow(&self, policy: &Policy, now: Instant) -> bool {
+        let Some(sent_at) = self.sent_at else { return false };
+        let started_at = match self.response {
+            Response::Started { at, head } if head.source != Source::Envoy => at,
+            Response::Whole { started_at } => started_at,
+            Response::Started { .. } | Response::Awaited => now,
+        };
+        let exceeds = |limit: Option<Duration>, end: Instant| {
+            limit.is_some_and(|limit| end.since(sent_at) > limit)
+        };
+        exceeds(policy.slow.response_headers, started_at) || exceeds(policy.slow.total, now)
+    }
+
+    /// Since when a client waited that left without a byte, if that was long.
+    fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
+        let got_bytes = match self.response {
+            Response::Awaited => false,
+            Response::Started { head, .. } => head.source != Source::Envoy,
+            Response::Whole { .. } => true,
+        };
+        let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
+        self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)
+    }
+
+    const fn request(&self) -> Request {
+        if self.sent_at.is_some() { Request::Complete } else { Request::Incomplete }
+    }
+}

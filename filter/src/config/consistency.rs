@@ -1,0 +1,54 @@
+//! Rules between the fields of a policy, which hold after layering.
+
+use super::document::{Contradiction, Object};
+use super::duration::show;
+use crate::policy::{Open, Policy, WindowShape};
+
+/// Where the lower layer of an entry of `breakers` stands in the document.
+const LOWER: &str = "defaults";
+
+/// Notes at `layer` what contradicts itself in `policy`, which is `layer` over the one below it.
+pub(super) fn check(layer: &mut Object<'_>, policy: &Policy) {
+    let mut found = open_times(&policy.open);
+    found.extend(thresholds(policy));
+    layer.contradictions(LOWER, &found);
+}
+
+fn open_times(open: &Open) -> Vec<Contradiction> {
+    [
+        ("open.base", open.base, "open.max", open.max),
+        ("open.quota", open.quota, "open.announced_max", open.announced_max),
+    ]
+    .into_iter()
+    .filter(|(_, small, _, large)| small > large)
+    .map(|(small_path, small, large_path, large)| Contradiction {
+        between: vec![small_path, large_path],
+        allowed: format!("{small_path} ({}) at most {large_path} ({})", show(small), show(large)),
+    })
+    .collect()
+}
+
+/// A threshold above what the window can hold would never be reached.
+fn thresholds(policy: &Policy) -> Vec<Contradiction> {
+    let Some(held) = calls_held(&policy.window) else { return Vec::new() };
+    [
+        ("trip.minimum_calls", Some(policy.trip.minimum_calls)),
+        ("trip.consecutive_failures", policy.trip.consecutive_failures),
+    ]
+    .into_iter()
+    .filter_map(|(path, threshold)| Some((path, threshold.filter(|calls| *calls > held)?)))
+    .map(|(path, threshold)| Contradiction {
+        // A layer that gives no more than the type of the window has chosen its size, too.
+        between: vec![path, "window.calls", "window.type"],
+        allowed: format!("{path} ({threshold}) at most window.calls ({held})"),
+    })
+    .collect()
+}
+
+/// How many calls a window can ever hold; `None` if any number.
+pub(super) fn calls_held(window: &WindowShape) -> Option<u32> {
+    match window {
+        WindowShape::Time { .. } => None,
+        WindowShape::Count { calls, .. } => Some(*calls),
+    }
+}

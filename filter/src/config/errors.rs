@@ -1,0 +1,188 @@
+//! What is wrong with a document: every mistake with its path, what was given, what is allowed.
+
+use core::fmt;
+
+use serde_json::Value;
+
+/// More lines than this help nobody and would flood Envoy's log.
+const MAX_SHOWN: usize = 50;
+/// Characters of a value that are shown: enough to recognise it.
+const MAX_VALUE: usize = 80;
+/// Characters of a field's name that are shown: twice the longest that the document knows.
+const MAX_NAME: usize = 40;
+/// The path of what concerns the document as a whole.
+const DOCUMENT: &str = "configuration";
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where, as in `breakers[0].trip.failure_rate`; `configuration` for the whole document.
+    pub path: String,
+    /// What is wrong, with the value given as JSON, cut if it is long.
+    pub problem: String,
+    /// What would be right.
+    pub allowed: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}; allowed: {}", self.path, self.problem, self.allowed)
+    }
+}
+
+/// All mistakes of one document; its `Display` is one line for each, 50 at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Errors {
+    shown: Vec<ConfigError>,
+    more: usize,
+}
+
+impl Errors {
+    /// The mistakes that are kept, 50 at most.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.shown.iter()
+    }
+
+    /// The number of mistakes, also of those that are not kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shown.len().saturating_add(self.more)
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+
+    /// The document cannot be read at all.
+    pub(super) fn unreadable(&mut self, problem: String, allowed: &str) {
+        self.push(DOCUMENT.into(), problem, allowed);
+    }
+
+    /// A field has a value that it may not have.
+    pub(super) fn wrong(&mut self, path: String, given: &Value, allowed: &str) {
+        self.push(path, format!("{} is wrong", show(given)), allowed);
+    }
+
+    /// A field that must be given is not.
+    pub(super) fn missing(&mut self, path: String, allowed: &str) {
+        self.push(path, "missing".into(), allowed);
+    }
+
+    /// A number that JSON does not have, as a Struct may carry it.
+    pub(super) fn not_finite(&mut self, path: String, given: f64) {
+        self.push(path, format!("{given} is wrong"), "a finite number");
+    }
+
+    /// A field that no version knows.
+    pub(super) fn unknown(&mut self, path: String, given: &Value, allowed: &str) {
+        self.push(path, format!("unknown field, given {}", show(given)), allowed);
+    }
+
+    /// A value that the document has and this version cannot act on.
+    pub(super) fn unsupported(&mut self, path: String, given: &Value, allowed: &str) {
+        let problem = format!("{} is not supported by this version yet", show(given));
+        self.push(path, problem, allowed);
+    }
+
+    /// Whether the value at `path` is not what the document meant, because it or what holds it
+    /// is already wrong.
+    pub(super) fn spoil(&self, path: &str) -> bool {
+        self.shown.iter().any(|error| {
+            path.strip_prefix(error.path.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+
+    fn push(&mut self, path: String, problem: String, allowed: &str) {
+        if self.shown.len() < MAX_SHOWN {
+            self.shown.push(ConfigError { path, problem, allowed: allowed.into() });
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.shown.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n")?;
+            }
+            write!(formatter, "{error}")?;
+        }
+        if self.more > 0 {
+            write!(formatter, "\nand {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for Errors {}
+
+/// The path of the field `name` of the object at `parent` (empty: the document).
+pub(super) fn join(parent: &str, name: &str) -> String {
+    let plain = !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    // As JSON, a strange name can neither end the log line nor look like a path of its own.
+    let name = if plain { cut(name.into(), MAX_NAME) } else { show_within(&name.into(), MAX_NAME) };
+    if parent.is_empty() { name } else { format!("{parent}.{name}") }
+}
+
+/// A value as JSON on one line, cut if it is long.
+pub(super) fn show(value: &Value) -> String {
+    show_within(value, MAX_VALUE)
+}
+
+fn show_within(value: &Value, max: usize) -> String {
+    cut(value.to_string(), max)
+}
+
+fn cut(mut text: String, max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(max) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifty_errors_are_shown_and_the_others_counted() {
+        let mut errors = Errors::default();
+        for index in 0..60 {
+            errors.wrong(format!("f{index}"), &Value::Bool(true), "false");
+        }
+        assert_eq!(errors.len(), 60);
+        assert_eq!(errors.iter().count(), 50);
+        let lines: Vec<_> = errors.to_string().lines().map(String::from).collect();
+        assert_eq!(lines.len(), 51);
+        assert_eq!(lines[0], "f0: true is wrong; allowed: false");
+        assert_eq!(lines[50], "and 10 more");
+    }
+
+    #[test]
+    fn long_and_strange_names_and_values_stay_short_and_on_one_line() {
+        let mut errors = Errors::default();
+        let name = format!("a\nb{}", "ü".repeat(1000));
+        errors.unknown(join("trip", &name), &Value::String("\n".repeat(1000)), "x");
+        let text = errors.to_string();
+        assert!(text.starts_with(r#"trip."a\nbü"#), "{text}");
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.chars().count() < 200, "{text}");
+    }
+
+    #[test]
+    fn an_error_spoils_its_own_path_and_what_is_below_it() {
+        let mut errors = Errors::default();
+        errors.wrong("defaults.window".into(), &Value::Null, "an object");
+        assert!(errors.spoil("defaults.window"));
+        assert!(errors.spoil("defaults.window.calls"));
+        assert!(!errors.spoil("defaults.window_calls"));
+        assert!(!errors.spoil("defaults"));
+    }
+}

@@ -1,0 +1,106 @@
+//! The fields of a policy: one layer of the document read over the layer below it.
+
+use core::mem::discriminant;
+
+use serde_json::Value;
+
+use super::consistency;
+use super::document::Object;
+use super::later;
+use super::ranges;
+use super::rules::Rule;
+use crate::policy::{Fallback, HalfOpen, Open, Policy, Trip, WindowShape};
+
+/// Reads all fields of a policy; `policy` holds the lower layer's values before, all after.
+pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
+    layer.value("mode", &mut policy.mode, &ranges::MODE);
+    layer.object("window", |object| read_window(object, &mut policy.window));
+    layer.object("trip", |object| read_trip(object, &mut policy.trip));
+    layer.object("open", |object| read_open(object, &mut policy.open));
+    layer.object("half_open", |object| read_half_open(object, &mut policy.half_open));
+    layer.optional("ramp", &mut policy.ramp, &ranges::RAMP);
+    layer.object("slow", |object| {
+        let slow = &mut policy.slow;
+        let headers = &mut slow.response_headers;
+        object.optional("response_headers", headers, &ranges::SLOW_RESPONSE_HEADERS);
+        object.optional("total", &mut slow.total, &ranges::SLOW_TOTAL);
+        object.later(later::SLOW);
+    });
+    layer.object("limits", |object| {
+        object.optional("abandoned", &mut policy.limits.abandoned, &ranges::ABANDONED);
+        object.later(later::LIMITS);
+    });
+    read_fallbacks(layer, &mut policy.fallback);
+    layer.later(later::POLICY);
+    consistency::check(layer, policy);
+}
+
+fn read_window(object: &mut Object<'_>, window: &mut WindowShape) {
+    let mut shape = *window;
+    object.value("type", &mut shape, &ranges::WINDOW_TYPE);
+    if object.is_refused("type") {
+        object.forgive_unknown();
+        return;
+    }
+    // A shape of another type has nothing in common with the one below and starts from built-in.
+    if discriminant(&shape) != discriminant(window) {
+        *window = shape;
+    }
+    match window {
+        WindowShape::Time { duration, buckets } => {
+            object.value("duration", duration, &ranges::WINDOW_DURATION);
+            object.value("buckets", buckets, &ranges::WINDOW_BUCKETS);
+            object.out_of_place(&["calls", "max_age"], "only in a window of type count");
+        }
+        WindowShape::Count { calls, max_age } => {
+            object.value("calls", calls, &ranges::WINDOW_CALLS);
+            object.value("max_age", max_age, &ranges::WINDOW_MAX_AGE);
+            object.out_of_place(&["duration", "buckets"], "only in a window of type time");
+        }
+    }
+}
+
+fn read_trip(object: &mut Object<'_>, trip: &mut Trip) {
+    let failures = &mut trip.consecutive_failures;
+    object.optional("consecutive_failures", failures, &ranges::CONSECUTIVE_FAILURES);
+    object.optional("failure_rate", &mut trip.failure_rate, &ranges::FAILURE_RATE);
+    object.optional("slow_rate", &mut trip.slow_rate, &ranges::SLOW_RATE);
+    object.value("minimum_calls", &mut trip.minimum_calls, &ranges::MINIMUM_CALLS);
+    object.optional("open_on_announced", &mut trip.open_on_announced, &ranges::OPEN_ON_ANNOUNCED);
+}
+
+fn read_open(object: &mut Object<'_>, open: &mut Open) {
+    object.value("base", &mut open.base, &ranges::OPEN_BASE);
+    object.value("multiplier", &mut open.multiplier, &ranges::OPEN_MULTIPLIER);
+    object.value("max", &mut open.max, &ranges::OPEN_MAX);
+    object.value("jitter", &mut open.jitter, &ranges::OPEN_JITTER);
+    object.value("announced_max", &mut open.announced_max, &ranges::OPEN_ANNOUNCED_MAX);
+    object.value("quota", &mut open.quota, &ranges::OPEN_QUOTA);
+    object.value("reset_after", &mut open.reset_after, &ranges::OPEN_RESET_AFTER);
+}
+
+fn read_half_open(object: &mut Object<'_>, half_open: &mut HalfOpen) {
+    object.value("probes", &mut half_open.probes, &ranges::PROBES);
+    object.value("successes", &mut half_open.successes, &ranges::SUCCESSES);
+    object.value("lease", &mut half_open.lease, &ranges::LEASE);
+}
+
+/// A list is one value: a layer that gives one replaces the lower layer's as a whole.
+fn read_fallbacks(layer: &mut Object<'_>, fallbacks: &mut Vec<Fallback>) {
+    let mut list = Vec::new();
+    layer.objects("fallback", &ranges::FALLBACKS, |_, entry| list.extend(read_fallback(entry)));
+    if !list.is_empty() {
+        *fallbacks = list;
+    }
+}
+
+fn read_fallback(entry: &mut Object<'_>) -> Option<Fallback> {
+    let kind = entry.given("kind").and_then(Value::as_str);
+    if kind.is_some_and(|kind| later::FALLBACK_KINDS.contains(&kind)) {
+        entry.refuse_for_now("kind", &ranges::FALLBACK_KIND.allowed());
+        entry.forgive_unknown();
+        return None;
+    }
+    entry.later(later::FALLBACK);
+    entry.mandatory("kind", &ranges::FALLBACK_KIND)
+}

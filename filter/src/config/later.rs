@@ -1,0 +1,94 @@
+//! The fields of the document that this version does not act on yet.
+//!
+//! They are refused, never silently taken, but for `null` and for the one value that says what
+//! this version does anyway. Whoever makes a field work deletes its line here.
+
+use serde_json::Value;
+
+/// A field that no value changes anything about yet.
+pub(super) struct Later {
+    pub(super) name: &'static str,
+    today: Today,
+}
+
+/// The value that says what this version does.
+enum Today {
+    /// Only `null` does.
+    Null,
+    /// `false`.
+    False,
+    /// This word.
+    Word(&'static str),
+    /// `[]`.
+    EmptyList,
+    /// `{}`.
+    EmptyObject,
+}
+
+pub(super) const DOCUMENT: &[Later] = &[
+    Later { name: "role", today: Today::Word("traffic") },
+    Later { name: "stop_iteration", today: Today::False },
+    Later { name: "log_format", today: Today::Word("json") },
+    Later { name: "admin", today: Today::Null },
+    Later { name: "fleet", today: Today::Null },
+];
+
+pub(super) const POLICY: &[Later] = &[
+    Later { name: "provider", today: Today::Word("auto") },
+    Later { name: "key_by", today: Today::Word("cluster") },
+    Later { name: "models", today: Today::EmptyList },
+    Later { name: "model_header", today: Today::Null },
+    Later { name: "provider_wide", today: Today::EmptyList },
+    Later { name: "verdicts", today: Today::EmptyObject },
+    Later { name: "matchers", today: Today::EmptyList },
+    Later { name: "on_failure", today: Today::False },
+    Later { name: "hold_max", today: Today::Null },
+    Later { name: "append_stream_error", today: Today::False },
+    Later { name: "body_limit", today: Today::Null },
+    Later { name: "debug_headers", today: Today::False },
+    Later { name: "reset_generation", today: Today::Null },
+];
+
+pub(super) const SLOW: &[Later] =
+    &[Later { name: "first_token", today: Today::Null }, Later { name: "gap", today: Today::Null }];
+
+pub(super) const LIMITS: &[Later] = &[
+    Later { name: "first_token", today: Today::Null },
+    Later { name: "gap", today: Today::Null },
+    Later { name: "total", today: Today::Null },
+    Later { name: "abort", today: Today::False },
+];
+
+/// Kinds of fallback; what else such an entry says is not looked at.
+pub(super) const FALLBACK_KINDS: &[&str] = &["completion", "reroute", "last_resort"];
+
+pub(super) const FALLBACK: &[Later] = &[
+    Later { name: "when", today: Today::Null },
+    Later { name: "status", today: Today::Null },
+    Later { name: "message", today: Today::Null },
+    Later { name: "headers", today: Today::Null },
+];
+
+impl Later {
+    /// Whether `value` asks for nothing that this version does not do.
+    pub(super) fn accepts(&self, value: &Value) -> bool {
+        match (&self.today, value) {
+            (_, Value::Null) | (Today::False, Value::Bool(false)) => true,
+            (Today::Word(word), Value::String(given)) => given == word,
+            (Today::EmptyList, Value::Array(list)) => list.is_empty(),
+            (Today::EmptyObject, Value::Object(object)) => object.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// What is allowed so far, in words that complete "allowed: …".
+    pub(super) fn allowed(&self) -> String {
+        match self.today {
+            Today::Null => "null, or leave it out".into(),
+            Today::False => "false".into(),
+            Today::Word(word) => format!("\"{word}\""),
+            Today::EmptyList => "[]".into(),
+            Today::EmptyObject => "{}".into(),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The bytes that Envoy hands over, as a validated [`Config`] or as everything wrong with them.
+//!
+//! A document has layers: built-in ← `defaults` ← the first entry of `breakers` that matches. They
+//! are merged here, field by field, so that a request only has to pick a finished [`Policy`]. What
+//! a cluster's own metadata may change on top of it is in [`metadata`].
+
+mod consistency;
+mod document;
+mod duration;
+mod errors;
+mod fields;
+mod glob;
+mod json;
+mod later;
+pub mod metadata;
+mod ranges;
+mod rules;
+mod source;
+mod structs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::policy::Policy;
+use document::Object;
+pub use errors::{ConfigError, Errors};
+pub use glob::Glob;
+use rules::{Rule, Whole};
+
+/// The only version of the document there is.
+const VERSION: Whole = Whole { min: 1, max: 1 };
+
+/// Everything that the plugin configuration says, with all layers merged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// How many breakers may exist in shared data, 1 to 16384.
+    pub max_breakers: u32,
+    /// Policies of clusters by name; the first that matches counts.
+    pub breakers: Vec<(Glob, Policy)>,
+    /// The policy of a cluster that no entry matches.
+    pub defaults: Policy,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { max_breakers: 256, breakers: Vec::new(), defaults: Policy::default() }
+    }
+}
+
+impl Config {
+    /// Reads JSON text or the wire bytes of a `google.protobuf.Struct`; no bytes are all defaults.
+    ///
+    /// # Errors
+    /// Everything wrong with the document at once; an unknown `config_version` only itself, since
+    /// another version's fields cannot be judged.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Errors> {
+        let mut errors = Errors::default();
+        let mut config = Self::default();
+        if let Some(document) = source::read(bytes, &mut errors) {
+            require_known_version(&document)?;
+            Object::root(&document, &mut errors, |object| config.read(object));
+        }
+        if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    /// The policy of the cluster of this name: that of the first entry that matches, or `defaults`.
+    #[must_use]
+    pub fn policy_for(&self, cluster: &str) -> &Policy {
+        self.breakers
+            .iter()
+            .find(|(glob, _)| glob.matches(cluster))
+            .map_or(&self.defaults, |(_, policy)| policy)
+    }
+
+    /// Whether an entry of `breakers` matches the cluster of this name.
+    #[must_use]
+    pub fn names(&self, cluster: &str) -> bool {
+        self.breakers.iter().any(|(glob, _)| glob.matches(cluster))
+    }
+
+    fn read(&mut self, object: &mut Object<'_>) {
+        object.known("config_version");
+        object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
+        object.object("defaults", |defaults| fields::read(defaults, &mut self.defaults));
+        let mut seen = BTreeMap::new();
+        object.objects("breakers", &ranges::BREAKERS, |index, entry| {
+            let glob = entry.mandatory("cluster", &ranges::CLUSTER);
+            if let Some(glob) = &glob
+                && let Some(first) = seen.insert(glob.clone(), index)
+            {
+                let allowed =
+                    format!("a glob that breakers[{first}].cluster does not have already");
+                entry.refuse("cluster", &allowed);
+                seen.insert(glob.clone(), first);
+            }
+            let mut policy = self.defaults.clone();
+            fields::read(entry, &mut policy);
+            self.breakers.extend(glob.map(|glob| (glob, policy)));
+        });
+        object.later(later::DOCUMENT);
+    }
+}
+
+fn require_known_version(document: &Map<String, Value>) -> Result<(), Errors> {
+    match document.get("config_version") {
+        None | Some(Value::Null) => Ok(()),
+        Some(version) if VERSION.read(version).is_some() => Ok(()),
+        Some(version) => {
+            let mut errors = Errors::default();
+            errors.wrong("config_version".into(), version, "1, the only version there is so far");
+            Err(errors)
+        }
+    }
+}

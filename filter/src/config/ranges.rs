@@ -1,0 +1,67 @@
+//! The bounds of every field, as the docs of [`Policy`](crate::policy::Policy) state them.
+//!
+//! Lower bounds of durations are small enough for tests in real time; upper bounds only keep out
+//! what is surely a slip of the pen.
+
+use core::time::Duration;
+
+use super::rules::{Entries, Number, OneOf, Pattern, Rate, Span, Whole};
+use crate::policy::{Fallback, Mode, WindowShape};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const TENTH: Duration = Duration::from_millis(100);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(super) const MAX_BREAKERS: Whole = Whole { min: 1, max: 16_384 };
+/// As many as a linear search for a cluster's first match can bear.
+pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024 };
+/// Far above the names that Istio makes of the longest host name.
+pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
+
+pub(super) const MODE: OneOf<Mode> = OneOf(&[
+    ("enforce", Mode::Enforce),
+    ("shadow", Mode::Shadow),
+    ("disabled", Mode::Disabled),
+    ("forced_open", Mode::ForcedOpen),
+]);
+
+/// The built-in shapes that a window of the other type starts from.
+pub(super) const WINDOW_TYPE: OneOf<WindowShape> = OneOf(&[
+    ("time", WindowShape::Time { duration: Duration::from_secs(60), buckets: 10 }),
+    ("count", WindowShape::Count { calls: 100, max_age: Duration::from_secs(600) }),
+]);
+/// With at most [`WINDOW_BUCKETS`], no bucket is shorter than 8 ms.
+pub(super) const WINDOW_DURATION: Span = Span { min: SECOND, max: HOUR };
+pub(super) const WINDOW_BUCKETS: Whole = Whole { min: 1, max: 120 };
+pub(super) const WINDOW_CALLS: Whole = Whole { min: 1, max: 1000 };
+pub(super) const WINDOW_MAX_AGE: Span = Span { min: SECOND, max: DAY };
+
+pub(super) const CONSECUTIVE_FAILURES: Whole = Whole { min: 1, max: 100 };
+pub(super) const FAILURE_RATE: Rate = Rate;
+pub(super) const SLOW_RATE: Rate = Rate;
+pub(super) const MINIMUM_CALLS: Whole = Whole { min: 1, max: 1_000_000 };
+pub(super) const OPEN_ON_ANNOUNCED: Span = Span { min: TENTH, max: DAY };
+
+pub(super) const OPEN_BASE: Span = Span { min: TENTH, max: DAY };
+pub(super) const OPEN_MULTIPLIER: Number = Number { min: 1.0, max: 10.0 };
+pub(super) const OPEN_MAX: Span = Span { min: TENTH, max: DAY };
+pub(super) const OPEN_JITTER: Number = Number { min: 0.0, max: 1.0 };
+pub(super) const OPEN_ANNOUNCED_MAX: Span = Span { min: TENTH, max: WEEK };
+pub(super) const OPEN_QUOTA: Span = Span { min: TENTH, max: WEEK };
+pub(super) const OPEN_RESET_AFTER: Span = Span { min: TENTH, max: DAY };
+
+pub(super) const PROBES: Whole = Whole { min: 1, max: 16 };
+pub(super) const SUCCESSES: Whole = Whole { min: 1, max: 100 };
+pub(super) const LEASE: Span = Span { min: TENTH, max: HOUR };
+
+pub(super) const RAMP: Span = Span { min: TENTH, max: HOUR };
+pub(super) const SLOW_RESPONSE_HEADERS: Span = Span { min: MILLISECOND, max: HOUR };
+pub(super) const SLOW_TOTAL: Span = Span { min: MILLISECOND, max: HOUR };
+pub(super) const ABANDONED: Span = Span { min: TENTH, max: HOUR };
+
+pub(super) const FALLBACKS: Entries = Entries { min: 1, max: 16 };
+pub(super) const FALLBACK_KIND: OneOf<Fallback> =
+    OneOf(&[("error", Fallback::Error), ("pass", Fallback::Pass)]);

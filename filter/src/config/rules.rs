@@ -1,0 +1,213 @@
+//! What a single value may be: reading it and saying what would be right are one rule.
+
+use core::time::Duration;
+
+use serde_json::Value;
+
+use super::{Glob, duration};
+
+/// Reads one kind of value.
+pub(super) trait Rule {
+    /// What is read.
+    type Out;
+
+    /// The value, if it is allowed.
+    fn read(&self, value: &Value) -> Option<Self::Out>;
+
+    /// What is allowed, in words that complete "allowed: …".
+    fn allowed(&self) -> String;
+}
+
+/// A number, also one in quotes: Envoy's YAML loader makes a number in a Struct only of what fits
+/// an i32 and leaves `0.5` a string.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| decimal(value.as_str()?))
+}
+
+/// A decimal number; none of the words (`inf`, `nan`) that Rust would also read.
+pub(super) fn decimal(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    plain.then(|| text.parse().ok()).flatten().filter(|number: &f64| number.is_finite())
+}
+
+/// A whole number; `5.0` is one too, as a Struct knows no other numbers.
+pub(super) struct Whole {
+    pub(super) min: u32,
+    pub(super) max: u32,
+}
+
+impl Rule for Whole {
+    type Out = u32;
+
+    fn read(&self, value: &Value) -> Option<u32> {
+        let number = number(value)?;
+        let allowed = f64::from(self.min)..=f64::from(self.max);
+        // The cast is exact: a whole number between two of type u32.
+        (number.fract() == 0.0 && allowed.contains(&number)).then_some(number as u32)
+    }
+
+    fn allowed(&self) -> String {
+        format!("a whole number from {} to {}", self.min, self.max)
+    }
+}
+
+/// A number within bounds.
+pub(super) struct Number {
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Rule for Number {
+    type Out = f64;
+
+    fn read(&self, value: &Value) -> Option<f64> {
+        number(value).filter(|number| (self.min..=self.max).contains(number))
+    }
+
+    fn allowed(&self) -> String {
+        format!("a number from {} to {}", self.min, self.max)
+    }
+}
+
+/// A share that means something: zero would be reached by nothing at all.
+pub(super) struct Rate;
+
+impl Rule for Rate {
+    type Out = f64;
+
+    fn read(&self, value: &Value) -> Option<f64> {
+        number(value).filter(|rate| *rate > 0.0 && *rate <= 1.0)
+    }
+
+    fn allowed(&self) -> String {
+        "a number above 0 and up to 1".into()
+    }
+}
+
+/// A duration within bounds.
+pub(super) struct Span {
+    pub(super) min: Duration,
+    pub(super) max: Duration,
+}
+
+impl Rule for Span {
+    type Out = Duration;
+
+    fn read(&self, value: &Value) -> Option<Duration> {
+        let span = duration::parse(value.as_str()?)?;
+        (self.min..=self.max).contains(&span).then_some(span)
+    }
+
+    fn allowed(&self) -> String {
+        let (min, max) = (duration::show(self.min), duration::show(self.max));
+        format!("a duration such as \"30s\" or \"0.5s\", {min} to {max}")
+    }
+}
+
+/// One of some words.
+pub(super) struct OneOf<T: 'static>(pub(super) &'static [(&'static str, T)]);
+
+impl<T: Copy> Rule for OneOf<T> {
+    type Out = T;
+
+    fn read(&self, value: &Value) -> Option<T> {
+        let word = value.as_str()?;
+        self.0.iter().find(|(name, _)| *name == word).map(|(_, meaning)| *meaning)
+    }
+
+    fn allowed(&self) -> String {
+        let names: Vec<_> = self.0.iter().map(|(name, _)| *name).collect();
+        format!("one of {}", names.join(", "))
+    }
+}
+
+/// A pattern for names.
+pub(super) struct Pattern {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for Pattern {
+    type Out = Glob;
+
+    fn read(&self, value: &Value) -> Option<Glob> {
+        let text = value.as_str()?;
+        (1..=self.max_bytes).contains(&text.len()).then(|| Glob::new(text))
+    }
+
+    fn allowed(&self) -> String {
+        format!("a glob of 1 to {} bytes, `*` and `?` over the whole name", self.max_bytes)
+    }
+}
+
+/// The number of entries of a list.
+pub(super) struct Entries {
+    pub(super) min: usize,
+    pub(super) max: usize,
+}
+
+impl Entries {
+    /// The list, if it is one of a length that is allowed.
+    pub(super) fn read<'a>(&self, value: &'a Value) -> Option<&'a [Value]> {
+        value
+            .as_array()
+            .map(Vec::as_slice)
+            .filter(|list| (self.min..=self.max).contains(&list.len()))
+    }
+
+    /// What is allowed, in words that complete "allowed: …".
+    pub(super) fn allowed(&self) -> String {
+        format!("a list of {} to {} objects", self.min, self.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bounds_belong_to_what_is_allowed() {
+        let whole = Whole { min: 1, max: 10 };
+        for (value, expected) in [
+            (json!(1), Some(1)),
+            (json!(10), Some(10)),
+            (json!(5.0), Some(5)),
+            (json!(0), None),
+            (json!(11), None),
+            (json!(1.5), None),
+            (json!(-1), None),
+            (json!(u64::MAX), None),
+            (json!("5"), Some(5)),
+            (json!("5s"), None),
+            (json!(""), None),
+            (json!([5]), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(whole.read(&value), expected, "{value}");
+        }
+        let number = Number { min: 1.0, max: 10.0 };
+        assert_eq!(number.read(&json!(1)), Some(1.0));
+        assert_eq!(number.read(&json!(10)), Some(10.0));
+        assert_eq!(number.read(&json!(0.999)), None);
+        assert_eq!(number.read(&json!(10.001)), None);
+        let span = Span { min: Duration::from_millis(100), max: Duration::from_secs(2) };
+        assert_eq!(span.read(&json!("0.1s")), Some(Duration::from_millis(100)));
+        assert_eq!(span.read(&json!("2s")), Some(Duration::from_secs(2)));
+        assert_eq!(span.read(&json!("0.099999999s")), None);
+        assert_eq!(span.read(&json!("2.000000001s")), None);
+        assert_eq!(span.read(&json!(1)), None);
+        assert_eq!(span.allowed(), "a duration such as \"30s\" or \"0.5s\", 0.1s to 2s");
+    }
+
+    #[test]
+    fn a_rate_is_above_zero_and_at_most_one() {
+        assert_eq!(Rate.read(&json!(0)), None);
+        assert_eq!(Rate.read(&json!(0.0001)), Some(0.0001));
+        assert_eq!(Rate.read(&json!(1)), Some(1.0));
+        assert_eq!(Rate.read(&json!(1.0001)), None);
+        assert_eq!(Rate.read(&json!("0.5")), Some(0.5));
+        for text in ["", ".", "inf", "nan", "1e400", "0.5s", " 0.5", "50%", "0,5", "--1"] {
+            assert_eq!(Rate.read(&json!(text)), None, "{text:?}");
+        }
+    }
+}

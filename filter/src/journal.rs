@@ -1,0 +1,86 @@
+//! What does the log say? One line of JSON per event, with nothing in it that a client chose.
+
+use crate::breaker::{OpenFor, Transition};
+use crate::outcome::Category;
+use core::time::Duration;
+use serde_json::{Map, Value, json};
+
+/// A change of state; `category` is that of the outcome that caused it, if one did.
+#[must_use]
+pub fn transition(breaker: &str, transition: &Transition, category: Option<Category>) -> String {
+    let mut line = event("transition", breaker);
+    line.insert("from".into(), transition.from.as_str().into());
+    line.insert("to".into(), transition.to.as_str().into());
+    line.insert("reason".into(), transition.cause.name().into());
+    if let Some(measured) = transition.cause.measured() {
+        line.insert("measured".into(), json!(measured));
+    }
+    if let Some(category) = category {
+        line.insert("category".into(), category.name().into());
+    }
+    if let Some(open_for) = transition.open_for {
+        line.insert("open_seconds".into(), seconds(open_for.duration()));
+        line.insert("announced".into(), matches!(open_for, OpenFor::Announced(_)).into());
+    }
+    Value::Object(line).to_string()
+}
+
+/// Bytes in shared data that were not ours were replaced.
+#[must_use]
+pub fn shared_state_reset(breaker: &str) -> String {
+    Value::Object(event("shared_state_reset", breaker)).to_string()
+}
+
+/// A part of a cluster's metadata that is not followed.
+#[must_use]
+pub fn metadata_ignored(breaker: &str, what: &[String]) -> String {
+    let mut line = event("metadata_ignored", breaker);
+    line.insert("ignored".into(), json!(what));
+    Value::Object(line).to_string()
+}
+
+/// One thing that is wrong with a configuration.
+#[must_use]
+pub fn configuration_refused(error: &str) -> String {
+    format!("llm-breaker: configuration refused: {error}")
+}
+
+fn event(name: &str, breaker: &str) -> Map<String, Value> {
+    let mut line = Map::new();
+    line.insert("event".into(), name.into());
+    line.insert("breaker".into(), breaker.into());
+    line
+}
+
+fn seconds(duration: Duration) -> Value {
+    // Milliseconds are as exact as a reader of logs needs.
+    json!((duration.as_secs_f64() * 1_000.0).round() / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::{Cause, StateName};
+
+    #[test]
+    fn a_transition_is_one_line_that_says_why_and_for_how_long() {
+        let opened = Transition {
+            from: StateName::Closed,
+            to: StateName::Open,
+            epoch: 2,
+            cause: Cause::ConsecutiveFailures(5),
+            open_for: Some(OpenFor::Backoff(Duration::from_millis(30_500))),
+        };
+        let line = transition("a\nb", &opened, Some(Category::ServerError));
+        assert!(!line.contains('\n'));
+        let fields: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(
+            fields,
+            json!({
+                "event": "transition", "breaker": "a\nb", "from": "closed", "to": "open",
+                "reason": "consecutive_failures", "measured": 5.0, "category": "server_error",
+                "open_seconds": 30.5, "announced": false,
+            })
+        );
+    }
+}

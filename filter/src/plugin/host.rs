@@ -1,0 +1,242 @@
+//! The one file that calls the host. Every function is total: bytes in, a value or `None` out.
+//!
+//! The SDK's own host calls panic on a status that they do not expect, and its `String` getters on
+//! a value that is not UTF-8; one panic ends every stream of the worker. So the imports are
+//! declared here again, and whatever the host answers but success is `None`.
+#![allow(unsafe_code, reason = "the host is called through C functions")]
+
+use crate::fallback::Reply;
+use crate::pairs;
+use crate::shared::{Cell, Loaded, Stored};
+use crate::stats::Kind;
+use crate::time::Instant;
+use core::ptr::{null, null_mut};
+use core::time::Duration;
+use std::time::SystemTime;
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+const CAS_MISMATCH: u32 = 8;
+
+const RESPONSE_CODE_DETAILS: &[&str] = &["response", "code_details"];
+const PLUGIN_CONFIGURATION: u32 = 7;
+const CLOCK_MONOTONIC: u32 = 1;
+const NO_GRPC_STATUS: i32 = -1;
+
+/// Creating with cas 0 would overwrite; any other number succeeds on an absent key only, unless it
+/// is the key's current one, which counts up from 1 and never gets here.
+const CREATE: u32 = u32::MAX;
+
+#[rustfmt::skip]
+unsafe extern "C" {
+    fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, bytes: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_shared_data(key: *const u8, key_size: usize, value: *mut *mut u8, size: *mut usize, cas: *mut u32) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, size: usize, cas: u32) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
+    fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    fn proxy_send_local_response(status: u32, details: *const u8, details_size: usize, body: *const u8, body_size: usize, headers: *const u8, headers_size: usize, grpc_status: i32) -> u32;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+}
+
+/// How grave a log line is.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Level {
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+}
+
+/// Which header map; each may be read in its own callback only.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Map {
+    RequestHeaders = 0,
+    ResponseHeaders = 2,
+}
+
+/// A stat that the host keeps.
+#[derive(Clone, Copy)]
+pub(super) struct Metric(u32);
+
+pub(super) fn log(level: Level, line: &str) {
+    // SAFETY: the pointer and size are those of a live string, which the host only reads.
+    unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
+}
+
+/// The monotonic clock: the same for all threads of the process. `Instant` of the standard library
+/// reads it too, but cannot be written to shared data.
+pub(super) fn now() -> Instant {
+    let mut time = 0;
+    // SAFETY: the host writes one u64 where it is told to.
+    unsafe { clock_time_get(CLOCK_MONOTONIC, 0, &mut time) };
+    Instant::from_nanos(time)
+}
+
+/// The wall clock, which may step: only to understand an HTTP date.
+pub(super) fn wall_clock() -> SystemTime {
+    let mut time = 0;
+    // SAFETY: the host writes one u64 where it is told to.
+    unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(time)
+}
+
+pub(super) fn set_tick_period(period: Duration) {
+    let milliseconds = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: no pointer is involved.
+    unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+}
+
+pub(super) fn plugin_configuration() -> Vec<u8> {
+    let read = |value: *mut *mut u8, size: *mut usize| {
+        // SAFETY: the host writes one pointer and one size where it is told to.
+        unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, value, size) }
+    };
+    returned(read).unwrap_or_default()
+}
+
+/// What a property's bytes are; `None` if it is absent.
+pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
+    returned(|value, size| get_property(path, value, size))
+}
+
+/// As [`property`], but no bytes where the property is there and the host cannot tell it: so it is
+/// with `null` in a cluster's metadata.
+pub(super) fn metadata_property(path: &[&str]) -> Option<Vec<u8>> {
+    let mut status = OK;
+    let value = returned(|value, size| {
+        status = get_property(path, value, size);
+        status
+    });
+    if status == OK || status == NOT_FOUND { value } else { Some(Vec::new()) }
+}
+
+/// Whether the answer comes from the upstream rather than from Envoy.
+pub(super) fn is_via_upstream() -> bool {
+    property(RESPONSE_CODE_DETAILS).is_some_and(|details| details == b"via_upstream")
+}
+
+/// Envoy's response flags; none if it does not say.
+pub(super) fn response_flags() -> u64 {
+    property(&["response", "flags"])
+        .and_then(|flags| flags.try_into().ok())
+        .map_or(0, u64::from_le_bytes)
+}
+
+/// All headers of a map, in proxy-wasm's encoding; empty if the map is gone.
+pub(super) fn headers(map: Map) -> Vec<u8> {
+    let read = |value: *mut *mut u8, size: *mut usize| {
+        // SAFETY: the host writes one pointer and one size where it is told to.
+        unsafe { proxy_get_header_map_pairs(map as u32, value, size) }
+    };
+    returned(read).unwrap_or_default()
+}
+
+/// Answer the request; whether the host took the answer.
+pub(super) fn reply(reply: &Reply) -> bool {
+    let headers: Vec<(&str, &str)> =
+        reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let headers = pairs::encode(&headers);
+    // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
+    let status = unsafe {
+        proxy_send_local_response(
+            reply.status,
+            null(),
+            0,
+            reply.body.as_ptr(),
+            reply.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NO_GRPC_STATUS,
+        )
+    };
+    status == OK
+}
+
+pub(super) fn define_metric(kind: Kind, name: &str) -> Option<Metric> {
+    let kind = match kind {
+        Kind::Counter => 0,
+        Kind::Gauge => 1,
+        Kind::Histogram => 2,
+    };
+    let mut metric = 0;
+    // SAFETY: the host reads a live string and writes one u32 where it is told to.
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut metric) };
+    (status == OK).then_some(Metric(metric))
+}
+
+/// Set a gauge, or add a sample to a histogram.
+pub(super) fn record_metric(metric: Metric, value: u64) {
+    // SAFETY: no pointer is involved.
+    unsafe { proxy_record_metric(metric.0, value) };
+}
+
+pub(super) fn increment_metric(metric: Metric, by: u32) {
+    // SAFETY: no pointer is involved.
+    unsafe { proxy_increment_metric(metric.0, i64::from(by)) };
+}
+
+/// The process's shared data.
+pub(super) struct SharedData;
+
+impl Cell for SharedData {
+    fn load(&self, key: &str) -> Loaded {
+        let mut version = 0;
+        let mut status = OK;
+        let value = returned(|value, size| {
+            // SAFETY: the host reads a live string and writes a pointer, a size and a u32 where it
+            // is told to.
+            status = unsafe {
+                proxy_get_shared_data(key.as_ptr(), key.len(), value, size, &mut version)
+            };
+            status
+        });
+        match (status, value) {
+            (NOT_FOUND, _) => Loaded::Absent,
+            (OK, value) => Loaded::Found(value.unwrap_or_default(), version),
+            _ => Loaded::Unavailable,
+        }
+    }
+
+    fn store(&self, key: &str, value: &[u8], version: Option<u32>) -> Stored {
+        let cas = version.unwrap_or(CREATE);
+        // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
+        let status = unsafe {
+            proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas)
+        };
+        match status {
+            OK => Stored::Done,
+            CAS_MISMATCH => Stored::Conflict,
+            _ => Stored::Unavailable,
+        }
+    }
+}
+
+fn get_property(path: &[&str], value: *mut *mut u8, size: *mut usize) -> u32 {
+    let path = path.join("\0");
+    // SAFETY: the host reads a live string and writes one pointer and one size where it is told to.
+    unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) }
+}
+
+/// The bytes that a call returns; `None` if it does not succeed or returns none at all.
+fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let mut bytes = null_mut();
+    let mut size = 0;
+    let status = call(&mut bytes, &mut size);
+    if status != OK || bytes.is_null() {
+        return None;
+    }
+    // SAFETY: the host asked the SDK's `proxy_on_memory_allocate` for exactly `size` bytes, a boxed
+    // slice, wrote them, and does not keep the pointer.
+    Some(unsafe { Vec::from_raw_parts(bytes, size, size) })
+}

@@ -1,0 +1,15 @@
+//! The shell around the core, compiled for Wasm only: callbacks in, host calls out.
+
+mod breakers;
+mod host;
+mod root;
+mod stats;
+mod stream;
+
+use proxy_wasm::types::LogLevel;
+
+proxy_wasm::main! {{
+    // The SDK's logger also installs the hook that logs a panic before it ends the VM.
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}}

@@ -1,0 +1,138 @@
+//! One configuration in one VM: takes it in, ticks, and gives every request its stream.
+
+use crate::breaker::StateName;
+use crate::config::Config;
+use crate::journal;
+use crate::plugin::breakers::{Breakers, Entry};
+use crate::plugin::host::{self, Level};
+use crate::plugin::stream::Stream;
+use crate::time::Instant;
+use core::time::Duration;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Time-driven changes and gauges are at most this late.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Gauges are set again when the state moved meanwhile, that often at most.
+const MAX_LOOKS: usize = 3;
+
+/// The root context of one configuration.
+#[derive(Default)]
+pub(super) struct Root {
+    breakers: Option<Rc<Breakers>>,
+    /// A VM is not told which thread it is on, but only workers get requests.
+    duty: Rc<Cell<Duty>>,
+}
+
+/// Who refreshes the gauges: not a VM that serves requests.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Duty {
+    #[default]
+    RefreshGauges,
+    ServeRequests,
+}
+
+thread_local! {
+    /// While a listener drains, its configuration and the next both tick in this VM: the youngest
+    /// refreshes the gauges.
+    static YOUNGEST: Cell<Instant> = const { Cell::new(Instant::ZERO) };
+}
+
+impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        if let Some(breakers) = &self.breakers
+            && YOUNGEST.get() == breakers.in_force_since()
+        {
+            YOUNGEST.set(Instant::ZERO);
+        }
+        true
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        let config = match Config::parse(&host::plugin_configuration()) {
+            Ok(config) => config,
+            Err(errors) => {
+                for error in errors.iter() {
+                    let line = journal::configuration_refused(&error.to_string());
+                    host::log(Level::Error, &line);
+                }
+                return false;
+            }
+        };
+        let now = host::now();
+        let node = host::property(&["node", "id"]).unwrap_or_default();
+        let breakers = Breakers::new(config, now, String::from_utf8_lossy(&node).into_owned());
+        suspend_those_out_of_service(&breakers, now);
+        self.breakers = Some(Rc::new(breakers));
+        host::set_tick_period(TICK);
+        true
+    }
+
+    fn on_tick(&mut self) {
+        let Some(breakers) = &self.breakers else { return };
+        let now = host::now();
+        YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since()));
+        let is_youngest = YOUNGEST.get() == breakers.in_force_since();
+        for entry in breakers.all() {
+            breakers.follow_published_metadata(&entry, now);
+            let look = tick(&entry, now);
+            if self.duty.get() == Duty::RefreshGauges && is_youngest {
+                show(&entry, now, look);
+            }
+        }
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        self.duty.set(Duty::ServeRequests);
+        Some(Box::new(Stream::new(self.breakers.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+type Look = Option<(StateName, Duration)>;
+
+fn tick(entry: &Entry, now: Instant) -> Look {
+    let policy = entry.policy();
+    let decided = entry.decide(now, |breaker| {
+        let change = breaker.tick(&policy, now);
+        ((breaker.state.name(), breaker.open_remaining(now)), change)
+    });
+    if let Some(transition) = decided.transition {
+        entry.report(&transition, None);
+    }
+    decided.value
+}
+
+/// Set the gauges; again if a worker's transition came in between, whose gauge this overwrote.
+fn show(entry: &Entry, now: Instant, look: Look) {
+    let mut shown = look;
+    for _ in 0..MAX_LOOKS {
+        let Some((state, open_remaining)) = shown else { return };
+        entry.show(state, open_remaining);
+        let again = tick(entry, now);
+        if again == shown {
+            return;
+        }
+        shown = again;
+    }
+}
+
+/// Breakers that this configuration takes out of service are marked at once, so that even a change
+/// there and back between two ticks starts them afresh. Nothing else happens here: a configuration
+/// is also tried in a VM of its own, before it is known whether it will be used.
+fn suspend_those_out_of_service(breakers: &Breakers, now: Instant) {
+    for entry in breakers.all() {
+        if !entry.policy().mode.is_active() {
+            let policy = entry.policy();
+            let _ = entry.decide(now, |breaker| ((), breaker.tick(&policy, now)));
+        }
+    }
+}

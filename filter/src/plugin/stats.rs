@@ -1,0 +1,67 @@
+//! Which of the host's stats are already defined in this VM? Defining one twice would leak it.
+
+use crate::plugin::host::{self, Metric};
+use crate::stats::{Kind, Stat};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+thread_local! {
+    /// The VM's, not a configuration's: a configuration update keeps the VM.
+    static DEFINED: RefCell<BTreeMap<String, Metric>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The stats of one breaker.
+#[derive(Debug)]
+pub(super) struct Stats {
+    cluster: String,
+}
+
+impl Stats {
+    /// The stats of the breaker of `cluster`; none is defined before it moves.
+    pub(super) fn of(cluster: &str) -> Self {
+        Self { cluster: cluster.to_owned() }
+    }
+
+    /// Define those that should show before they move.
+    pub(super) fn show(&self) {
+        for stat in Stat::FROM_THE_START {
+            with(stat.kind(), &stat.name(&self.cluster), |_| ());
+        }
+    }
+
+    /// Count one.
+    pub(super) fn count(&self, stat: Stat) {
+        self.add(stat, 1);
+    }
+
+    /// Count some.
+    pub(super) fn add(&self, stat: Stat, by: u32) {
+        // Envoy refuses to add nothing.
+        if by > 0 {
+            with(stat.kind(), &stat.name(&self.cluster), |metric| {
+                host::increment_metric(metric, by);
+            });
+        }
+    }
+
+    /// Set a gauge, or add a sample to a histogram.
+    pub(super) fn record(&self, stat: Stat, value: u64) {
+        with(stat.kind(), &stat.name(&self.cluster), |metric| host::record_metric(metric, value));
+    }
+}
+
+/// Count one for the process as a whole.
+pub(super) fn count_for_process(name: &str) {
+    with(Kind::Counter, name, |metric| host::increment_metric(metric, 1));
+}
+
+fn with(kind: Kind, name: &str, act: impl FnOnce(Metric)) {
+    DEFINED.with_borrow_mut(|defined| {
+        if let Some(metric) = defined.get(name) {
+            act(*metric);
+        } else if let Some(metric) = host::define_metric(kind, name) {
+            defined.insert(name.to_owned(), metric);
+            act(metric);
+        }
+    });
+}

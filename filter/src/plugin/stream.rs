@@ -1,0 +1,296 @@
+//! One request: callbacks to the exchange, decisions to the host.
+
+use crate::breaker::{Admission, Permit, StateName, unit};
+use crate::call::{ClientTimeouts, Ending, Exchange, Flags, ResponseHead, Source, announced};
+use crate::fallback::{self, MARK};
+use crate::outcome::{Category, Outcome, Verdict};
+use crate::plugin::breakers::{Breakers, Entry};
+use crate::plugin::host::{self, Map};
+use crate::policy::{Fallback, Mode, Policy};
+use crate::stats::{CallResult, Stat};
+use crate::time::Instant;
+use crate::{breaker, pairs};
+use core::time::Duration;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::rc::Rc;
+
+/// The stream context of one request.
+pub(super) struct Stream {
+    breakers: Option<Rc<Breakers>>,
+    phase: Phase,
+}
+
+/// Where a request stands.
+enum Phase {
+    /// Not seen, or none of the breaker's business.
+    Untracked,
+    /// On its way to the upstream and back.
+    Forwarded(Call),
+    /// Settled: by its outcome, or by the filter's own answer, which re-enters the callbacks.
+    Settled,
+}
+
+/// A request that was let through.
+struct Call {
+    entry: Rc<Entry>,
+    /// As it was when the request came: a configuration update leaves it alone.
+    policy: Rc<Policy>,
+    permit: Option<Permit>,
+    exchange: Exchange,
+    /// When the breaker last knew of an answer.
+    answered_at: Instant,
+}
+
+/// What the breaker answered.
+enum Answer {
+    /// None of its business.
+    Untracked,
+    /// Let it through; without a permit its outcome is for the stats only.
+    Forward(Option<Permit>),
+    Reject {
+        retry_after: Duration,
+    },
+}
+
+impl Stream {
+    pub(super) const fn new(breakers: Option<Rc<Breakers>>) -> Self {
+        Self { breakers, phase: Phase::Untracked }
+    }
+
+    fn admit(&mut self, entry: Rc<Entry>, now: Instant) -> Action {
+        let policy = entry.policy();
+        let (answer, answered_at) = ask(&entry, &policy, now);
+        let permit = match answer {
+            Answer::Untracked => return Action::Continue,
+            Answer::Forward(permit) => permit,
+            Answer::Reject { .. } if policy.mode == Mode::Shadow => {
+                entry.stats.count(Stat::WouldBlock);
+                None
+            }
+            Answer::Reject { retry_after } => match fall_back(&entry, &policy, retry_after) {
+                Fallback::Error => {
+                    self.phase = Phase::Settled;
+                    return Action::Pause;
+                }
+                Fallback::Pass => None,
+            },
+        };
+        let exchange = Exchange::begin(now, client_timeouts());
+        self.phase = Phase::Forwarded(Call { entry, policy, permit, exchange, answered_at });
+        Action::Continue
+    }
+
+    fn request_ended(&mut self) {
+        if let Phase::Forwarded(call) = &mut self.phase {
+            call.exchange.request_ended(host::now());
+        }
+    }
+
+    fn response_started(&mut self) {
+        let Phase::Forwarded(call) = &mut self.phase else { return };
+        let now = host::now();
+        let head = response_head();
+        if head.source == Source::Upstream {
+            call.note_answer(now);
+        }
+        if let Some(outcome) = call.exchange.response_started(head, &call.policy, now) {
+            self.settle(&outcome, now);
+        }
+    }
+
+    fn response_ended(&mut self) {
+        if let Phase::Forwarded(call) = &mut self.phase {
+            call.exchange.response_ended();
+        }
+    }
+
+    fn finish(&mut self) {
+        let Phase::Forwarded(call) = &self.phase else { return };
+        let now = host::now();
+        let ending = if call.exchange.needs_ending() { ending() } else { Ending::default() };
+        let outcome = call.exchange.finish(ending, &call.policy, now);
+        self.settle(&outcome, now);
+    }
+
+    /// The one place where a call's permit is used up.
+    fn settle(&mut self, outcome: &Outcome, now: Instant) {
+        if let Phase::Forwarded(call) = core::mem::replace(&mut self.phase, Phase::Settled) {
+            call.settle(outcome, now);
+        }
+    }
+}
+
+impl Call {
+    /// Tell the others that this upstream answers, unless they know.
+    fn note_answer(&mut self, now: Instant) {
+        if now.since(self.answered_at) >= breaker::ANSWER_RESOLUTION {
+            self.answered_at = now;
+            let _ = self.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
+        }
+    }
+
+    fn settle(self, outcome: &Outcome, now: Instant) {
+        let Self { entry, policy, permit, exchange, .. } = self;
+        let decided = entry.decide(now, |breaker| {
+            let recorded = breaker.record(&policy, now, permit.as_ref(), outcome, entry.jitter);
+            (recorded.category, recorded.change)
+        });
+        let category = decided.value.unwrap_or(outcome.category);
+        if let Some(transition) = decided.transition {
+            entry.report(&transition, Some(category));
+        }
+        count(&entry, category, outcome.slow, now.since(exchange.requested_at()));
+    }
+}
+
+impl Context for Stream {
+    fn on_done(&mut self) -> bool {
+        self.finish();
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let Some(breakers) = &self.breakers else { return Action::Continue };
+        let Some(cluster) = routed_cluster() else { return Action::Continue };
+        let now = host::now();
+        let Some(entry) = breakers.of_request(&cluster, now) else { return Action::Continue };
+        let action = self.admit(entry, now);
+        if end_of_stream {
+            self.request_ended();
+        }
+        action
+    }
+
+    fn on_http_request_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if end_of_stream {
+            self.request_ended();
+        }
+        Action::Continue
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.request_ended();
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        self.response_started();
+        if end_of_stream {
+            self.response_ended();
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if end_of_stream {
+            self.response_ended();
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response_ended();
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        self.finish();
+    }
+}
+
+/// Ask the breaker, and when it last knew of an answer. Where the shared record could not be had, a
+/// closed breaker lets the call pass, and any other rejects it.
+fn ask(entry: &Entry, policy: &Policy, now: Instant) -> (Answer, Instant) {
+    if let Some(admission) = breaker::overruled(policy) {
+        return (answer(entry, admission), Instant::ZERO);
+    }
+    let random = unit(now.as_nanos());
+    let decided = entry.decide(now, |breaker| {
+        let (admission, change) = breaker.admit(policy, now, random);
+        ((admission, breaker.answered_at), change)
+    });
+    if let Some(transition) = decided.transition {
+        entry.report(&transition, None);
+    }
+    match (decided.value, decided.state) {
+        (Some((admission, answered_at)), _) => (answer(entry, admission), answered_at),
+        (None, None | Some(StateName::Closed)) => (Answer::Forward(None), now),
+        (None, Some(StateName::Open | StateName::HalfOpen)) => {
+            (Answer::Reject { retry_after: Duration::ZERO }, now)
+        }
+    }
+}
+
+fn answer(entry: &Entry, admission: Admission) -> Answer {
+    match admission {
+        Admission::Untracked => Answer::Untracked,
+        Admission::Pass(permit) => Answer::Forward(Some(permit)),
+        Admission::Probe(permit) => {
+            entry.stats.count(Stat::HalfOpenRequests);
+            Answer::Forward(Some(permit))
+        }
+        Admission::Reject { retry_after } => Answer::Reject { retry_after },
+    }
+}
+
+/// Use the first fallback that can answer, which is the first: what needs more comes later.
+fn fall_back(entry: &Entry, policy: &Policy, retry_after: Duration) -> Fallback {
+    let fallback = policy.fallback.first().copied().unwrap_or(Fallback::Error);
+    entry.stats.count(Stat::Fallbacks(fallback));
+    if fallback == Fallback::Error {
+        entry.stats.count(Stat::Blocked);
+        host::reply(&fallback::error(retry_after));
+    }
+    fallback
+}
+
+fn count(entry: &Entry, category: Category, slow: bool, duration: Duration) {
+    entry.stats.count(Stat::Outcomes(category));
+    match category.verdict() {
+        Verdict::Success => entry.stats.count(Stat::Successes),
+        Verdict::Failure | Verdict::Open => entry.stats.count(Stat::Failures),
+        Verdict::Ignore => {}
+    }
+    if slow {
+        entry.stats.count(Stat::SlowCalls);
+    }
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    entry.stats.record(Stat::CallDuration(CallResult::of(category)), milliseconds);
+}
+
+fn routed_cluster() -> Option<String> {
+    let name = host::property(&["xds", "cluster_name"])?;
+    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
+fn client_timeouts() -> ClientTimeouts {
+    let headers = host::headers(Map::RequestHeaders);
+    let mut timeouts = ClientTimeouts::default();
+    pairs::decode(&headers).for_each(|(name, _)| timeouts.note(name));
+    timeouts
+}
+
+fn ending() -> Ending {
+    Ending { flags: Flags(host::response_flags()) }
+}
+
+fn response_head() -> ResponseHead {
+    let headers = host::headers(Map::ResponseHeaders);
+    let value = |wanted: &str| {
+        pairs::decode(&headers).find(|(name, _)| *name == wanted.as_bytes()).map(|(_, value)| value)
+    };
+    let status =
+        value(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
+    let announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
+    let (source, ending) = if !host::is_via_upstream() {
+        (Source::Envoy, ending())
+    } else if value(MARK).is_some() {
+        (Source::OtherBreaker, Ending::default())
+    } else {
+        (Source::Upstream, Ending::default())
+    };
+    ResponseHead { status: status.unwrap_or_default(), source, announced, ending }
+}

@@ -1,0 +1,177 @@
+//! What one breaker is told to do: thresholds and durations that are already validated.
+//!
+//! A policy comes out of [`crate::config`]; its fields mirror the configuration document, where
+//! every default is stated once, here, in [`Policy::default`].
+
+use crate::time::Instant;
+use core::time::Duration;
+
+/// Whether a breaker decides, only watches, stays out of the way, or is held open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide and act.
+    #[default]
+    Enforce,
+    /// Decide, count and log; block nothing.
+    Shadow,
+    /// Neither admit nor record.
+    Disabled,
+    /// Reject everything, probe never.
+    ForcedOpen,
+}
+
+impl Mode {
+    /// Whether calls are admitted and recorded by the breaker's own state.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Enforce | Self::Shadow)
+    }
+}
+
+/// Which past calls a breaker looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowShape {
+    /// The calls of the last `duration`, which leave it bucket by bucket.
+    Time {
+        /// 1 s to 1 h.
+        duration: Duration,
+        /// 1 to 120.
+        buckets: u32,
+    },
+    /// The last `calls` calls, all forgotten when none was recorded for `max_age`.
+    Count {
+        /// 1 to 1000.
+        calls: u32,
+        /// 1 s to 24 h.
+        max_age: Duration,
+    },
+}
+
+/// When a closed breaker opens; every comparison is ≥, and whichever is reached first opens it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trip {
+    /// Failures in a row, 1 to 100 and no more than a window by count holds.
+    pub consecutive_failures: Option<u32>,
+    /// Share of failures in the window, above 0 to 1.
+    pub failure_rate: Option<f64>,
+    /// Share of slow calls in the window, above 0 to 1.
+    pub slow_rate: Option<f64>,
+    /// Calls the window must hold before a rate counts, 1 to 1,000,000 and no more than a window
+    /// by count holds.
+    pub minimum_calls: u32,
+    /// A single failure that announces a reset at least this far away opens at once; 0.1 s to 24 h.
+    pub open_on_announced: Option<Duration>,
+}
+
+/// How long a breaker stays open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Open {
+    /// The first open time, 0.1 s to 24 h, at most `max`.
+    pub base: Duration,
+    /// Each further trip in a row multiplies the open time by this, 1 to 10.
+    pub multiplier: f64,
+    /// The longest open time, before jitter, 0.1 s to 24 h.
+    pub max: Duration,
+    /// The share by which jitter may lengthen an open time, 0 to 1.
+    pub jitter: f64,
+    /// The longest wait that an upstream's announcement is believed, 0.1 s to 7 d.
+    pub announced_max: Duration,
+    /// How long at least an exhausted quota keeps the breaker open, 0.1 s to 7 d, at most
+    /// `announced_max`.
+    pub quota: Duration,
+    /// Closed for this long without a trip, the count of trips starts again; 0.1 s to 24 h.
+    pub reset_after: Duration,
+}
+
+/// How an open breaker tries its upstream again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// Probes in flight at most, over all workers, 1 to 16.
+    pub probes: u32,
+    /// Successful probes that close the breaker, 1 to 100.
+    pub successes: u32,
+    /// After this long a probe no longer holds its slot; 0.1 s to 1 h.
+    pub lease: Duration,
+}
+
+/// Limits beyond which a success counts as slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slow {
+    /// Until the response headers, 1 ms to 1 h.
+    pub response_headers: Option<Duration>,
+    /// Until the end of the answer, 1 ms to 1 h.
+    pub total: Option<Duration>,
+}
+
+/// Limits beyond which a call counts as timed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A client that left after this long without a byte was not whimsical; 0.1 s to 1 h.
+    pub abandoned: Option<Duration>,
+}
+
+/// One entry of the list of answers for a call that an open breaker holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// A typed error.
+    Error,
+    /// Let the call through.
+    Pass,
+}
+
+/// Everything that one breaker needs to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// When this policy came into force in this VM; not from the document. A younger policy tells
+    /// by it that an older one had taken the breaker out of service.
+    pub in_force_since: Instant,
+    /// What the breaker may do.
+    pub mode: Mode,
+    /// Which past calls count.
+    pub window: WindowShape,
+    /// When to open.
+    pub trip: Trip,
+    /// For how long.
+    pub open: Open,
+    /// How to try again.
+    pub half_open: HalfOpen,
+    /// How long traffic is let back gradually after a half-open period, 0.1 s to 1 h.
+    pub ramp: Option<Duration>,
+    /// What is slow.
+    pub slow: Slow,
+    /// What is a time-out.
+    pub limits: Limits,
+    /// What to answer while open, 1 to 16 entries; the first that can answer does.
+    pub fallback: Vec<Fallback>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            in_force_since: Instant::ZERO,
+            mode: Mode::Enforce,
+            window: WindowShape::Time { duration: Duration::from_secs(60), buckets: 10 },
+            trip: Trip {
+                consecutive_failures: Some(5),
+                failure_rate: Some(0.5),
+                slow_rate: None,
+                minimum_calls: 10,
+                open_on_announced: None,
+            },
+            open: Open {
+                base: Duration::from_secs(30),
+                multiplier: 2.0,
+                max: Duration::from_secs(600),
+                jitter: 0.1,
+                announced_max: Duration::from_secs(3600),
+                quota: Duration::from_secs(300),
+                reset_after: Duration::from_secs(600),
+            },
+            half_open: HalfOpen { probes: 1, successes: 1, lease: Duration::from_secs(60) },
+            ramp: None,
+            slow: Slow::default(),
+            limits: Limits { abandoned: Some(Duration::from_secs(30)) },
+            fallback: vec![Fallback::Error],
+        }
+    }
+}

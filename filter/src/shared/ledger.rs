@@ -1,0 +1,160 @@
+//! What does one breaker decide, and has everyone else heard of it? Read, decide and write on the
+//! shared record, with what is needed to count and log it exactly once.
+
+use crate::breaker::{Breaker, Change, StateName, Transition};
+use crate::shared::cell::{Cell, Swap, swap};
+use crate::shared::{breaker_key, record};
+use crate::time::Instant;
+
+/// One breaker's shared record.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    key: String,
+}
+
+/// What was decided on a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided<T> {
+    /// The decision; `None` if the retries were used up or the host did not play along. Then a
+    /// closed breaker lets the call pass and drops the outcome, any other rejects.
+    pub value: Option<T>,
+    /// The transition that this decision caused: to be counted and logged by whoever gets it.
+    pub transition: Option<Transition>,
+    /// The state after it, or the last one seen.
+    pub state: Option<StateName>,
+    /// How often another worker was faster.
+    pub conflicts: u32,
+    /// The record held bytes that are no breaker, and this decision replaced them.
+    pub reset: bool,
+}
+
+struct Carried<T> {
+    value: T,
+    change: Change,
+    reset: bool,
+}
+
+impl Ledger {
+    /// The record of the breaker `name`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self { key: breaker_key(name) }
+    }
+
+    /// Decide on the record and store what changed. `decide` may run more than once and must be
+    /// pure. A record that is absent or unreadable is created, so that all workers share an epoch.
+    pub fn update<T>(
+        &self,
+        cell: &impl Cell,
+        now: Instant,
+        mut decide: impl FnMut(&mut Breaker) -> (T, Change),
+    ) -> Decided<T> {
+        let mut state = None;
+        let swapped = swap(cell, &self.key, |bytes| {
+            let known = bytes.map(record::decode);
+            let reset = matches!(known, Some(None));
+            let known = known.flatten();
+            let is_new = known.is_none();
+            let mut breaker = known.unwrap_or_else(|| Breaker::new(now));
+            let before = breaker.state.name();
+            let (value, change) = decide(&mut breaker);
+            state = Some((before, breaker.state.name()));
+            let carried = Carried { value, change, reset };
+            if is_new || change != Change::Nothing {
+                Swap::Store(record::encode(&breaker), carried)
+            } else {
+                Swap::Keep(carried)
+            }
+        });
+        let conflicts = swapped.conflicts;
+        match swapped.decided {
+            Some(Carried { value, change, reset }) => Decided {
+                value: Some(value),
+                transition: match change {
+                    Change::Transition(transition) => Some(transition),
+                    Change::Nothing | Change::Data => None,
+                },
+                state: state.map(|(_, after)| after),
+                conflicts,
+                reset,
+            },
+            None => Decided {
+                value: None,
+                transition: None,
+                state: state.map(|(before, _)| before),
+                conflicts,
+                reset: false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::{Admission, Jitter, Permit, PermitKind};
+    use crate::outcome::{Category, Outcome};
+    use crate::policy::Policy;
+    use crate::shared::cell::tests::Map;
+
+    const NOW: Instant = Instant::from_nanos(5_000_000_000);
+
+    fn admit(map: &Map) -> Decided<Admission> {
+        Ledger::of("openai").update(map, NOW, |breaker| breaker.admit(&Policy::default(), NOW, 0.0))
+    }
+
+    fn fail(map: &Map, permit: &Permit) -> Decided<Category> {
+        let outcome = Outcome::of(Category::QuotaExhausted);
+        let jitter = Jitter::of("openai", "node");
+        Ledger::of("openai").update(map, NOW, |breaker| {
+            let recorded = breaker.record(&Policy::default(), NOW, Some(permit), &outcome, jitter);
+            (recorded.category, recorded.change)
+        })
+    }
+
+    fn permit(decided: Decided<Admission>) -> Permit {
+        match decided.value {
+            Some(Admission::Pass(permit) | Admission::Probe(permit)) => permit,
+            other => panic!("no permit: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_admission_creates_the_record_so_that_all_share_an_epoch() {
+        let map = Map::default();
+        let rival = record::encode(&Breaker::new(Instant::from_nanos(4_000_000_000)));
+        map.rivals.borrow_mut().push(rival);
+        let first = permit(admit(&map));
+        assert_eq!(first, Permit { epoch: 4_000_000_000, kind: PermitKind::Call });
+        assert!(fail(&map, &first).transition.is_some());
+    }
+
+    #[test]
+    fn only_the_worker_whose_store_wins_reports_the_transition() {
+        let map = Map::default();
+        let permits = [permit(admit(&map)), permit(admit(&map))];
+        let transitions = permits.map(|permit| fail(&map, &permit).transition);
+        assert_eq!(transitions.iter().flatten().count(), 1);
+    }
+
+    #[test]
+    fn foreign_bytes_start_afresh_and_are_counted_once() {
+        let map = Map::default();
+        map.put(&breaker_key("openai"), b"somebody else's");
+        assert!(admit(&map).reset);
+        assert!(!admit(&map).reset);
+    }
+
+    #[test]
+    fn used_up_retries_decide_nothing_and_tell_the_state_seen() {
+        let map = Map::default();
+        let closed = record::encode(&Breaker::new(NOW));
+        let permit = permit(admit(&map));
+        map.rivals.borrow_mut().extend(vec![closed; 100]);
+        let decided = fail(&map, &permit);
+        assert_eq!(decided.value, None);
+        assert_eq!(decided.transition, None);
+        assert_eq!(decided.state, Some(StateName::Closed));
+        assert!(decided.conflicts > 1);
+    }
+}

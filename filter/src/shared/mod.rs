@@ -1,0 +1,40 @@
+//! What lives in shared data: breakers as bytes, the list of them, what their clusters' metadata
+//! says, and the compare-and-set loop.
+//!
+//! Shared data is one map per process. Every worker reads and writes it, other plugins may too, and
+//! nothing in it is ever freed: so keys are few and prefixed, and bytes are never trusted.
+
+mod cell;
+mod frame;
+mod index;
+mod ledger;
+mod metadata;
+mod record;
+
+pub use cell::{Cell, Loaded, Stored};
+pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
+pub use ledger::{Decided, Ledger};
+pub use metadata::Metadata;
+pub use record::{decode, encode};
+
+/// The version of everything stored, as part of each key: during an upgrade two versions of the
+/// module do not reset each other's records.
+pub const LAYOUT_VERSION: u16 = 1;
+
+/// The key of a breaker's record.
+#[must_use]
+pub fn breaker_key(name: &str) -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/breaker/{name}")
+}
+
+/// The key of the list of breakers.
+#[must_use]
+pub fn index_key() -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/index")
+}
+
+/// The key of what a cluster's metadata says about its breaker.
+#[must_use]
+pub fn metadata_key(name: &str) -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/metadata/{name}")
+}

@@ -1,0 +1,262 @@
+//! A breaker as bytes, and back; unknown bytes are no breaker.
+//!
+//! All numbers are little-endian, all times nanoseconds of the monotonic clock. A record's size
+//! depends on the policies that use it (window shapes, failures to remember), never on its state.
+
+use crate::breaker::{
+    Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Run, State, Suspension, Tally,
+    Window, Windows,
+};
+use crate::policy::WindowShape;
+use crate::shared::frame::{self, Kind, Payload};
+use crate::time::{Instant, nanos};
+use core::time::Duration;
+
+/// More than any policy asks for; what exceeds it is not ours.
+const MAX_RUN: u32 = 100;
+const MAX_BUCKETS: u32 = 1_000;
+
+const CLOSED: u32 = 0;
+const CLOSED_AFTER_HALF_OPEN: u32 = 1;
+const OPEN: u32 = 2;
+const HALF_OPEN: u32 = 3;
+
+const BY_TIME: u32 = 0;
+const BY_COUNT: u32 = 1;
+
+/// The bytes of a breaker.
+#[must_use]
+pub fn encode(breaker: &Breaker) -> Vec<u8> {
+    let mut writer = Writer(frame::start(Kind::Breaker, size_hint(breaker)));
+    let (tag, until, successes, leases) = match breaker.state {
+        State::Closed { after: Before::Nothing, .. } => {
+            (CLOSED, Instant::ZERO, 0, Leases::default())
+        }
+        State::Closed { after: Before::HalfOpen, .. } => {
+            (CLOSED_AFTER_HALF_OPEN, Instant::ZERO, 0, Leases::default())
+        }
+        State::Open { until, .. } => (OPEN, until, 0, Leases::default()),
+        State::HalfOpen { successes, leases, .. } => (HALF_OPEN, Instant::ZERO, successes, leases),
+    };
+    writer.u32(tag);
+    writer.u32(successes);
+    writer.u64(breaker.epoch);
+    writer.instant(breaker.state.since());
+    writer.instant(until);
+    writer.u32(breaker.trips);
+    writer.u32(u32::from(breaker.suspension.lasts == Lasts::Lasting));
+    writer.instant(breaker.suspension.since);
+    writer.instant(breaker.answered_at);
+    writer.instants(leases.deadlines(), MAX_PROBES);
+    writer.length(breaker.run.capacity());
+    writer.instants(breaker.run.times(), breaker.run.capacity());
+    writer.length(breaker.windows.as_slice().len());
+    breaker.windows.as_slice().iter().for_each(|window| writer.window(window));
+    frame::seal(writer.0)
+}
+
+/// The breaker in these bytes, if they hold one.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Option<Breaker> {
+    let mut payload = frame::open(bytes, Kind::Breaker)?;
+    let breaker = payload.breaker()?;
+    payload.is_empty().then_some(breaker)
+}
+
+fn size_hint(breaker: &Breaker) -> usize {
+    let buckets: usize = breaker
+        .windows
+        .as_slice()
+        .iter()
+        .map(|window| window.buckets().len().saturating_add(2))
+        .sum();
+    let instants = breaker.run.capacity().saturating_add(MAX_PROBES).saturating_add(10);
+    buckets.saturating_mul(24).saturating_add(instants.saturating_mul(8))
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u32(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn u64(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn instant(&mut self, instant: Instant) {
+        self.u64(instant.as_nanos());
+    }
+
+    fn length(&mut self, length: usize) {
+        self.u32(u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    /// How many there are, and as many slots as there may be.
+    fn instants(&mut self, instants: &[Instant], slots: usize) {
+        self.length(instants.len());
+        instants.iter().for_each(|instant| self.instant(*instant));
+        (instants.len()..slots).for_each(|_| self.u64(0));
+    }
+
+    fn window(&mut self, window: &Window) {
+        let (tag, length, span) = match window.shape() {
+            WindowShape::Time { duration, buckets } => (BY_TIME, buckets, duration),
+            WindowShape::Count { calls, max_age } => (BY_COUNT, calls, max_age),
+        };
+        self.u32(tag);
+        self.u32(length);
+        self.u64(nanos(span));
+        self.u64(window.head());
+        self.instant(window.recorded_at());
+        self.instant(window.used_at());
+        for Bucket { tally, announced_until } in window.buckets() {
+            self.u32(tally.calls);
+            self.u32(tally.failures);
+            self.u32(tally.slow);
+            self.u32(tally.cancelled_slow);
+            self.instant(*announced_until);
+        }
+    }
+}
+
+impl Payload<'_> {
+    fn breaker(&mut self) -> Option<Breaker> {
+        let tag = self.u32()?;
+        let successes = self.u32()?;
+        let epoch = self.u64()?;
+        let since = self.instant()?;
+        let until = self.instant()?;
+        let trips = self.u32()?;
+        let lasts = if self.u32()? == 0 { Lasts::Lifted } else { Lasts::Lasting };
+        let suspension = Suspension { since: self.instant()?, lasts };
+        let answered_at = self.instant()?;
+        let leases = Leases::restore(self.instants(MAX_PROBES)?.into_iter());
+        let capacity = self.length(MAX_RUN)?;
+        let run = Run::restore(capacity, self.instants(capacity)?);
+        let windows = (0..self.length(MAX_WINDOWS as u32)?)
+            .map(|_| self.window())
+            .collect::<Option<Vec<Window>>>()?;
+        let state = match tag {
+            CLOSED => State::Closed { since, after: Before::Nothing },
+            CLOSED_AFTER_HALF_OPEN => State::Closed { since, after: Before::HalfOpen },
+            OPEN => State::Open { since, until },
+            HALF_OPEN => State::HalfOpen { since, successes, leases },
+            _ => return None,
+        };
+        let windows = Windows::restore(windows);
+        Some(Breaker { epoch, state, trips, answered_at, suspension, run, windows })
+    }
+
+    fn instant(&mut self) -> Option<Instant> {
+        self.u64().map(Instant::from_nanos)
+    }
+
+    fn length(&mut self, max: u32) -> Option<usize> {
+        let length = self.u32()?;
+        usize::try_from(length).ok().filter(|_| length <= max)
+    }
+
+    fn instants(&mut self, slots: usize) -> Option<Vec<Instant>> {
+        let count = self.length(u32::try_from(slots).ok()?)?;
+        let mut instants = (0..slots).map(|_| self.instant()).collect::<Option<Vec<Instant>>>()?;
+        instants.truncate(count);
+        Some(instants)
+    }
+
+    fn window(&mut self) -> Option<Window> {
+        let tag = self.u32()?;
+        let length = self.u32()?;
+        let span = Duration::from_nanos(self.u64()?);
+        let head = self.u64()?;
+        let recorded_at = self.instant()?;
+        let used_at = self.instant()?;
+        let shape = match tag {
+            BY_TIME => WindowShape::Time { duration: span, buckets: length },
+            BY_COUNT => WindowShape::Count { calls: length, max_age: span },
+            _ => return None,
+        };
+        if length == 0 || length > MAX_BUCKETS || span.is_zero() {
+            return None;
+        }
+        let ring = (0..length).map(|_| self.bucket()).collect::<Option<Vec<Bucket>>>()?;
+        Window::restore(shape, head, recorded_at, used_at, ring)
+    }
+
+    fn bucket(&mut self) -> Option<Bucket> {
+        let tally = Tally {
+            calls: self.u32()?,
+            failures: self.u32()?,
+            slow: self.u32()?,
+            cancelled_slow: self.u32()?,
+        };
+        Some(Bucket { tally, announced_until: self.instant()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::{Admission, Jitter};
+    use crate::outcome::{Category, Outcome};
+    use crate::policy::Policy;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_nanos(seconds * 1_000_000_000)
+    }
+
+    /// The breaker after some failures, and then, if there were enough, after a probe was sent.
+    fn breaker_after(failures: usize, seconds: u64) -> Breaker {
+        let policy = Policy::default();
+        let mut breaker = Breaker::new(at(1));
+        for _ in 0..failures {
+            if let (Admission::Pass(permit), _) = breaker.admit(&policy, at(2), 0.0) {
+                let outcome = Outcome::of(Category::ServerError);
+                let jitter = Jitter::of("key", "node");
+                let _ = breaker.record(&policy, at(2), Some(&permit), &outcome, jitter);
+            }
+        }
+        let _ = breaker.admit(&policy, at(seconds), 0.0);
+        breaker
+    }
+
+    #[test]
+    fn a_breaker_survives_its_record_in_every_state() {
+        for (failures, seconds) in [(0, 2), (3, 2), (5, 2), (5, 60)] {
+            let breaker = breaker_after(failures, seconds);
+            assert_eq!(decode(&encode(&breaker)), Some(breaker));
+        }
+    }
+
+    #[test]
+    fn the_size_depends_on_the_policy_not_on_the_state() {
+        let sizes: Vec<usize> = [(1, 2), (4, 2), (5, 2), (5, 60)]
+            .into_iter()
+            .map(|(failures, seconds)| encode(&breaker_after(failures, seconds)).len())
+            .collect();
+        assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let record = encode(&breaker_after(5, 60));
+        let mut seed = 11_u64;
+        for _ in 0..20_000 {
+            let mut bytes = record[16..].to_vec();
+            for _ in 0..4 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let place = (seed >> 33) as usize % bytes.len();
+                bytes[place] = (seed >> 20) as u8;
+            }
+            bytes.truncate((seed >> 13) as usize % (bytes.len() + 1));
+            let mut forged = frame::start(Kind::Breaker, 0);
+            forged.extend_from_slice(&bytes);
+            // With a right checksum, so that the reader behind it is what is tested.
+            if let Some(mut breaker) = decode(&frame::seal(forged)) {
+                let _ = breaker.tick(&Policy::default(), at(100));
+                let _ = breaker.admit(&Policy::default(), at(100), 0.5);
+            }
+        }
+    }
+}

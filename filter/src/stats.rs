@@ -1,0 +1,206 @@
+//! Which stats are there, and what does each call move?
+//!
+//! Names and labels are those that Prometheus shows. Envoy has no labels of its own for them: they
+//! are written into the name in Istio's encoding and taken out again by tag regexes in the
+//! bootstrap's `stats_config`.
+
+use crate::breaker::StateName;
+use crate::outcome::{Category, Verdict};
+use crate::policy::{Fallback, Mode};
+
+const PREFIX: &str = "llm_circuit_breaker_";
+
+/// How Envoy keeps a stat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Holds the last value.
+    Gauge,
+    /// Whole numbers in buckets.
+    Histogram,
+}
+
+/// How a call counts in `call_duration_milliseconds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallResult {
+    /// The upstream worked.
+    Success,
+    /// The upstream failed.
+    Failure,
+    /// It says nothing about the upstream.
+    Ignored,
+}
+
+impl CallResult {
+    /// How calls of this category count.
+    #[must_use]
+    pub const fn of(category: Category) -> Self {
+        match category.verdict() {
+            Verdict::Success => Self::Success,
+            Verdict::Failure | Verdict::Open => Self::Failure,
+            Verdict::Ignore => Self::Ignored,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// One stat of one breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stat {
+    /// 0 closed, 1 open, 2 half-open.
+    State,
+    /// 0 enforce, 1 shadow, 2 disabled, 3 forced open.
+    Mode,
+    /// Seconds until a probe may go out.
+    OpenRemaining,
+    /// Calls whose verdict is success.
+    Successes,
+    /// Calls whose verdict is failure or open.
+    Failures,
+    /// Calls that exceeded a slow limit.
+    SlowCalls,
+    /// Calls by category.
+    Outcomes(Category),
+    /// Transitions.
+    StateChanges(StateName, StateName),
+    /// Calls that did not reach their cluster.
+    Blocked,
+    /// Calls that would not have, in shadow mode.
+    WouldBlock,
+    /// Probes sent.
+    HalfOpenRequests,
+    /// Fallbacks used.
+    Fallbacks(Fallback),
+    /// Whole calls, in milliseconds.
+    CallDuration(CallResult),
+    /// Compare-and-set conflicts.
+    SharedStateConflicts,
+    /// Unreadable records that were replaced.
+    SharedStateResets,
+}
+
+/// Stats of the process rather than of a breaker.
+pub const BREAKERS_OVERFLOW: &str = "llm_circuit_breaker_breakers_overflow_total";
+/// Unreadable lists of breakers that were replaced.
+pub const INDEX_RESETS: &str = "llm_circuit_breaker_shared_state_resets_total";
+
+impl Stat {
+    /// What a dashboard wants to see at zero before anything happened.
+    pub const FROM_THE_START: [Self; 8] = [
+        Self::State,
+        Self::Mode,
+        Self::OpenRemaining,
+        Self::Successes,
+        Self::Failures,
+        Self::Blocked,
+        Self::WouldBlock,
+        Self::HalfOpenRequests,
+    ];
+
+    /// How Envoy keeps it.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::State | Self::Mode | Self::OpenRemaining => Kind::Gauge,
+            Self::CallDuration(_) => Kind::Histogram,
+            _ => Kind::Counter,
+        }
+    }
+
+    /// The name to define it by for the breaker of `cluster`.
+    #[must_use]
+    pub fn name(self, cluster: &str) -> String {
+        let cluster = label("llm_cluster", cluster);
+        let extra = match self {
+            Self::Outcomes(category) => label("category", category.name()),
+            Self::StateChanges(from, to) => {
+                label("from", from.as_str()) + &label("to", to.as_str())
+            }
+            Self::Fallbacks(fallback) => label("kind", fallback.name()),
+            Self::CallDuration(result) => label("result", result.name()),
+            _ => String::new(),
+        };
+        format!("{PREFIX}{}.{cluster}{extra}", self.base())
+    }
+
+    const fn base(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Mode => "mode",
+            Self::OpenRemaining => "open_remaining_seconds",
+            Self::Successes => "successes_total",
+            Self::Failures => "failures_total",
+            Self::SlowCalls => "slow_calls_total",
+            Self::Outcomes(_) => "outcomes_total",
+            Self::StateChanges(..) => "state_changes_total",
+            Self::Blocked => "requests_blocked_total",
+            Self::WouldBlock => "requests_would_block_total",
+            Self::HalfOpenRequests => "half_open_requests_total",
+            Self::Fallbacks(_) => "fallbacks_total",
+            Self::CallDuration(_) => "call_duration_milliseconds",
+            Self::SharedStateConflicts => "shared_state_conflicts_total",
+            Self::SharedStateResets => "shared_state_resets_total",
+        }
+    }
+}
+
+impl Mode {
+    /// The value of the mode gauge.
+    #[must_use]
+    pub const fn gauge(self) -> u64 {
+        match self {
+            Self::Enforce => 0,
+            Self::Shadow => 1,
+            Self::Disabled => 2,
+            Self::ForcedOpen => 3,
+        }
+    }
+}
+
+impl Fallback {
+    /// The name in stats.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Pass => "pass",
+        }
+    }
+}
+
+/// `<label>=.=<value>;.;`, as the tag regexes expect it.
+fn label(name: &str, value: &str) -> String {
+    // The one sequence that would end the value early.
+    format!("{name}=.={};.;", value.replace(";.;", "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_in_istios_encoding() {
+        let changes = Stat::StateChanges(StateName::Closed, StateName::HalfOpen);
+        assert_eq!(
+            changes.name("outbound|443||api.openai.com"),
+            "llm_circuit_breaker_state_changes_total.llm_cluster=.=outbound|443||api.openai.com;.;\
+             from=.=closed;.;to=.=half_open;.;"
+        );
+    }
+
+    #[test]
+    fn a_value_cannot_end_its_label() {
+        assert_eq!(
+            Stat::State.name("a;.;to=.=b"),
+            "llm_circuit_breaker_state.llm_cluster=.=a_to=.=b;.;"
+        );
+    }
+}
