@@ -1,6 +1,8 @@
 //! Which category is this answer? From the status, who gave it, and Envoy's response flags.
 
-use crate::call::flags::{Flags, NO_CONNECTION, NO_UPSTREAM_ASKED, TIMED_OUT, UPSTREAM_BROKE};
+use crate::call::flags::{
+    CLIENT_LEFT, Flags, NO_CONNECTION, NO_UPSTREAM_ASKED, TIMED_OUT, UPSTREAM_BROKE,
+};
 use crate::outcome::Category;
 
 /// Whether the request had been sent completely when the answer came.
@@ -36,7 +38,7 @@ pub(super) const fn of_envoys_answer(flags: Flags, request: Request) -> Category
         Category::Local
     } else if flags.any(NO_CONNECTION) {
         Category::ConnectionFailed
-    } else if flags.any(Flags::DOWNSTREAM_DISCONNECT) {
+    } else if flags.any(CLIENT_LEFT) {
         Category::Cancelled
     } else if flags.any(TIMED_OUT.or(UPSTREAM_BROKE)) {
         match request {
@@ -52,7 +54,7 @@ pub(super) const fn of_envoys_answer(flags: Flags, request: Request) -> Category
 
 /// An upstream's answer that began with a 2xx and did not reach its end.
 pub(super) const fn of_broken_end(flags: Flags) -> Category {
-    if flags.any(Flags::DOWNSTREAM_DISCONNECT) {
+    if flags.any(CLIENT_LEFT) {
         Category::Cancelled
     } else if flags.any(TIMED_OUT) {
         Category::Timeout
@@ -115,6 +117,10 @@ mod tests {
             (0x400, Category::Local, "fault filter"),
             (0x800, Category::Local, "rate-limit filter"),
             (0x4000, Category::Cancelled, "client left"),
+            (0x4_0000, Category::Cancelled, "client broke the protocol"),
+            (0x1000_0000, Category::Cancelled, "client reset its HTTP/2 stream"),
+            (0x8_0000, Category::Timeout, "the cluster's max_stream_duration"),
+            (0x80_0000, Category::ConnectionReset, "garbage instead of HTTP"),
             (0x1_0000, Category::Timeout, "idle time-out"),
             (0x100_0000, Category::Local, "no such cluster"),
             (0x200_0000, Category::Local, "overload manager"),

@@ -22,10 +22,10 @@ impl ClientTimeouts {
             b"x-envoy-upstream-rq-timeout-ms" | b"x-envoy-upstream-rq-per-try-timeout-ms" => {
                 Flags::UPSTREAM_REQUEST_TIMEOUT
             }
-            // Honoured where the route's `max_stream_duration` or `timeout` allows for it.
-            b"grpc-timeout" | b"x-envoy-expected-rq-timeout-ms" => {
-                Flags::UPSTREAM_REQUEST_TIMEOUT.or(Flags::UPSTREAM_MAX_STREAM_DURATION)
-            }
+            b"x-envoy-expected-rq-timeout-ms" => Flags::UPSTREAM_REQUEST_TIMEOUT,
+            b"x-envoy-upstream-stream-duration-ms" => Flags::UPSTREAM_MAX_STREAM_DURATION,
+            // Where the route allows for it, also from outside and without gRPC.
+            b"grpc-timeout" => Flags::DURATION_TIMEOUT,
             _ => return,
         };
         self.set = self.set.or(flags);
@@ -43,8 +43,8 @@ pub enum Source {
     Upstream,
     /// Another breaker, further on (the upstream's answer carries `x-llm-breaker`).
     OtherBreaker,
-    /// Envoy: its router, or another filter.
-    Envoy,
+    /// Envoy: its router, or another filter; and what it says about the stream.
+    Envoy(Ending),
 }
 
 /// The head of an answer.
@@ -56,8 +56,12 @@ pub struct ResponseHead {
     pub source: Source,
     /// How long it asked not to be called.
     pub announced: Option<Duration>,
-    /// What Envoy says by then; only needed where the source is Envoy.
-    pub ending: Ending,
+}
+
+impl ResponseHead {
+    const fn is_upstreams(&self) -> bool {
+        !matches!(self.source, Source::Envoy(_))
+    }
 }
 
 /// One call and what was observed of it.
@@ -103,12 +107,16 @@ impl Exchange {
         now: Instant,
     ) -> Option<Outcome> {
         self.response = Response::Started { at: now, head };
-        let category = match head.source {
-            Source::Upstream => classify::of_status(head.status, self.request())?,
-            Source::OtherBreaker => Category::Local,
-            Source::Envoy => classify::of_envoys_answer(head.ending.flags, self.request()),
+        let (category, flags) = match head.source {
+            Source::Upstream => {
+                (classify::of_status(head.status, self.request())?, Flags::default())
+            }
+            Source::OtherBreaker => (Category::Local, Flags::default()),
+            Source::Envoy(Ending { flags }) => {
+                (classify::of_envoys_answer(flags, self.request()), flags)
+            }
         };
-        Some(self.outcome(category, head.ending.flags, head.announced, policy, now))
+        Some(self.outcome(category, flags, head.announced, policy, now))
     }
 
     /// The answer's last byte was seen.
@@ -143,9 +151,7 @@ impl Exchange {
         policy: &Policy,
         now: Instant,
     ) -> Outcome {
-        let own_timeout = category == Category::Timeout
-            && self.client_timeouts.struck(flags)
-            && !self.answered_by_upstream();
+        let own_timeout = category == Category::Timeout && self.client_timeouts.struck(flags);
         let category = if own_timeout { Category::Cancelled } else { category };
         let slow = self.is_slow(policy, now);
         match category {
@@ -159,21 +165,10 @@ impl Exchange {
         }
     }
 
-    /// A 504 of the upstream is the upstream's, whatever time-outs the client set.
-    const fn answered_by_upstream(&self) -> bool {
-        matches!(
-            self.response,
-            Response::Started {
-                head: ResponseHead { source: Source::Upstream, status: 300.., .. },
-                ..
-            }
-        )
-    }
-
     fn is_slow(&self, policy: &Policy, now: Instant) -> bool {
         let Some(sent_at) = self.sent_at else { return false };
         let started_at = match self.response {
-            Response::Started { at, head } if head.source != Source::Envoy => at,
+            Response::Started { at, head } if head.is_upstreams() => at,
             Response::Whole { started_at } => started_at,
             Response::Started { .. } | Response::Awaited => now,
         };
@@ -187,7 +182,7 @@ impl Exchange {
     fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
         let got_bytes = match self.response {
             Response::Awaited => false,
-            Response::Started { head, .. } => head.source != Source::Envoy,
+            Response::Started { head, .. } => head.is_upstreams(),
             Response::Whole { .. } => true,
         };
         let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
@@ -198,3 +193,6 @@ impl Exchange {
         if self.sent_at.is_some() { Request::Complete } else { Request::Incomplete }
     }
 }
+
+#[cfg(test)]
+mod tests;

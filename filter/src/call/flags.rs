@@ -32,9 +32,11 @@ impl Flags {
     pub const DOWNSTREAM_DISCONNECT: Self = Self(0x4000);
     /// No byte moved for the stream's idle time-out (SI).
     pub const STREAM_IDLE_TIMEOUT: Self = Self(0x1_0000);
+    /// The client broke the protocol (DPE).
+    pub const DOWNSTREAM_PROTOCOL_ERROR: Self = Self(0x4_0000);
     /// The upstream stream lasted too long (UMSDR).
     pub const UPSTREAM_MAX_STREAM_DURATION: Self = Self(0x8_0000);
-    /// The downstream stream lasted too long (DT).
+    /// The stream lasted too long (DT).
     pub const DURATION_TIMEOUT: Self = Self(0x40_0000);
     /// The upstream broke the protocol (UPE).
     pub const UPSTREAM_PROTOCOL_ERROR: Self = Self(0x80_0000);
@@ -44,6 +46,8 @@ impl Flags {
     pub const OVERLOAD_MANAGER: Self = Self(0x200_0000);
     /// The upstream's name does not resolve (DF).
     pub const DNS_RESOLUTION_FAILURE: Self = Self(0x400_0000);
+    /// The client reset its HTTP/2 stream (DR).
+    pub const DOWNSTREAM_REMOTE_RESET: Self = Self(0x1000_0000);
 
     /// Whether any of these flags is set.
     #[must_use]
@@ -83,9 +87,26 @@ pub(super) const UPSTREAM_BROKE: Flags = Flags::UPSTREAM_REMOTE_RESET
     .or(Flags::UPSTREAM_CONNECTION_TERMINATION)
     .or(Flags::UPSTREAM_PROTOCOL_ERROR);
 
-/// What Envoy says at the end of a stream, or of a response's headers.
+/// The client is why the stream ended.
+pub(super) const CLIENT_LEFT: Flags = Flags::DOWNSTREAM_DISCONNECT
+    .or(Flags::DOWNSTREAM_REMOTE_RESET)
+    .or(Flags::DOWNSTREAM_PROTOCOL_ERROR);
+
+/// What Envoy says at the end of a stream, or with an answer of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
     /// The response flags.
     pub flags: Flags,
+}
+
+impl Ending {
+    /// The ending that these flags and code details tell. Envoy 1.40 sets no flag when a route's
+    /// `max_stream_duration` strikes, but says so in the details.
+    #[must_use]
+    pub fn new(flags: Flags, code_details: &[u8]) -> Self {
+        match code_details {
+            b"max_duration_timeout" => Self { flags: flags.or(Flags::DURATION_TIMEOUT) },
+            _ => Self { flags },
+        }
+    }
 }

@@ -18,7 +18,6 @@ const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const CAS_MISMATCH: u32 = 8;
 
-const RESPONSE_CODE_DETAILS: &[&str] = &["response", "code_details"];
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CLOCK_MONOTONIC: u32 = 1;
 const NO_GRPC_STATUS: i32 = -1;
@@ -121,9 +120,9 @@ pub(super) fn metadata_property(path: &[&str]) -> Option<Vec<u8>> {
     if status == OK || status == NOT_FOUND { value } else { Some(Vec::new()) }
 }
 
-/// Whether the answer comes from the upstream rather than from Envoy.
-pub(super) fn is_via_upstream() -> bool {
-    property(RESPONSE_CODE_DETAILS).is_some_and(|details| details == b"via_upstream")
+/// How Envoy came by the answer: `via_upstream`, or why it gave one itself.
+pub(super) fn response_code_details() -> Vec<u8> {
+    property(&["response", "code_details"]).unwrap_or_default()
 }
 
 /// Envoy's response flags; none if it does not say.

@@ -15,6 +15,9 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
 
+/// Envoy's code details of an answer that the upstream gave.
+const VIA_UPSTREAM: &[u8] = b"via_upstream";
+
 /// The stream context of one request.
 pub(super) struct Stream {
     breakers: Option<Rc<Breakers>>,
@@ -274,7 +277,7 @@ fn client_timeouts() -> ClientTimeouts {
 }
 
 fn ending() -> Ending {
-    Ending { flags: Flags(host::response_flags()) }
+    Ending::new(Flags(host::response_flags()), &host::response_code_details())
 }
 
 fn response_head() -> ResponseHead {
@@ -285,12 +288,13 @@ fn response_head() -> ResponseHead {
     let status =
         value(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
     let announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
-    let (source, ending) = if !host::is_via_upstream() {
-        (Source::Envoy, ending())
+    let details = host::response_code_details();
+    let source = if details != VIA_UPSTREAM {
+        Source::Envoy(Ending::new(Flags(host::response_flags()), &details))
     } else if value(MARK).is_some() {
-        (Source::OtherBreaker, Ending::default())
+        Source::OtherBreaker
     } else {
-        (Source::Upstream, Ending::default())
+        Source::Upstream
     };
-    ResponseHead { status: status.unwrap_or_default(), source, announced, ending }
+    ResponseHead { status: status.unwrap_or_default(), source, announced }
 }

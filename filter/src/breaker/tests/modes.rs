@@ -180,6 +180,22 @@ fn a_fresh_start_needs_no_tick() {
 }
 
 #[test]
+fn a_fresh_start_that_an_outcome_brings_about_is_stored_and_told() {
+    let starts = [(used(), 0), (Scene::open(|_| {}), 1)];
+    for (mut scene, transitions) in starts {
+        let before = scene.transitions.len();
+        scene.after(1.0);
+        scene.reconfigured(|policy| policy.mode = Mode::Disabled);
+        scene.ticks();
+        scene.after(1.0);
+        scene.reconfigured(|policy| policy.mode = Mode::Enforce);
+        scene.ends_without_permit(SUCCESS);
+        assert_ne!(scene.change, Change::Nothing);
+        assert_eq!(scene.transitions.len() - before, transitions);
+    }
+}
+
+#[test]
 fn a_fresh_start_has_no_ramp() {
     let mut scene = Scene::recovered(|policy| policy.ramp = Some(seconds(600.0)));
     scene.after(1.0);
@@ -265,6 +281,18 @@ fn a_draining_listener_does_not_lift_what_its_successor_suspended() {
     scene.ticks();
     assert!(scene.rejection() > 0.0);
     assert_eq!(state_of(&scene), before);
+}
+
+#[test]
+fn a_probe_that_lost_its_say_holds_no_slot() {
+    let mut scene = Scene::half_open(|_| {});
+    let draining = scene.policy.clone();
+    let _in_flight = scene.probe();
+    scene.after(1.0);
+    scene.reconfigured(|policy| policy.mode = Mode::ForcedOpen);
+    scene.ticks();
+    scene.policy = draining;
+    assert_eq!(scene.burst(50), 1);
 }
 
 #[test]

@@ -77,11 +77,29 @@ fn two_consecutive_failures_end_a_ramp() {
 
 #[test]
 fn two_consecutive_failures_end_a_ramp_also_where_no_run_is_configured() {
-    let mut scene = Scene::half_open(ramp);
-    scene.policy.trip.consecutive_failures = None;
+    let mut scene = Scene::with(|policy| {
+        ramp(policy);
+        policy.trip.consecutive_failures = None;
+    });
+    scene.calls_end(1, QUOTA_EXHAUSTED);
+    scene.waits_out();
     scene.probe_ends(SUCCESS);
     scene.fails(2);
+    assert_eq!(opened_by(&scene), Some(Cause::ConsecutiveFailures(2)));
+}
+
+#[test]
+fn a_ramp_never_loosens_what_is_configured() {
+    let mut scene = ramp_after(0.0);
+    scene.policy.trip.consecutive_failures = Some(1);
+    scene.fails(1);
     assert_eq!(scene.state(), Open);
+
+    let mut scene = ramp_after(0.0);
+    scene.policy.trip.minimum_calls = 2;
+    scene.succeeds(1);
+    scene.fails(1);
+    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(0.5)));
 }
 
 #[test]
