@@ -1,6 +1,5 @@
 //! What does one finished call say about its upstream?
 
-use crate::breaker::{ANSWER_RESOLUTION, Counted};
 use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
@@ -109,6 +108,31 @@ impl Category {
                 Verdict::Ignore
             }
         }
+    }
+}
+
+/// An answer is noted at most this often, so that a busy breaker is not stored for every first
+/// byte. Whoever asks "did anyone get an answer since?" allows for it.
+pub const ANSWER_RESOLUTION: Duration = Duration::from_secs(1);
+
+/// What one finished call adds to a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// A success within its limits.
+    Success,
+    /// A success that exceeded a slow limit.
+    SlowSuccess,
+    /// A failure.
+    Failure,
+    /// The client left after the slow limit: it speaks for slowness, and about nothing else.
+    CancelledSlow,
+}
+
+impl Counted {
+    /// Whether this is a call that the failure rate knows.
+    #[must_use]
+    pub const fn is_call(self) -> bool {
+        !matches!(self, Self::CancelledSlow)
     }
 }
 

@@ -6,7 +6,9 @@
 mod backoff;
 mod leases;
 mod run;
+mod settle;
 mod state;
+mod suspension;
 mod tally;
 mod thresholds;
 mod window;
@@ -21,23 +23,20 @@ pub use run::Run;
 pub use state::{
     Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, State, StateName, Transition,
 };
-pub use tally::{Counted, Tally};
+pub use suspension::{Lasts, Suspension, overruled};
+pub use tally::Tally;
 pub use window::{Bucket, Window};
 pub use windows::{MAX_WINDOWS, Windows};
 
-use crate::outcome::{Category, Outcome, Verdict};
+use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome};
 use crate::policy::{Mode, Policy};
 use crate::time::Instant;
 use core::time::Duration;
-use thresholds::Thresholds;
+use settle::Settling;
 
 /// What a caller is told to wait when the end of the wait is not known: while probes are out, and
 /// while a ramp holds back a share.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
-
-/// An answer is noted at most this often, so that a busy breaker is not stored for every first
-/// byte. Whoever asks "did anyone get an answer since?" allows for it.
-pub const ANSWER_RESOLUTION: Duration = Duration::from_secs(1);
 
 /// The smallest share of the calls that a ramp lets through.
 const RAMP_FLOOR: f64 = 0.1;
@@ -59,29 +58,6 @@ pub struct Breaker {
     pub run: Run,
     /// The recent calls.
     pub windows: Windows,
-}
-
-/// Whether a policy with mode `disabled` or `forced_open` took the breaker out of service.
-///
-/// Such a policy leaves a mark, dated by when it came into force. The first active policy that is
-/// younger starts the breaker afresh; an older one (a draining listener, another listener) goes on
-/// as before, so that two listeners of different modes do not reset each other's breaker in turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Suspension {
-    /// When the latest such policy came into force.
-    pub since: Instant,
-    /// Whether no younger active policy has been seen yet.
-    pub lasts: Lasts,
-}
-
-/// Whether a suspension lasts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lasts {
-    /// It was lifted, or there never was one.
-    #[default]
-    Lifted,
-    /// It lasts.
-    Lasting,
 }
 
 /// What recording an outcome did.
@@ -160,13 +136,12 @@ impl Breaker {
             return Recorded { change: Change::Nothing, category };
         }
         let lifted = self.lift_suspension(policy, now);
+        let settling = Settling { policy, now, jitter, outcome: &outcome };
         let change = match permit {
-            Some(permit) if permit.epoch == self.epoch => {
-                self.settle(policy, now, permit.kind, &outcome, jitter)
-            }
+            Some(permit) if permit.epoch == self.epoch => settling.settle(self, permit.kind),
             // In enforce mode this call would not have gone out, nor have announced anything.
             None if policy.mode == Mode::Shadow => Change::Nothing,
-            _ => self.lengthen(policy, now, &outcome),
+            _ => settling.lengthen(self),
         };
         let change = if change == Change::Nothing { lifted } else { change };
         Recorded { change, category }
@@ -210,96 +185,6 @@ impl Breaker {
         }
     }
 
-    fn settle(
-        &mut self,
-        policy: &Policy,
-        now: Instant,
-        kind: PermitKind,
-        outcome: &Outcome,
-        jitter: Jitter,
-    ) -> Change {
-        if let (PermitKind::Probe { lease }, State::HalfOpen { leases, .. }) =
-            (kind, &mut self.state)
-        {
-            leases.release(lease);
-        }
-        match self.state {
-            State::Closed { .. } => self.settle_call(policy, now, outcome, jitter),
-            State::HalfOpen { .. } => self.settle_probe(policy, now, outcome, jitter),
-            // No permit is given while open, and entering it starts a new epoch.
-            State::Open { .. } => Change::Nothing,
-        }
-    }
-
-    fn settle_call(
-        &mut self,
-        policy: &Policy,
-        now: Instant,
-        outcome: &Outcome,
-        jitter: Jitter,
-    ) -> Change {
-        let Some(counted) = outcome.counted() else { return Change::Nothing };
-        let announced_until = outcome.announced_until(policy, now);
-        self.run.reserve(Thresholds::longest_run(policy));
-        match counted {
-            Counted::Failure => self.run.push(now),
-            Counted::Success | Counted::SlowSuccess => self.run.clear(),
-            Counted::CancelledSlow => {}
-        }
-        self.windows.record(policy.window, counted, announced_until, now);
-        if counted == Counted::Success {
-            return Change::Data;
-        }
-        let thresholds = match self.ramp(policy, now) {
-            Some(_) => Thresholds::of_ramp(policy),
-            None => Thresholds::of(policy),
-        };
-        match thresholds.reached(self, policy, outcome, now) {
-            Some(cause) => self.open(policy, now, cause, announced_until, jitter),
-            None => Change::Data,
-        }
-    }
-
-    fn settle_probe(
-        &mut self,
-        policy: &Policy,
-        now: Instant,
-        outcome: &Outcome,
-        jitter: Jitter,
-    ) -> Change {
-        // Else a breaker that slowness opened would close at the next slow answer, and flap.
-        let too_slow = outcome.slow && policy.trip.slow_rate.is_some();
-        match outcome.category.verdict() {
-            Verdict::Ignore => Change::Data,
-            Verdict::Success if !too_slow => self.count_probe_success(policy, now),
-            Verdict::Success | Verdict::Failure | Verdict::Open => {
-                let announced_until = outcome.announced_until(policy, now);
-                self.open(policy, now, Cause::ProbeFailed, announced_until, jitter)
-            }
-        }
-    }
-
-    fn count_probe_success(&mut self, policy: &Policy, now: Instant) -> Change {
-        if let State::HalfOpen { successes, .. } = &mut self.state {
-            *successes = successes.saturating_add(1);
-            if *successes < policy.half_open.successes {
-                return Change::Data;
-            }
-        }
-        let closed = State::Closed { since: now, after: Before::HalfOpen };
-        self.enter(closed, Cause::ProbesSucceeded, None)
-    }
-
-    fn lengthen(&mut self, policy: &Policy, now: Instant, outcome: &Outcome) -> Change {
-        match (&mut self.state, outcome.announced_until(policy, now)) {
-            (State::Open { until, .. }, Some(announced)) if now < *until && announced > *until => {
-                *until = announced;
-                Change::Data
-            }
-            _ => Change::Nothing,
-        }
-    }
-
     fn lease_probe(&mut self, policy: &Policy, now: Instant) -> Admission {
         if let State::HalfOpen { leases, .. } = &mut self.state {
             leases.expire(now);
@@ -314,38 +199,6 @@ impl Breaker {
             }
         }
         Admission::Reject { retry_after: SHORT_WAIT }
-    }
-
-    fn open(
-        &mut self,
-        policy: &Policy,
-        now: Instant,
-        cause: Cause,
-        announced_until: Option<Instant>,
-        jitter: Jitter,
-    ) -> Change {
-        if let State::Closed { since, .. } = self.state
-            && now.since(since) >= policy.open.reset_after
-        {
-            self.trips = 0;
-        }
-        self.trips = self.trips.saturating_add(1);
-        let jitter = jitter.unit(self.epoch.wrapping_add(1));
-        let backoff = backoff::open_time(&policy.open, self.trips, jitter);
-        let announced = self
-            .windows
-            .announced_until(policy.window)
-            .max(announced_until.unwrap_or(Instant::ZERO))
-            .since(now)
-            // It may have been noted under another policy, with a higher cap.
-            .min(policy.open.announced_max);
-        let open_for = if announced > backoff {
-            OpenFor::Announced(announced)
-        } else {
-            OpenFor::Backoff(backoff)
-        };
-        let open = State::Open { since: now, until: now + open_for.duration() };
-        self.enter(open, cause, Some(open_for))
     }
 
     fn half_open(&mut self, now: Instant) -> Change {
@@ -374,43 +227,6 @@ impl Breaker {
             }
             _ => None,
         }
-    }
-
-    /// Mark that this policy takes the breaker out of service. Calls in flight lose their say,
-    /// also if another policy keeps the breaker going.
-    fn suspend(&mut self, policy: &Policy) -> Change {
-        if self.suspension.since >= policy.in_force_since {
-            return Change::Nothing;
-        }
-        self.suspension = Suspension { since: policy.in_force_since, lasts: Lasts::Lasting };
-        self.start_epoch();
-        if let State::HalfOpen { leases, .. } = &mut self.state {
-            *leases = Leases::default();
-        }
-        Change::Data
-    }
-
-    fn lift_suspension(&mut self, policy: &Policy, now: Instant) -> Change {
-        if self.suspension.lasts == Lasts::Lifted || policy.in_force_since <= self.suspension.since
-        {
-            return Change::Nothing;
-        }
-        self.suspension.lasts = Lasts::Lifted;
-        self.trips = 0;
-        let was_closed = self.state.name() == StateName::Closed;
-        let closed = State::Closed { since: now, after: Before::Nothing };
-        let change = self.enter(closed, Cause::ModeChanged, None);
-        if was_closed { Change::Data } else { change }
-    }
-}
-
-/// What the mode decides without asking the breaker.
-#[must_use]
-pub fn overruled(policy: &Policy) -> Option<Admission> {
-    match policy.mode {
-        Mode::Enforce | Mode::Shadow => None,
-        Mode::Disabled => Some(Admission::Untracked),
-        Mode::ForcedOpen => Some(Admission::Reject { retry_after: policy.open.base }),
     }
 }
 

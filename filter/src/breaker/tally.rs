@@ -1,25 +1,6 @@
-//! What is counted of a call, and how many of each: the numbers that rates are made of.
+//! How many calls ended how: the numbers that rates are made of.
 
-/// What one finished call adds to a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// A success within its limits.
-    Success,
-    /// A success that exceeded a slow limit.
-    SlowSuccess,
-    /// A failure.
-    Failure,
-    /// The client left after the slow limit: it speaks for slowness, and about nothing else.
-    CancelledSlow,
-}
-
-impl Counted {
-    /// Whether this is a call that the failure rate knows.
-    #[must_use]
-    pub const fn is_call(self) -> bool {
-        !matches!(self, Self::CancelledSlow)
-    }
-}
+use crate::outcome::Counted;
 
 /// Calls counted by how they ended; every number saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

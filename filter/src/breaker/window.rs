@@ -3,7 +3,8 @@
 //!
 //! A window by count is the same ring with one call per bucket.
 
-use crate::breaker::{Counted, Tally};
+use crate::breaker::Tally;
+use crate::outcome::Counted;
 use crate::policy::WindowShape;
 use crate::time::{Instant, nanos};
 use core::time::Duration;

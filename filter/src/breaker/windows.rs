@@ -4,7 +4,8 @@
 //! shape has a window of its own and every call is counted in all of them, so that no policy wipes
 //! another's.
 
-use crate::breaker::{Counted, Tally, Window};
+use crate::breaker::{Tally, Window};
+use crate::outcome::Counted;
 use crate::policy::WindowShape;
 use crate::time::Instant;
 

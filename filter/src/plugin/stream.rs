@@ -3,7 +3,7 @@
 use crate::breaker::{Admission, Permit, StateName, unit};
 use crate::call::{ClientTimeouts, Ending, Exchange, Flags, ResponseHead, Source, announced};
 use crate::fallback::{self, MARK};
-use crate::outcome::{Category, Outcome, Verdict};
+use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
 use crate::plugin::breakers::{Breakers, Entry};
 use crate::plugin::host::{self, Map};
 use crate::policy::{Fallback, Mode, Policy};
@@ -127,7 +127,7 @@ impl Stream {
 impl Call {
     /// Tell the others that this upstream answers, unless they know.
     fn note_answer(&mut self, now: Instant) {
-        if now.since(self.answered_at) >= breaker::ANSWER_RESOLUTION {
+        if now.since(self.answered_at) >= ANSWER_RESOLUTION {
             self.answered_at = now;
             let _ = self.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
         }

@@ -1,0 +1,68 @@
+//! Does another policy keep the breaker out of service, and what happens when it no longer does?
+
+use crate::breaker::{Admission, Before, Breaker, Cause, Change, Leases, State, StateName};
+use crate::policy::{Mode, Policy};
+use crate::time::Instant;
+
+/// Whether a policy with mode `disabled` or `forced_open` took the breaker out of service.
+///
+/// Such a policy leaves a mark, dated by when it came into force. The first active policy that is
+/// younger starts the breaker afresh; an older one (a draining listener, another listener) goes on
+/// as before, so that two listeners of different modes do not reset each other's breaker in turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Suspension {
+    /// When the latest such policy came into force.
+    pub since: Instant,
+    /// Whether no younger active policy has been seen yet.
+    pub lasts: Lasts,
+}
+
+/// Whether a suspension lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lasts {
+    /// It was lifted, or there never was one.
+    #[default]
+    Lifted,
+    /// It lasts.
+    Lasting,
+}
+
+impl Breaker {
+    /// Mark that this policy takes the breaker out of service. Calls in flight lose their say,
+    /// also if another policy keeps the breaker going.
+    pub(super) fn suspend(&mut self, policy: &Policy) -> Change {
+        if self.suspension.since >= policy.in_force_since {
+            return Change::Nothing;
+        }
+        self.suspension = Suspension { since: policy.in_force_since, lasts: Lasts::Lasting };
+        self.start_epoch();
+        if let State::HalfOpen { leases, .. } = &mut self.state {
+            *leases = Leases::default();
+        }
+        Change::Data
+    }
+
+    /// Start afresh if a younger policy than the one that suspended the breaker is active.
+    pub(super) fn lift_suspension(&mut self, policy: &Policy, now: Instant) -> Change {
+        if self.suspension.lasts == Lasts::Lifted || policy.in_force_since <= self.suspension.since
+        {
+            return Change::Nothing;
+        }
+        self.suspension.lasts = Lasts::Lifted;
+        self.trips = 0;
+        let was_closed = self.state.name() == StateName::Closed;
+        let closed = State::Closed { since: now, after: Before::Nothing };
+        let change = self.enter(closed, Cause::ModeChanged, None);
+        if was_closed { Change::Data } else { change }
+    }
+}
+
+/// What the mode decides without asking the breaker.
+#[must_use]
+pub fn overruled(policy: &Policy) -> Option<Admission> {
+    match policy.mode {
+        Mode::Enforce | Mode::Shadow => None,
+        Mode::Disabled => Some(Admission::Untracked),
+        Mode::ForcedOpen => Some(Admission::Reject { retry_after: policy.open.base }),
+    }
+}
