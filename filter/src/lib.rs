@@ -1,4 +1,35 @@
-//! The map of the crate (see ARCHITECTURE.md).
+//! A circuit breaker for LLM upstreams, as a proxy-wasm filter for Envoy and Istio.
+//!
+//! Values in, values out: everything but `plugin` is a function of its arguments and runs natively
+//! in tests, benchmarks and tools. Only `plugin` calls the host, and it exists in the Wasm build
+//! alone. A module uses the ones above it:
+//!
+//! | module | question |
+//! |---|---|
+//! | [`time`] | what is a point in time? |
+//! | [`policy`] | what is one breaker told to do? |
+//! | [`config`] | what does the operator's document say? |
+//! | [`outcome`] | what does one finished call say about its upstream? |
+//! | [`breaker`] | may this call go out, and what does that outcome change? |
+//! | [`shared`] | how do all workers share one breaker? |
+//! | [`call`] | what has been seen of one call? |
+//! | [`fallback`] | what is answered in an upstream's place? |
+//! | [`stats`], [`journal`] | what do operators see in the stats and in the log? |
+//! | [`pairs`] | how does proxy-wasm write maps? |
+//! | `plugin` | which callback does what, and which host calls? |
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod breaker;
 pub mod call;

@@ -239,15 +239,16 @@ fn answer(entry: &Entry, admission: Admission) -> Answer {
     }
 }
 
-/// Use the first fallback that can answer, which is the first: what needs more comes later.
+/// Use the first fallback, which can always answer. If the host does not take the answer, the call
+/// passes: nobody would resume it.
 fn fall_back(entry: &Entry, policy: &Policy, retry_after: Duration) -> Fallback {
     let fallback = policy.fallback.first().copied().unwrap_or(Fallback::Error);
     entry.stats.count(Stat::Fallbacks(fallback));
-    if fallback == Fallback::Error {
-        entry.stats.count(Stat::Blocked);
-        host::reply(&fallback::error(retry_after));
+    if fallback == Fallback::Pass {
+        return fallback;
     }
-    fallback
+    entry.stats.count(Stat::Blocked);
+    if host::reply(&fallback::error(retry_after)) { fallback } else { Fallback::Pass }
 }
 
 fn count(entry: &Entry, category: Category, slow: bool, duration: Duration) {
