@@ -62,9 +62,9 @@ impl Flags {
     }
 }
 
-/// Answers that Envoy gave without asking an upstream.
-pub(super) const NO_UPSTREAM_ASKED: Flags = Flags::UPSTREAM_OVERFLOW
-    .or(Flags::NO_ROUTE)
+/// Answers that Envoy gave without asking an upstream. Not its overflow (UO): Envoy also sets that
+/// where it made an attempt and had no room for another, beside the flag of what the attempt met.
+pub(super) const NO_UPSTREAM_ASKED: Flags = Flags::NO_ROUTE
     .or(Flags::NO_CLUSTER)
     .or(Flags::FAULT_INJECTED)
     .or(Flags::RATE_LIMITED)

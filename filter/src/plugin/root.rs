@@ -130,8 +130,10 @@ fn show(entry: &Entry, now: Instant, look: Look) {
 /// is also tried in a VM of its own, before it is known whether it will be used.
 fn suspend_those_out_of_service(breakers: &Breakers, now: Instant) {
     for entry in breakers.all() {
-        if !entry.policy().mode.is_active() {
-            let policy = entry.policy();
+        // A cluster's metadata may have put shadow mode over disabled.
+        breakers.follow_published_metadata(&entry, now);
+        let policy = entry.policy();
+        if !policy.mode.is_active() {
             let _ = entry.decide(now, |breaker| ((), breaker.tick(&policy, now)));
         }
     }
