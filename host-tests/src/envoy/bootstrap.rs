@@ -1,0 +1,173 @@
+//! The shipped YAML, changed into the bootstrap of one test's Envoy.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::merge::apply;
+use super::parts::{Cluster, Listener, Route};
+use super::{StartError, place};
+
+/// `envoy/llm-egress.yaml`, the one listener, cluster and route of which every test's are copies.
+#[derive(Clone, Debug)]
+pub(super) struct Template(Value);
+
+const LISTENER: &str = "/static_resources/listeners/0";
+const CLUSTER: &str = "/static_resources/clusters/0";
+const CONNECTION_MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
+const ROUTES: &str = "/route_config/virtual_hosts/0/routes";
+const PLUGIN: &str = "/typed_config/config";
+
+impl Template {
+    pub(super) fn shipped() -> Result<Self, StartError> {
+        let path = place::workspace().join("envoy/llm-egress.yaml");
+        let because = |error: &dyn std::fmt::Display| StartError::new(&path.display(), error);
+        let text = std::fs::read_to_string(&path).map_err(|error| because(&error))?;
+        serde_saphyr::from_str(&text).map(Self).map_err(|error| because(&error))
+    }
+
+    /// The whole bootstrap; with `listener_file`, Envoy reads its listeners from there.
+    pub(super) fn bootstrap(
+        &self,
+        admin_port: u16,
+        clusters: &[Cluster],
+        listeners: Vec<Value>,
+        listener_file: Option<&Path>,
+    ) -> Value {
+        let mut bootstrap = self.0.clone();
+        let clusters: Vec<Value> = clusters.iter().map(|cluster| self.cluster(cluster)).collect();
+        *part(&mut bootstrap, "/admin/address/socket_address/port_value") = json!(admin_port);
+        *part(&mut bootstrap, "/static_resources/clusters") = json!(clusters);
+        match listener_file {
+            None => *part(&mut bootstrap, "/static_resources/listeners") = json!(listeners),
+            Some(file) => apply(&mut bootstrap, &discovery(file)),
+        }
+        bootstrap
+    }
+
+    fn cluster(&self, cluster: &Cluster) -> Value {
+        let mut value = self.copy(CLUSTER);
+        apply(&mut value, &cluster.patch);
+        value
+    }
+
+    /// One `envoy.config.listener.v3.Listener`, its requests routed to `default_cluster` unless it
+    /// has routes of its own.
+    pub(super) fn listener(
+        &self,
+        listener: &Listener,
+        default_cluster: &str,
+    ) -> Result<Value, StartError> {
+        let mut value = self.copy(LISTENER);
+        value["name"] = json!(listener.name);
+        *part(&mut value, "/address/socket_address/port_value") = json!(listener.port);
+        let manager = part(&mut value, CONNECTION_MANAGER);
+        *part(manager, ROUTES) = self.routes(listener, default_cluster);
+        let filters = part(manager, "/http_filters");
+        *filters = json!(http_filters(filters.take(), listener)?);
+        apply(manager, &listener.connection_manager_patch);
+        Ok(value)
+    }
+
+    fn routes(&self, listener: &Listener, default_cluster: &str) -> Value {
+        let shipped = self.copy(&format!("{LISTENER}{CONNECTION_MANAGER}{ROUTES}/0"));
+        let render = |route: &Route| {
+            let mut value = shipped.clone();
+            apply(&mut value, &route.patch);
+            value
+        };
+        if listener.routes.is_empty() {
+            json!([render(&Route::to(default_cluster))])
+        } else {
+            listener.routes.iter().map(render).collect()
+        }
+    }
+
+    fn copy(&self, pointer: &str) -> Value {
+        part(&mut self.0.clone(), pointer).take()
+    }
+}
+
+/// The shipped filters, ours changed or left out, with the listener's own around it.
+fn http_filters(shipped: Value, listener: &Listener) -> Result<Vec<Value>, StartError> {
+    let mut filters = Vec::new();
+    for mut filter in serde_json::from_value::<Vec<Value>>(shipped).unwrap_or_default() {
+        if filter["name"] != "llm_breaker" {
+            filters.push(filter);
+            continue;
+        }
+        filters.extend(listener.filters_before.iter().cloned());
+        if listener.has_plugin {
+            change_plugin(part(&mut filter, PLUGIN), listener)?;
+            filters.push(filter);
+        }
+        filters.extend(listener.filters_after.iter().cloned());
+    }
+    Ok(filters)
+}
+
+fn change_plugin(plugin: &mut Value, listener: &Listener) -> Result<(), StartError> {
+    let module: PathBuf = place::existing_module(listener.module.as_deref())?;
+    *part(plugin, "/vm_config/code/local/filename") = json!(module);
+    plugin["configuration"] = listener.configuration.clone();
+    apply(plugin, &listener.plugin_patch);
+    Ok(())
+}
+
+fn discovery(file: &Path) -> Value {
+    json!({
+        "node": {"id": "test", "cluster": "test"},
+        "static_resources": {"listeners": null},
+        "dynamic_resources": {
+            "lds_config": {"resource_api_version": "V3", "path_config_source": {"path": file}},
+        },
+    })
+}
+
+/// The part of the template at a JSON pointer; its absence is a mistake in this file.
+fn part<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
+    value.pointer_mut(pointer).unwrap_or_else(|| {
+        panic!("envoy/llm-egress.yaml has no {pointer}: mend envoy/bootstrap.rs")
+    })
+}
+
+/// A listener update as Envoy's file-based discovery reads it.
+pub(super) fn discovery_response(version: u64, listeners: &[Value]) -> Value {
+    let with_type = |listener: &Value| {
+        let mut resource = listener.clone();
+        resource["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        resource
+    };
+    let resources: Vec<Value> = listeners.iter().map(with_type).collect();
+    json!({"version_info": version.to_string(), "resources": resources})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A label regex takes what follows `name=.=` wherever it stands, so a name that ends like
+    /// another one would lose its value to it.
+    #[test]
+    fn no_label_regex_can_hit_inside_another_label() {
+        let template = Template::shipped().expect("the shipped YAML");
+        let tags = template.0["stats_config"]["stats_tags"].as_array().expect("tags").clone();
+        let names: Vec<_> =
+            tags.iter().map(|tag| tag["tag_name"].as_str().expect("a name")).collect();
+        assert_eq!(names.len(), 9);
+        for (tag, name) in tags.iter().zip(&names) {
+            assert_eq!(tag["regex"], format!(r"({name}=\.=(.*?);\.;)"));
+            let hits = names.iter().filter(|other| other.ends_with(name)).count();
+            assert_eq!(hits, 1, "{name} is the end of another label's name");
+        }
+    }
+
+    #[test]
+    fn durations_and_addresses_of_the_yaml_stay_text() {
+        let template = Template::shipped().expect("the shipped YAML");
+        let manager = template.copy(&format!("{LISTENER}{CONNECTION_MANAGER}"));
+        assert_eq!(manager["delayed_close_timeout"], "0.1s");
+        assert_eq!(template.0["admin"]["address"]["socket_address"]["address"], "127.0.0.1");
+        assert_eq!(template.0["admin"]["address"]["socket_address"]["port_value"], 9901);
+    }
+}

@@ -1,0 +1,42 @@
+//! Where the Envoy binary and the Wasm modules are.
+
+use std::path::{Path, PathBuf};
+
+use super::StartError;
+
+/// The workspace's root.
+pub(super) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+/// The Envoy that the environment variable `ENVOY` names, else the one that `make setup` installs.
+pub(super) fn envoy() -> Result<PathBuf, StartError> {
+    let path = std::env::var_os("ENVOY")
+        .map_or_else(|| workspace().join(".venv/bin/envoy"), PathBuf::from);
+    existing(path, "`make setup` installs Envoy; or name one in the environment variable ENVOY")
+}
+
+/// `module`, or the filter: what the environment variable `LLM_BREAKER_WASM` names, else what
+/// `make build` leaves.
+pub(super) fn existing_module(module: Option<&Path>) -> Result<PathBuf, StartError> {
+    let path = match (module, std::env::var_os("LLM_BREAKER_WASM")) {
+        (Some(module), _) => module.to_owned(),
+        (None, Some(named)) => PathBuf::from(named),
+        (None, None) => built_module("llm_breaker"),
+    };
+    existing(path, "`make build` and `make build-guests` compile the Wasm modules")
+}
+
+/// Where cargo leaves a workspace member's release build for Wasm; `name` with underscores.
+#[must_use]
+pub fn built_module(name: &str) -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    workspace().join(target).join("wasm32-wasip1/release").join(name).with_extension("wasm")
+}
+
+fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf, StartError> {
+    // Envoy runs in another directory.
+    path.canonicalize()
+        .map_err(|error| StartError::new(&path.display(), &format_args!("{error}\n{remedy}")))
+}

@@ -1,0 +1,9 @@
+//! The test bench: a proxy-wasm host on wasmtime, a harness for the real Envoy, and the LLM
+//! simulator that both the tests and `make run` put behind it.
+
+pub mod client;
+pub mod conformance;
+pub mod envoy;
+pub mod host;
+pub mod patience;
+pub mod simulator;
