@@ -34,7 +34,13 @@ impl Breaker {
         if self.suspension.since >= policy.in_force_since {
             return Change::Nothing;
         }
+        let lasted = self.suspension.lasts;
         self.suspension = Suspension { since: policy.in_force_since, lasts: Lasts::Lasting };
+        // The same policy in a fresh VM, or its successor: those who kept the breaker going despite
+        // it lose nothing again.
+        if lasted == Lasts::Lasting {
+            return Change::Data;
+        }
         self.start_epoch();
         if let State::HalfOpen { leases, .. } = &mut self.state {
             *leases = Leases::default();

@@ -1,0 +1,25 @@
+//! What the compiled filter does, seen from outside: scenarios on the wasmtime host, by behaviour.
+
+mod announced;
+mod attacks;
+mod cap;
+mod configuration;
+mod downtime;
+mod epochs;
+mod fallback;
+mod hostile;
+mod isolation;
+mod metadata;
+mod modes;
+mod monitoring;
+mod no_request_phase;
+mod outcomes;
+mod phases;
+mod ramp;
+mod recovery;
+mod reload;
+mod scene;
+mod shared_data;
+mod slow;
+mod window;
+mod workers;

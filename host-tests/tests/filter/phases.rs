@@ -1,0 +1,34 @@
+//! What the filter touches of a call, and when: header maps in their own phase, and no body ever.
+
+use llm_breaker_host_tests::host::Response;
+
+use crate::scene::{Scene, chat};
+
+#[test]
+fn header_maps_are_read_once_each_and_bodies_never() {
+    let scene = Scene::by_default();
+    scene.succeed(1);
+    let maps = || scene.host_calls("proxy_get_header_map_pairs");
+    let (maps_before, buffers) = (maps(), scene.host_calls("proxy_get_buffer_bytes"));
+
+    scene.send(chat().body("x".repeat(100_000))).upstream_answers(
+        Response::status(200).chunked(["data: {}\n\n"; 50]).trailer("grpc-status", "0"),
+    );
+    assert_eq!(maps() - maps_before, 2, "the request's and the response's");
+    scene.reach().client_leaves();
+    assert_eq!(maps() - maps_before, 3, "the request's alone");
+    scene.worker(0).malformed_request();
+    assert_eq!(maps() - maps_before, 3, "none while logging");
+
+    assert_eq!(scene.host_calls("proxy_get_buffer_bytes"), buffers);
+    for changing in [
+        "proxy_set_buffer_bytes",
+        "proxy_set_header_map_pairs",
+        "proxy_add_header_map_value",
+        "proxy_replace_header_map_value",
+        "proxy_remove_header_map_value",
+        "proxy_call_foreign_function",
+    ] {
+        assert_eq!(scene.host_calls(changing), 0, "{changing}");
+    }
+}
