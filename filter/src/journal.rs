@@ -1,4 +1,5 @@
-//! What does the log say? One line of JSON per event, with nothing in it that a client chose.
+//! What does the log say? One line per event, with nothing in it that a client chose: JSON, but for
+//! what is wrong with a configuration, which a person reads.
 
 use crate::breaker::{OpenFor, Transition};
 use crate::outcome::Category;

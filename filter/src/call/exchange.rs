@@ -19,10 +19,9 @@ impl ClientTimeouts {
     /// Note a request header, if it is one that sets a time-out.
     pub fn note(&mut self, header: &[u8]) {
         let flags = match header {
-            b"x-envoy-upstream-rq-timeout-ms" | b"x-envoy-upstream-rq-per-try-timeout-ms" => {
-                Flags::UPSTREAM_REQUEST_TIMEOUT
-            }
-            b"x-envoy-expected-rq-timeout-ms" => Flags::UPSTREAM_REQUEST_TIMEOUT,
+            b"x-envoy-upstream-rq-timeout-ms"
+            | b"x-envoy-upstream-rq-per-try-timeout-ms"
+            | b"x-envoy-expected-rq-timeout-ms" => Flags::UPSTREAM_REQUEST_TIMEOUT,
             b"x-envoy-upstream-stream-duration-ms" => Flags::UPSTREAM_MAX_STREAM_DURATION,
             // Where the route allows for it, also from outside and without gRPC.
             b"grpc-timeout" => Flags::DURATION_TIMEOUT,
@@ -78,7 +77,6 @@ pub struct Exchange {
 enum Response {
     Awaited,
     Started { at: Instant, head: ResponseHead },
-    Whole { started_at: Instant },
 }
 
 impl Exchange {
@@ -119,24 +117,17 @@ impl Exchange {
         Some(self.outcome(category, flags, head.announced, policy, now))
     }
 
-    /// The answer's last byte was seen.
-    pub fn response_ended(&mut self) {
-        if let Response::Started { at, .. } = self.response {
-            self.response = Response::Whole { started_at: at };
-        }
+    /// The last byte was seen of an answer whose head did not tell the outcome.
+    #[must_use]
+    pub fn response_ended(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        matches!(self.response, Response::Started { .. })
+            .then(|| self.outcome(Category::Success, Flags::default(), None, policy, now))
     }
 
-    /// Whether Envoy's flags are needed to tell how the call ended.
+    /// The stream is over, and its outcome was not known before.
     #[must_use]
-    pub const fn needs_ending(&self) -> bool {
-        !matches!(self.response, Response::Whole { .. })
-    }
-
-    /// The stream is over; the outcome, if it was not known before.
-    #[must_use]
-    pub fn finish(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
+    pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
         let category = match self.response {
-            Response::Whole { .. } => Category::Success,
             Response::Started { .. } => classify::of_broken_end(ending.flags),
             Response::Awaited => classify::of_envoys_answer(ending.flags, self.request()),
         };
@@ -169,7 +160,6 @@ impl Exchange {
         let Some(sent_at) = self.sent_at else { return false };
         let started_at = match self.response {
             Response::Started { at, head } if head.is_upstreams() => at,
-            Response::Whole { started_at } => started_at,
             Response::Started { .. } | Response::Awaited => now,
         };
         let exceeds = |limit: Option<Duration>, end: Instant| {
@@ -183,7 +173,6 @@ impl Exchange {
         let got_bytes = match self.response {
             Response::Awaited => false,
             Response::Started { head, .. } => head.is_upstreams(),
-            Response::Whole { .. } => true,
         };
         let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)

@@ -28,7 +28,8 @@ const METADATA: [&str; 4] = ["xds", "cluster_metadata", "filter_metadata", "llm_
 /// All breakers of one configuration in one VM.
 pub(super) struct Breakers {
     config: Config,
-    in_force_since: Instant,
+    /// When this configuration came into force in this VM.
+    pub(super) in_force_since: Instant,
     node: String,
     /// Those on the process's list.
     known: RefCell<BTreeMap<String, Rc<Entry>>>,
@@ -72,11 +73,6 @@ impl Breakers {
         }
     }
 
-    /// When this configuration came into force in this VM.
-    pub(super) const fn in_force_since(&self) -> Instant {
-        self.in_force_since
-    }
-
     /// The breaker of the cluster that a request was routed to; `None` if it has none. To be called
     /// while the request's properties can be read.
     pub(super) fn of_request(&self, cluster: &str, now: Instant) -> Option<Rc<Entry>> {
@@ -101,8 +97,13 @@ impl Breakers {
         self.room.set(Room::Unknown);
         let names = shared::key_names(&SharedData);
         // Should the list have been lost, whoever knows a name puts it back.
-        let missing: Vec<String> =
-            self.known.borrow().keys().filter(|known| !names.contains(known)).cloned().collect();
+        let missing: Vec<String> = {
+            let known = self.known.borrow();
+            let listed = names.iter().filter(|name| known.contains_key(*name)).count();
+            // Hardly ever is one missing: counting spares every tick a search for each name.
+            let missing = known.len().saturating_sub(listed);
+            known.keys().filter(|name| !names.contains(name)).take(missing).cloned().collect()
+        };
         for name in missing {
             self.note_registration(shared::register(&SharedData, &name, self.config.max_breakers));
         }

@@ -47,10 +47,8 @@ fn a_failure_is_known_at_the_head_and_a_success_at_the_end() {
     let mut exchange = sent(&[]);
     let begun = exchange.response_started(head(200, Source::Upstream), &policy(), at(101));
     assert_eq!(begun, None);
-    exchange.response_ended();
-    assert!(!exchange.needs_ending());
-    let whole = exchange.finish(Ending::default(), &policy(), at(102));
-    assert_eq!(whole, Outcome::of(Category::Success));
+    let whole = exchange.response_ended(&policy(), at(102));
+    assert_eq!(whole, Some(Outcome::of(Category::Success)));
 }
 
 #[test]
@@ -81,11 +79,11 @@ fn a_grpc_timeout_that_struck_is_the_clients_also_after_the_head() {
     let mut exchange = sent(&["grpc-timeout"]);
     let _ = exchange.response_started(head(200, Source::Upstream), &policy(), at(101));
     let ending = Ending::new(Flags(0), b"max_duration_timeout");
-    assert_eq!(exchange.finish(ending, &policy(), at(109)).category, Category::Cancelled);
+    assert_eq!(exchange.broken_off(ending, &policy(), at(109)).category, Category::Cancelled);
 
     let mut exchange = sent(&[]);
     let _ = exchange.response_started(head(200, Source::Upstream), &policy(), at(101));
-    assert_eq!(exchange.finish(ending, &policy(), at(109)).category, Category::Timeout);
+    assert_eq!(exchange.broken_off(ending, &policy(), at(109)).category, Category::Timeout);
 }
 
 #[test]
@@ -97,13 +95,13 @@ fn the_upstreams_own_504_counts_whatever_time_outs_the_client_set() {
 
 #[test]
 fn a_client_that_leaves_early_says_nothing() {
-    let outcome = sent(&[]).finish(Ending { flags: CLIENT_LEFT }, &policy(), at(129));
+    let outcome = sent(&[]).broken_off(Ending { flags: CLIENT_LEFT }, &policy(), at(129));
     assert_eq!(outcome, Outcome::of(Category::Cancelled));
 }
 
 #[test]
 fn a_client_that_leaves_after_abandoned_without_a_byte_may_be_a_time_out() {
-    let outcome = sent(&[]).finish(Ending { flags: CLIENT_LEFT }, &policy(), at(130));
+    let outcome = sent(&[]).broken_off(Ending { flags: CLIENT_LEFT }, &policy(), at(130));
     assert_eq!(outcome.unanswered_since, Some(at(100)));
     assert_eq!(outcome.judged(at(50)).category, Category::Timeout);
     assert_eq!(outcome.judged(at(100)).category, Category::Cancelled, "others got answers");
@@ -121,14 +119,14 @@ fn a_long_time_out_of_the_clients_own_is_judged_like_its_leaving() {
 fn a_client_that_got_a_byte_abandons_nothing() {
     let mut exchange = sent(&[]);
     let _ = exchange.response_started(head(200, Source::Upstream), &policy(), at(101));
-    let outcome = exchange.finish(Ending { flags: CLIENT_LEFT }, &policy(), at(200));
+    let outcome = exchange.broken_off(Ending { flags: CLIENT_LEFT }, &policy(), at(200));
     assert_eq!(outcome, Outcome::of(Category::Cancelled));
 }
 
 #[test]
 fn an_unfinished_upload_abandons_nothing() {
     let exchange = Exchange::begin(at(100), ClientTimeouts::default());
-    let outcome = exchange.finish(Ending { flags: CLIENT_LEFT }, &policy(), at(200));
+    let outcome = exchange.broken_off(Ending { flags: CLIENT_LEFT }, &policy(), at(200));
     assert_eq!(outcome, Outcome::of(Category::Cancelled));
 }
 
@@ -138,8 +136,7 @@ fn a_success_is_slow_above_its_limit_and_not_at_it() {
         let mut exchange = sent(&[]);
         let answer = head(200, Source::Upstream);
         let _ = exchange.response_started(answer, &slow_after(5), at(101));
-        exchange.response_ended();
-        let outcome = exchange.finish(Ending::default(), &slow_after(5), at(end));
+        let outcome = exchange.response_ended(&slow_after(5), at(end)).expect("an outcome");
         assert_eq!(outcome.category, category, "{end}");
         assert_eq!(outcome.slow, category == Category::Slow);
     }
@@ -151,13 +148,12 @@ fn slow_headers_are_slow_however_fast_the_rest_is() {
     let policy = Policy { slow: Slow { response_headers, total: None }, ..policy() };
     let mut exchange = sent(&[]);
     let _ = exchange.response_started(head(200, Source::Upstream), &policy, at(103));
-    exchange.response_ended();
-    assert_eq!(exchange.finish(Ending::default(), &policy, at(103)).category, Category::Slow);
+    assert_eq!(category(exchange.response_ended(&policy, at(103))), Some(Category::Slow));
 }
 
 #[test]
 fn a_client_that_waited_past_the_slow_limit_and_left_speaks_for_slowness() {
-    let outcome = sent(&[]).finish(Ending { flags: CLIENT_LEFT }, &slow_after(5), at(106));
+    let outcome = sent(&[]).broken_off(Ending { flags: CLIENT_LEFT }, &slow_after(5), at(106));
     assert_eq!(outcome.category, Category::Cancelled);
     assert!(outcome.slow);
 }
@@ -168,7 +164,6 @@ fn a_slow_upload_is_not_the_upstreams_slowness() {
     exchange.request_ended(at(150));
     let answer = head(200, Source::Upstream);
     let _ = exchange.response_started(answer, &slow_after(5), at(151));
-    exchange.response_ended();
-    let outcome = exchange.finish(Ending::default(), &slow_after(5), at(152));
-    assert_eq!(outcome.category, Category::Success);
+    let outcome = exchange.response_ended(&slow_after(5), at(152));
+    assert_eq!(category(outcome), Some(Category::Success));
 }
