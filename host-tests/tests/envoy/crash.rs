@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use llm_breaker_host_tests::client::{Answer, Call, RawConnection};
-use llm_breaker_host_tests::envoy::{Listener, built_module};
+use llm_breaker_host_tests::envoy::{Listener, filter_module};
 use llm_breaker_host_tests::patience::{POLL_INTERVAL, patiently};
 use llm_breaker_host_tests::simulator::Behaviour;
 use serde_json::json;
@@ -24,9 +24,7 @@ struct Crashing {
 
 impl Crashing {
     fn module() -> Outcome<Self> {
-        let built = std::env::var_os("LLM_BREAKER_WASM")
-            .map_or_else(|| built_module("llm_breaker"), PathBuf::from);
-        let mut module = std::fs::read(built)?;
+        let mut module = std::fs::read(filter_module())?;
         swap_exports(&mut module, "proxy_on_request_body", "proxy_on_downstream_data");
         let directory = TempDir::with_prefix("llm-breaker-")?;
         let path = directory.path().join("crashing.wasm");
