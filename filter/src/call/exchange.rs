@@ -1,39 +1,12 @@
 //! What has been seen of one call, and from when on is its outcome known?
 
 use crate::call::classify::{self, Request};
-use crate::call::flags::{Ending, Flags};
-use crate::outcome::{Category, Outcome};
+use crate::call::client_timeouts::ClientTimeouts;
+use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
+use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
-
-/// Time-outs that the client asked Envoy for by header; that they strike says nothing about the
-/// upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClientTimeouts {
-    /// The flags of the time-outs that the client set.
-    set: Flags,
-}
-
-impl ClientTimeouts {
-    /// Note a request header, if it is one that sets a time-out.
-    pub fn note(&mut self, header: &[u8]) {
-        let flags = match header {
-            b"x-envoy-upstream-rq-timeout-ms"
-            | b"x-envoy-upstream-rq-per-try-timeout-ms"
-            | b"x-envoy-expected-rq-timeout-ms" => Flags::UPSTREAM_REQUEST_TIMEOUT,
-            b"x-envoy-upstream-stream-duration-ms" => Flags::UPSTREAM_MAX_STREAM_DURATION,
-            // Where the route allows for it, also from outside and without gRPC.
-            b"grpc-timeout" => Flags::DURATION_TIMEOUT,
-            _ => return,
-        };
-        self.set = self.set.or(flags);
-    }
-
-    const fn struck(self, flags: Flags) -> bool {
-        flags.any(self.set)
-    }
-}
 
 /// Who gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,17 +115,23 @@ impl Exchange {
         policy: &Policy,
         now: Instant,
     ) -> Outcome {
-        let own_timeout = category == Category::Timeout && self.client_timeouts.struck(flags);
+        let waited = now.since(self.requested_at);
+        let own_timeout =
+            category == Category::Timeout && self.client_timeouts.struck(flags, waited);
         let category = if own_timeout { Category::Cancelled } else { category };
         let slow = self.is_slow(policy, now);
+        let ended_by = match flags {
+            _ if own_timeout || flags.any(CLIENT_LEFT) => EndedBy::Client,
+            _ if flags.any(TIMED_OUT) => EndedBy::Envoy,
+            _ => EndedBy::Upstream,
+        };
+        let outcome = Outcome { ended_by, ..Outcome::of(category) };
         match category {
-            Category::Success if slow => Outcome { slow, ..Outcome::of(Category::Slow) },
-            Category::Cancelled => Outcome {
-                slow,
-                unanswered_since: self.abandoned(policy, now),
-                ..Outcome::of(category)
-            },
-            _ => Outcome { announced, ..Outcome::of(category) },
+            Category::Success if slow => Outcome { category: Category::Slow, slow, ..outcome },
+            Category::Cancelled => {
+                Outcome { slow, unanswered_since: self.abandoned(policy, now), ..outcome }
+            }
+            _ => Outcome { announced, ..outcome },
         }
     }
 

@@ -77,8 +77,7 @@ impl RootContext for Root {
         let now = host::now();
         YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
         let is_youngest = YOUNGEST.get() == breakers.in_force_since;
-        for entry in breakers.all() {
-            breakers.follow_published_metadata(&entry, now);
+        for entry in breakers.all(now) {
             let look = tick(&entry, now);
             if self.duty.get() == Duty::RefreshGauges && is_youngest {
                 show(&entry, now, look);
@@ -128,9 +127,7 @@ fn show(entry: &Entry, now: Instant, look: Look) {
 /// there and back between two ticks starts them afresh. Nothing else happens here: a configuration
 /// is also tried in a VM of its own, before it is known whether it will be used.
 fn suspend_those_out_of_service(breakers: &Breakers, now: Instant) {
-    for entry in breakers.all() {
-        // A cluster's metadata may have put shadow mode over disabled.
-        breakers.follow_published_metadata(&entry, now);
+    for entry in breakers.all(now) {
         let policy = entry.policy();
         if !policy.mode.is_active() {
             let _ = entry.decide(now, |breaker| ((), breaker.tick(&policy, now)));

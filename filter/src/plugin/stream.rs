@@ -142,8 +142,9 @@ impl Call {
             (recorded.category, recorded.change)
         });
         let category = decided.value.unwrap_or(outcome.category);
+        let outcome = Outcome { category, ..*outcome };
         if let Some(transition) = decided.transition {
-            entry.report(&transition, Some(category));
+            entry.report(&transition, Some(&outcome));
         }
         count(&entry, category, outcome.slow, now.since(exchange.requested_at()));
     }
@@ -274,7 +275,7 @@ fn routed_cluster() -> Option<String> {
 fn client_timeouts() -> ClientTimeouts {
     let headers = host::headers(Map::RequestHeaders);
     let mut timeouts = ClientTimeouts::default();
-    pairs::decode(&headers).for_each(|(name, _)| timeouts.note(name));
+    pairs::decode(&headers).for_each(|(name, value)| timeouts.note(name, value));
     timeouts
 }
 

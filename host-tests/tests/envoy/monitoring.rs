@@ -89,24 +89,28 @@ async fn every_line_says_why_and_for_how_long() -> Outcome {
     scene.half_open().await;
     scene.call().await;
     scene.until("state", &[], CLOSED).await;
+    let epoch = scene.transitions()[0]["epoch"].as_u64().expect("an epoch");
     let expected = [
         json!({
             "event": "transition", "breaker": OPENAI, "from": "closed", "to": "open",
-            "reason": "consecutive_failures", "measured": 5.0, "category": "server_error",
+            "epoch": epoch, "reason": "consecutive_failures", "measured": 5.0,
+            "category": "server_error", "ended_by": "upstream",
             "open_seconds": 1.0, "announced": false,
         }),
         json!({
             "event": "transition", "breaker": OPENAI, "from": "open", "to": "half_open",
-            "reason": "open_time_ended",
+            "epoch": epoch + 1, "reason": "open_time_ended",
         }),
         json!({
             "event": "transition", "breaker": OPENAI, "from": "half_open", "to": "closed",
-            "reason": "probes_succeeded", "category": "success",
+            "epoch": epoch + 2, "reason": "probes_succeeded",
+            "category": "success", "ended_by": "upstream",
         }),
     ];
     assert_eq!(scene.transitions(), expected);
-    let levels = scene.envoy.log().matching(|line| event(line, "transition").is_some());
-    assert!(levels.iter().all(|line| line.contains("[info][wasm]")), "{levels:?}");
+    let lines = scene.envoy.log().matching(|line| event(line, "transition").is_some());
+    let at_level = |level: &str| lines.iter().filter(|line| line.contains(level)).count();
+    assert_eq!((at_level("[warning][wasm]"), at_level("[info][wasm]")), (1, 2), "{lines:?}");
     Ok(())
 }
 
