@@ -52,7 +52,9 @@ async fn it_is_an_error_that_an_sdk_understands() -> Outcome {
     assert_is_the_error(&scene.send(&large).await);
     assert_eq!(scene.provider.calls(), 5);
     assert_eq!(scene.now("fallbacks_total", &[("kind", "error")]).await, 7.0);
-    let mark = |line: &str| line.contains(r#""breaker":"open""#);
+    let mark = |line: &str| {
+        line.contains(r#""breaker":"open""#) && line.contains(r#""details":"llm_breaker_open""#)
+    };
     scene.envoy.access_log().wait_for_count(7, mark).await;
     Ok(())
 }
