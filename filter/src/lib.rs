@@ -10,6 +10,7 @@
 //! | [`policy`] | what is one breaker told to do? |
 //! | [`config`] | what does the operator's document say? |
 //! | [`outcome`] | what does one finished call say about its upstream? |
+//! | [`stream`] | what do the bytes of a body say, read as they pass? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
@@ -41,6 +42,7 @@ pub mod pairs;
 pub mod policy;
 pub mod shared;
 pub mod stats;
+pub mod stream;
 pub mod time;
 
 #[cfg(target_arch = "wasm32")]
