@@ -11,6 +11,7 @@
 //! | [`config`] | what does the operator's document say? |
 //! | [`outcome`] | what does one finished call say about its upstream? |
 //! | [`stream`] | what do the bytes of a body say, read as they pass? |
+//! | [`dialect`] | which LLM protocol does a call speak, and what do its answers mean? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
@@ -35,6 +36,7 @@
 pub mod breaker;
 pub mod call;
 pub mod config;
+pub mod dialect;
 pub mod fallback;
 pub mod journal;
 pub mod outcome;

@@ -27,8 +27,14 @@ pub enum Category {
     ConnectionReset,
     /// The upstream began to answer and did not end properly.
     StreamInterrupted,
+    /// A 2xx whose body is not what its protocol promises.
+    InvalidResponse,
     /// The provider does not know the caller.
     Authentication,
+    /// The provider's policy forbids the request or its answer.
+    ContentFiltered,
+    /// The request is longer than the model takes.
+    ContextLength,
     /// Any other 4xx.
     ClientError,
     /// The client left, or struck its own time-out.
@@ -52,7 +58,7 @@ pub enum Verdict {
 
 impl Category {
     /// Every category, in the order of the documents.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Success,
         Self::Slow,
         Self::RateLimited,
@@ -63,7 +69,10 @@ impl Category {
         Self::ConnectionFailed,
         Self::ConnectionReset,
         Self::StreamInterrupted,
+        Self::InvalidResponse,
         Self::Authentication,
+        Self::ContentFiltered,
+        Self::ContextLength,
         Self::ClientError,
         Self::Cancelled,
         Self::Local,
@@ -83,7 +92,10 @@ impl Category {
             Self::ConnectionFailed => "connection_failed",
             Self::ConnectionReset => "connection_reset",
             Self::StreamInterrupted => "stream_interrupted",
+            Self::InvalidResponse => "invalid_response",
             Self::Authentication => "authentication",
+            Self::ContentFiltered => "content_filtered",
+            Self::ContextLength => "context_length",
             Self::ClientError => "client_error",
             Self::Cancelled => "cancelled",
             Self::Local => "local",
@@ -102,11 +114,15 @@ impl Category {
             | Self::Timeout
             | Self::ConnectionFailed
             | Self::ConnectionReset
-            | Self::StreamInterrupted => Verdict::Failure,
+            | Self::StreamInterrupted
+            | Self::InvalidResponse => Verdict::Failure,
             // The caller's own mistakes never open a breaker for others.
-            Self::Authentication | Self::ClientError | Self::Cancelled | Self::Local => {
-                Verdict::Ignore
-            }
+            Self::Authentication
+            | Self::ContentFiltered
+            | Self::ContextLength
+            | Self::ClientError
+            | Self::Cancelled
+            | Self::Local => Verdict::Ignore,
         }
     }
 }

@@ -38,7 +38,8 @@ fn each_category_has_its_default_verdict() {
         let expected = match category.name() {
             "success" | "slow" => Verdict::Success,
             "quota_exhausted" => Verdict::Open,
-            "authentication" | "client_error" | "cancelled" | "local" => Verdict::Ignore,
+            "authentication" | "content_filtered" | "context_length" | "client_error"
+            | "cancelled" | "local" => Verdict::Ignore,
             _ => Verdict::Failure,
         };
         assert_eq!(category.verdict(), expected, "{category:?}");
