@@ -1,22 +1,25 @@
-//! What does the log say? One line of JSON per event, with nothing in it that a client chose.
+//! What does the log say? One line per event, with nothing in it that a client chose: JSON, but for
+//! what is wrong with a configuration, which a person reads.
 
 use crate::breaker::{OpenFor, Transition};
-use crate::outcome::Category;
+use crate::outcome::Outcome;
 use core::time::Duration;
 use serde_json::{Map, Value, json};
 
-/// A change of state; `category` is that of the outcome that caused it, if one did.
+/// A change of state, and the outcome that caused it, if one did.
 #[must_use]
-pub fn transition(breaker: &str, transition: &Transition, category: Option<Category>) -> String {
+pub fn transition(breaker: &str, transition: &Transition, outcome: Option<&Outcome>) -> String {
     let mut line = event("transition", breaker);
     line.insert("from".into(), transition.from.as_str().into());
     line.insert("to".into(), transition.to.as_str().into());
+    line.insert("epoch".into(), transition.epoch.into());
     line.insert("reason".into(), transition.cause.name().into());
     if let Some(measured) = transition.cause.measured() {
         line.insert("measured".into(), json!(measured));
     }
-    if let Some(category) = category {
-        line.insert("category".into(), category.name().into());
+    if let Some(outcome) = outcome {
+        line.insert("category".into(), outcome.category.name().into());
+        line.insert("ended_by".into(), outcome.ended_by.name().into());
     }
     if let Some(open_for) = transition.open_for {
         line.insert("open_seconds".into(), seconds(open_for.duration()));
@@ -61,6 +64,7 @@ fn seconds(duration: Duration) -> Value {
 mod tests {
     use super::*;
     use crate::breaker::{Cause, StateName};
+    use crate::outcome::Category;
 
     #[test]
     fn a_transition_is_one_line_that_says_why_and_for_how_long() {
@@ -71,13 +75,14 @@ mod tests {
             cause: Cause::ConsecutiveFailures(5),
             open_for: Some(OpenFor::Backoff(Duration::from_millis(30_500))),
         };
-        let line = transition("a\nb", &opened, Some(Category::ServerError));
+        let line = transition("a\nb", &opened, Some(&Outcome::of(Category::ServerError)));
         assert!(!line.contains('\n'));
         let fields: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(
             fields,
             json!({
                 "event": "transition", "breaker": "a\nb", "from": "closed", "to": "open",
+                "epoch": 2, "ended_by": "upstream",
                 "reason": "consecutive_failures", "measured": 5.0, "category": "server_error",
                 "open_seconds": 30.5, "announced": false,
             })

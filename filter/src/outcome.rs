@@ -152,6 +152,29 @@ impl Counted {
     }
 }
 
+/// Who ended a call: for the log, since several can run out of patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The upstream, by its answer or by breaking off.
+    Upstream,
+    /// One of Envoy's time-outs.
+    Envoy,
+    /// The client: it left, or its own time-out struck.
+    Client,
+}
+
+impl EndedBy {
+    /// The name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Envoy => "envoy",
+            Self::Client => "client",
+        }
+    }
+}
+
 /// One finished call, as the breaker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -161,6 +184,8 @@ pub struct Outcome {
     pub slow: bool,
     /// How long from now on the upstream asked not to be called.
     pub announced: Option<Duration>,
+    /// Who ended the call.
+    pub ended_by: EndedBy,
     /// With `cancelled`: the client waited long enough without a byte that this is the provider's
     /// time-out, unless another call got an answer since then.
     pub unanswered_since: Option<Instant>,
@@ -171,7 +196,8 @@ impl Outcome {
     #[must_use]
     pub const fn of(category: Category) -> Self {
         let slow = matches!(category, Category::Slow);
-        Self { category, slow, announced: None, unanswered_since: None }
+        let ended_by = EndedBy::Upstream;
+        Self { category, slow, announced: None, ended_by, unanswered_since: None }
     }
 
     /// The outcome once it is known whether another call got an answer while this one waited.

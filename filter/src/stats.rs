@@ -178,8 +178,8 @@ impl Fallback {
 
 /// `<label>=.=<value>;.;`, as the tag regexes expect it.
 fn label(name: &str, value: &str) -> String {
-    // The one sequence that would end the value early.
-    format!("{name}=.={};.;", value.replace(";.;", "_"))
+    // With what follows it, this would end the value early.
+    format!("{name}=.={};.;", value.replace(";.", "_"))
 }
 
 #[cfg(test)]
@@ -200,7 +200,7 @@ mod tests {
     fn a_value_cannot_end_its_label() {
         assert_eq!(
             Stat::State.name("a;.;to=.=b"),
-            "llm_circuit_breaker_state.llm_cluster=.=a_to=.=b;.;"
+            "llm_circuit_breaker_state.llm_cluster=.=a_;to=.=b;.;"
         );
     }
 }

@@ -24,7 +24,7 @@ impl Jitter {
     }
 }
 
-/// A number from 0 to below 1 that looks random, though close inputs lie close (splitmix64).
+/// A number from 0 to below 1 that looks random, also for inputs close to each other (splitmix64).
 #[must_use]
 pub fn unit(seed: u64) -> f64 {
     let mut bits = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -39,8 +39,8 @@ pub fn unit(seed: u64) -> f64 {
 /// must not probe in step.
 #[must_use]
 pub(super) fn open_time(open: &Open, trips: u32, jitter: f64) -> Duration {
-    let doublings = i32::try_from(trips.saturating_sub(1)).unwrap_or(i32::MAX);
-    let seconds = open.base.as_secs_f64() * open.multiplier.powi(doublings);
+    let exponent = i32::try_from(trips.saturating_sub(1)).unwrap_or(i32::MAX);
+    let seconds = open.base.as_secs_f64() * open.multiplier.powi(exponent);
     let capped = seconds.min(open.max.as_secs_f64());
     let lengthened = capped * (1.0 + open.jitter * jitter.clamp(0.0, 1.0));
     // Floating point may fall a nanosecond short of the base; shorter it must never be.

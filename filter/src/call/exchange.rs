@@ -1,40 +1,12 @@
 //! What has been seen of one call, and from when on is its outcome known?
 
 use crate::call::classify::{self, Request};
-use crate::call::flags::{Ending, Flags};
-use crate::outcome::{Category, Outcome};
+use crate::call::client_timeouts::ClientTimeouts;
+use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
+use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
-
-/// Time-outs that the client asked Envoy for by header; that they strike says nothing about the
-/// upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClientTimeouts {
-    /// The flags of the time-outs that the client set.
-    set: Flags,
-}
-
-impl ClientTimeouts {
-    /// Note a request header, if it is one that sets a time-out.
-    pub fn note(&mut self, header: &[u8]) {
-        let flags = match header {
-            b"x-envoy-upstream-rq-timeout-ms" | b"x-envoy-upstream-rq-per-try-timeout-ms" => {
-                Flags::UPSTREAM_REQUEST_TIMEOUT
-            }
-            b"x-envoy-expected-rq-timeout-ms" => Flags::UPSTREAM_REQUEST_TIMEOUT,
-            b"x-envoy-upstream-stream-duration-ms" => Flags::UPSTREAM_MAX_STREAM_DURATION,
-            // Where the route allows for it, also from outside and without gRPC.
-            b"grpc-timeout" => Flags::DURATION_TIMEOUT,
-            _ => return,
-        };
-        self.set = self.set.or(flags);
-    }
-
-    const fn struck(self, flags: Flags) -> bool {
-        flags.any(self.set)
-    }
-}
 
 /// Who gave an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +50,6 @@ pub struct Exchange {
 enum Response {
     Awaited,
     Started { at: Instant, head: ResponseHead },
-    Whole { started_at: Instant },
 }
 
 impl Exchange {
@@ -119,24 +90,17 @@ impl Exchange {
         Some(self.outcome(category, flags, head.announced, policy, now))
     }
 
-    /// The answer's last byte was seen.
-    pub fn response_ended(&mut self) {
-        if let Response::Started { at, .. } = self.response {
-            self.response = Response::Whole { started_at: at };
-        }
+    /// The last byte was seen of an answer whose head did not tell the outcome.
+    #[must_use]
+    pub fn response_ended(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        matches!(self.response, Response::Started { .. })
+            .then(|| self.outcome(Category::Success, Flags::default(), None, policy, now))
     }
 
-    /// Whether Envoy's flags are needed to tell how the call ended.
+    /// The stream is over, and its outcome was not known before.
     #[must_use]
-    pub const fn needs_ending(&self) -> bool {
-        !matches!(self.response, Response::Whole { .. })
-    }
-
-    /// The stream is over; the outcome, if it was not known before.
-    #[must_use]
-    pub fn finish(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
+    pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
         let category = match self.response {
-            Response::Whole { .. } => Category::Success,
             Response::Started { .. } => classify::of_broken_end(ending.flags),
             Response::Awaited => classify::of_envoys_answer(ending.flags, self.request()),
         };
@@ -151,17 +115,23 @@ impl Exchange {
         policy: &Policy,
         now: Instant,
     ) -> Outcome {
-        let own_timeout = category == Category::Timeout && self.client_timeouts.struck(flags);
+        let waited = now.since(self.requested_at);
+        let own_timeout =
+            category == Category::Timeout && self.client_timeouts.struck(flags, waited);
         let category = if own_timeout { Category::Cancelled } else { category };
         let slow = self.is_slow(policy, now);
+        let ended_by = match flags {
+            _ if own_timeout || flags.any(CLIENT_LEFT) => EndedBy::Client,
+            _ if flags.any(TIMED_OUT) => EndedBy::Envoy,
+            _ => EndedBy::Upstream,
+        };
+        let outcome = Outcome { ended_by, ..Outcome::of(category) };
         match category {
-            Category::Success if slow => Outcome { slow, ..Outcome::of(Category::Slow) },
-            Category::Cancelled => Outcome {
-                slow,
-                unanswered_since: self.abandoned(policy, now),
-                ..Outcome::of(category)
-            },
-            _ => Outcome { announced, ..Outcome::of(category) },
+            Category::Success if slow => Outcome { category: Category::Slow, slow, ..outcome },
+            Category::Cancelled => {
+                Outcome { slow, unanswered_since: self.abandoned(policy, now), ..outcome }
+            }
+            _ => Outcome { announced, ..outcome },
         }
     }
 
@@ -169,7 +139,6 @@ impl Exchange {
         let Some(sent_at) = self.sent_at else { return false };
         let started_at = match self.response {
             Response::Started { at, head } if head.is_upstreams() => at,
-            Response::Whole { started_at } => started_at,
             Response::Started { .. } | Response::Awaited => now,
         };
         let exceeds = |limit: Option<Duration>, end: Instant| {
@@ -183,7 +152,6 @@ impl Exchange {
         let got_bytes = match self.response {
             Response::Awaited => false,
             Response::Started { head, .. } => head.is_upstreams(),
-            Response::Whole { .. } => true,
         };
         let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)

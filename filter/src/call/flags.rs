@@ -10,8 +10,6 @@ impl Flags {
     pub const NO_HEALTHY_UPSTREAM: Self = Self(0x2);
     /// The route's time-out struck (UT).
     pub const UPSTREAM_REQUEST_TIMEOUT: Self = Self(0x4);
-    /// Envoy reset the connection (LR).
-    pub const LOCAL_RESET: Self = Self(0x8);
     /// The upstream reset the stream (UR).
     pub const UPSTREAM_REMOTE_RESET: Self = Self(0x10);
     /// No connection to the upstream (UF).

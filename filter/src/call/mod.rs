@@ -2,9 +2,11 @@
 
 mod announced;
 mod classify;
+mod client_timeouts;
 mod exchange;
 mod flags;
 
 pub use announced::announced;
-pub use exchange::{ClientTimeouts, Exchange, ResponseHead, Source};
+pub use client_timeouts::ClientTimeouts;
+pub use exchange::{Exchange, ResponseHead, Source};
 pub use flags::{Ending, Flags};

@@ -34,7 +34,8 @@ impl fmt::Debug for Field {
     }
 }
 
-/// All fields that metadata may set.
+/// All fields that metadata may set. Their order is part of what is published in shared data: a new
+/// field goes to the end, or the layout gets a new version.
 pub const FIELDS: &[Field] = &[
     Field { path: &["mode"], apply: only_shadow },
     Field {

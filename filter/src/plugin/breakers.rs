@@ -5,7 +5,7 @@ use crate::breaker::{Breaker, Change, Jitter, StateName, Transition};
 use crate::config::Config;
 use crate::config::metadata::unknown_names;
 use crate::journal;
-use crate::outcome::Category;
+use crate::outcome::Outcome;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::stats::{self, Stats};
 use crate::policy::{Mode, Policy};
@@ -28,7 +28,8 @@ const METADATA: [&str; 4] = ["xds", "cluster_metadata", "filter_metadata", "llm_
 /// All breakers of one configuration in one VM.
 pub(super) struct Breakers {
     config: Config,
-    in_force_since: Instant,
+    /// When this configuration came into force in this VM.
+    pub(super) in_force_since: Instant,
     node: String,
     /// Those on the process's list.
     known: RefCell<BTreeMap<String, Rc<Entry>>>,
@@ -72,11 +73,6 @@ impl Breakers {
         }
     }
 
-    /// When this configuration came into force in this VM.
-    pub(super) const fn in_force_since(&self) -> Instant {
-        self.in_force_since
-    }
-
     /// The breaker of the cluster that a request was routed to; `None` if it has none. To be called
     /// while the request's properties can be read.
     pub(super) fn of_request(&self, cluster: &str, now: Instant) -> Option<Rc<Entry>> {
@@ -96,17 +92,28 @@ impl Breakers {
         Some(entry)
     }
 
-    /// Every breaker of the process.
-    pub(super) fn all(&self) -> Vec<Rc<Entry>> {
+    /// Every breaker of the process that this configuration has a say in, with the metadata that
+    /// the VMs with requests published.
+    pub(super) fn all(&self, now: Instant) -> Vec<Rc<Entry>> {
         self.room.set(Room::Unknown);
         let names = shared::key_names(&SharedData);
         // Should the list have been lost, whoever knows a name puts it back.
-        let missing: Vec<String> =
-            self.known.borrow().keys().filter(|known| !names.contains(known)).cloned().collect();
+        let missing: Vec<String> = {
+            let known = self.known.borrow();
+            let listed = names.iter().filter(|name| known.contains_key(*name)).count();
+            // Hardly ever is one missing: counting spares every tick a search for each name.
+            let missing = known.len().saturating_sub(listed);
+            known.keys().filter(|name| !names.contains(name)).take(missing).cloned().collect()
+        };
         for name in missing {
             self.note_registration(shared::register(&SharedData, &name, self.config.max_breakers));
         }
-        names.iter().map(|name| self.listed(name)).collect()
+        let entries = names.iter().map(|name| {
+            let entry = self.listed(name);
+            self.follow(&entry, Metadata::published(&SharedData, name), now);
+            entry
+        });
+        entries.filter(|entry| !self.leaves_alone(entry)).collect()
     }
 
     fn listed(&self, name: &str) -> Rc<Entry> {
@@ -146,6 +153,13 @@ impl Breakers {
         entry
     }
 
+    /// A configuration that is disabled but for the clusters it lists is not about the others:
+    /// another listener's may be.
+    fn leaves_alone(&self, entry: &Entry) -> bool {
+        let lists_some = !self.config.breakers.is_empty();
+        lists_some && entry.policy().mode == Mode::Disabled && !self.config.names(&entry.name)
+    }
+
     fn know(&self, entry: &Rc<Entry>) {
         entry.stats.show();
         self.bystanders.borrow_mut().remove(&entry.name);
@@ -164,11 +178,12 @@ impl Breakers {
         }
         let registration = shared::register(&SharedData, &entry.name, self.config.max_breakers);
         self.note_registration(registration);
-        let registered = matches!(registration, Registration::Registered { .. });
-        if registered {
-            self.know(entry);
+        match registration {
+            Registration::Registered { .. } => self.know(entry),
+            Registration::Full => stats::count_for_process(BREAKERS_OVERFLOW),
+            Registration::Unavailable => {}
         }
-        registered
+        matches!(registration, Registration::Registered { .. })
     }
 
     fn note_registration(&self, registration: Registration) {
@@ -177,18 +192,10 @@ impl Breakers {
                 stats::count_for_process(INDEX_RESETS);
                 host::log(Level::Warn, &journal::shared_state_reset("*"));
             }
-            Registration::Full => {
-                // The list never shrinks; whoever else is on it is known by the next tick.
-                self.room.set(Room::None);
-                stats::count_for_process(BREAKERS_OVERFLOW);
-            }
+            // The list never shrinks; whoever else is on it is known by the next tick.
+            Registration::Full => self.room.set(Room::None),
             Registration::Registered { reset: false } | Registration::Unavailable => {}
         }
-    }
-
-    /// Take over what another VM read of the cluster's metadata.
-    pub(super) fn follow_published_metadata(&self, entry: &Entry, now: Instant) {
-        self.follow(entry, Metadata::published(&SharedData, &entry.name), now);
     }
 
     /// Leave the metadata to the VMs that have no request; say once what of it is not followed.
@@ -255,18 +262,25 @@ impl Entry {
     }
 
     /// Count and log a transition that this VM's store brought about.
-    pub(super) fn report(&self, transition: &Transition, category: Option<Category>) {
+    pub(super) fn report(&self, transition: &Transition, outcome: Option<&Outcome>) {
         self.stats.count(Stat::StateChanges(transition.from, transition.to));
         self.stats.record(Stat::State, transition.to.gauge());
         let open = transition.open_for.map_or(Duration::ZERO, |open_for| open_for.duration());
         self.stats.record(Stat::OpenRemaining, open.as_secs());
-        host::log(Level::Info, &journal::transition(&self.name, transition, category));
+        // Istio's default log level hides what is less than a warning.
+        let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
+        host::log(level, &journal::transition(&self.name, transition, outcome));
     }
 
     /// Set the gauges to what the record says.
     pub(super) fn show(&self, state: StateName, open_remaining: Duration) {
         let policy = self.policy();
-        let state = if policy.mode == Mode::ForcedOpen { StateName::Open } else { state };
+        let (state, open_remaining) = match policy.mode {
+            Mode::Enforce | Mode::Shadow => (state, open_remaining),
+            // What the breaker was before says nothing about what callers get.
+            Mode::Disabled => (StateName::Closed, Duration::ZERO),
+            Mode::ForcedOpen => (StateName::Open, Duration::ZERO),
+        };
         self.stats.record(Stat::State, state.gauge());
         self.stats.record(Stat::Mode, policy.mode.gauge());
         self.stats.record(Stat::OpenRemaining, open_remaining.as_secs());

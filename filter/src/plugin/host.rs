@@ -10,7 +10,7 @@ use crate::pairs;
 use crate::shared::{Cell, Loaded, Stored};
 use crate::stats::Kind;
 use crate::time::Instant;
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
 use core::time::Duration;
 use std::time::SystemTime;
 
@@ -18,6 +18,8 @@ const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const CAS_MISMATCH: u32 = 8;
 
+/// The code details of our answers, as access logs show them.
+const REPLY_DETAILS: &str = "llm_breaker_open";
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CLOCK_MONOTONIC: u32 = 1;
 const NO_GRPC_STATUS: i32 = -1;
@@ -150,8 +152,8 @@ pub(super) fn reply(reply: &Reply) -> bool {
     let status = unsafe {
         proxy_send_local_response(
             reply.status,
-            null(),
-            0,
+            REPLY_DETAILS.as_ptr(),
+            REPLY_DETAILS.len(),
             reply.body.as_ptr(),
             reply.body.len(),
             headers.as_ptr(),

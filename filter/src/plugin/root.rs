@@ -24,12 +24,12 @@ const MAX_LOOKS: usize = 3;
 pub(super) struct Root {
     breakers: Option<Rc<Breakers>>,
     /// A VM is not told which thread it is on, but only workers get requests.
-    duty: Rc<Cell<Duty>>,
+    duty: Cell<Duty>,
 }
 
 /// Who refreshes the gauges: not a VM that serves requests.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Duty {
+enum Duty {
     #[default]
     RefreshGauges,
     ServeRequests,
@@ -44,7 +44,7 @@ thread_local! {
 impl Context for Root {
     fn on_done(&mut self) -> bool {
         if let Some(breakers) = &self.breakers
-            && YOUNGEST.get() == breakers.in_force_since()
+            && YOUNGEST.get() == breakers.in_force_since
         {
             YOUNGEST.set(Instant::ZERO);
         }
@@ -57,9 +57,8 @@ impl RootContext for Root {
         let config = match Config::parse(&host::plugin_configuration()) {
             Ok(config) => config,
             Err(errors) => {
-                for error in errors.iter() {
-                    let line = journal::configuration_refused(&error.to_string());
-                    host::log(Level::Error, &line);
+                for error in errors.to_string().lines() {
+                    host::log(Level::Error, &journal::configuration_refused(error));
                 }
                 return false;
             }
@@ -76,10 +75,9 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let Some(breakers) = &self.breakers else { return };
         let now = host::now();
-        YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since()));
-        let is_youngest = YOUNGEST.get() == breakers.in_force_since();
-        for entry in breakers.all() {
-            breakers.follow_published_metadata(&entry, now);
+        YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
+        let is_youngest = YOUNGEST.get() == breakers.in_force_since;
+        for entry in breakers.all(now) {
             let look = tick(&entry, now);
             if self.duty.get() == Duty::RefreshGauges && is_youngest {
                 show(&entry, now, look);
@@ -129,9 +127,7 @@ fn show(entry: &Entry, now: Instant, look: Look) {
 /// there and back between two ticks starts them afresh. Nothing else happens here: a configuration
 /// is also tried in a VM of its own, before it is known whether it will be used.
 fn suspend_those_out_of_service(breakers: &Breakers, now: Instant) {
-    for entry in breakers.all() {
-        // A cluster's metadata may have put shadow mode over disabled.
-        breakers.follow_published_metadata(&entry, now);
+    for entry in breakers.all(now) {
         let policy = entry.policy();
         if !policy.mode.is_active() {
             let _ = entry.decide(now, |breaker| ((), breaker.tick(&policy, now)));

@@ -1,15 +1,15 @@
 //! One request: callbacks to the exchange, decisions to the host.
 
-use crate::breaker::{Admission, Permit, StateName, unit};
+use crate::breaker::{self, Admission, Permit, StateName, unit};
 use crate::call::{ClientTimeouts, Ending, Exchange, Flags, ResponseHead, Source, announced};
 use crate::fallback::{self, MARK};
 use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
+use crate::pairs;
 use crate::plugin::breakers::{Breakers, Entry};
 use crate::plugin::host::{self, Map};
 use crate::policy::{Fallback, Mode, Policy};
 use crate::stats::{CallResult, Stat};
 use crate::time::Instant;
-use crate::{breaker, pairs};
 use core::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -51,9 +51,8 @@ enum Answer {
     Untracked,
     /// Let it through; without a permit its outcome is for the stats only.
     Forward(Option<Permit>),
-    Reject {
-        retry_after: Duration,
-    },
+    /// Hold it back, and say how long.
+    Reject(Duration),
 }
 
 impl Stream {
@@ -67,11 +66,11 @@ impl Stream {
         let permit = match answer {
             Answer::Untracked => return Action::Continue,
             Answer::Forward(permit) => permit,
-            Answer::Reject { .. } if policy.mode == Mode::Shadow => {
+            Answer::Reject(_) if policy.mode == Mode::Shadow => {
                 entry.stats.count(Stat::WouldBlock);
                 None
             }
-            Answer::Reject { retry_after } => match fall_back(&entry, &policy, retry_after) {
+            Answer::Reject(retry_after) => match fall_back(&entry, &policy, retry_after) {
                 Fallback::Error => {
                     self.phase = Phase::Settled;
                     return Action::Pause;
@@ -103,16 +102,19 @@ impl Stream {
     }
 
     fn response_ended(&mut self) {
-        if let Phase::Forwarded(call) = &mut self.phase {
-            call.exchange.response_ended();
+        let Phase::Forwarded(call) = &self.phase else { return };
+        let now = host::now();
+        if let Some(outcome) = call.exchange.response_ended(&call.policy, now) {
+            self.settle(&outcome, now);
         }
     }
 
-    fn finish(&mut self) {
+    fn broken_off(&mut self) {
         let Phase::Forwarded(call) = &self.phase else { return };
         let now = host::now();
-        let ending = if call.exchange.needs_ending() { ending() } else { Ending::default() };
-        let outcome = call.exchange.finish(ending, &call.policy, now);
+        let flags = Flags(host::response_flags());
+        let ending = Ending::new(flags, &host::response_code_details());
+        let outcome = call.exchange.broken_off(ending, &call.policy, now);
         self.settle(&outcome, now);
     }
 
@@ -140,8 +142,9 @@ impl Call {
             (recorded.category, recorded.change)
         });
         let category = decided.value.unwrap_or(outcome.category);
+        let outcome = Outcome { category, ..*outcome };
         if let Some(transition) = decided.transition {
-            entry.report(&transition, Some(category));
+            entry.report(&transition, Some(&outcome));
         }
         count(&entry, category, outcome.slow, now.since(exchange.requested_at()));
     }
@@ -149,7 +152,7 @@ impl Call {
 
 impl Context for Stream {
     fn on_done(&mut self) -> bool {
-        self.finish();
+        self.broken_off();
         true
     }
 }
@@ -200,7 +203,7 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
-        self.finish();
+        self.broken_off();
     }
 }
 
@@ -210,9 +213,8 @@ fn ask(entry: &Entry, policy: &Policy, now: Instant) -> (Answer, Instant) {
     if let Some(admission) = breaker::overruled(policy) {
         return (answer(entry, admission), Instant::ZERO);
     }
-    let random = unit(now.as_nanos());
     let decided = entry.decide(now, |breaker| {
-        let (admission, change) = breaker.admit(policy, now, random);
+        let (admission, change) = breaker.admit(policy, now, unit(now.as_nanos()));
         ((admission, breaker.answered_at), change)
     });
     if let Some(transition) = decided.transition {
@@ -222,7 +224,7 @@ fn ask(entry: &Entry, policy: &Policy, now: Instant) -> (Answer, Instant) {
         (Some((admission, answered_at)), _) => (answer(entry, admission), answered_at),
         (None, None | Some(StateName::Closed)) => (Answer::Forward(None), now),
         (None, Some(StateName::Open | StateName::HalfOpen)) => {
-            (Answer::Reject { retry_after: Duration::ZERO }, now)
+            (Answer::Reject(Duration::ZERO), now)
         }
     }
 }
@@ -235,7 +237,7 @@ fn answer(entry: &Entry, admission: Admission) -> Answer {
             entry.stats.count(Stat::HalfOpenRequests);
             Answer::Forward(Some(permit))
         }
-        Admission::Reject { retry_after } => Answer::Reject { retry_after },
+        Admission::Reject { retry_after } => Answer::Reject(retry_after),
     }
 }
 
@@ -273,12 +275,8 @@ fn routed_cluster() -> Option<String> {
 fn client_timeouts() -> ClientTimeouts {
     let headers = host::headers(Map::RequestHeaders);
     let mut timeouts = ClientTimeouts::default();
-    pairs::decode(&headers).for_each(|(name, _)| timeouts.note(name));
+    pairs::decode(&headers).for_each(|(name, value)| timeouts.note(name, value));
     timeouts
-}
-
-fn ending() -> Ending {
-    Ending::new(Flags(host::response_flags()), &host::response_code_details())
 }
 
 fn response_head() -> ResponseHead {

@@ -2,7 +2,7 @@
 //! shared record, with what is needed to count and log it exactly once.
 
 use crate::breaker::{Breaker, Change, StateName, Transition};
-use crate::shared::cell::{Cell, Swap, swap};
+use crate::shared::cell::{Cell, Swap, Swapped, swap};
 use crate::shared::{breaker_key, record};
 use crate::time::Instant;
 
@@ -66,9 +66,16 @@ impl Ledger {
                 Swap::Keep(carried)
             }
         });
+        Decided::new(swapped, state)
+    }
+}
+
+impl<T> Decided<T> {
+    /// From what was carried out, and the state before and after it.
+    fn new(swapped: Swapped<Carried<T>>, state: Option<(StateName, StateName)>) -> Self {
         let conflicts = swapped.conflicts;
         match swapped.decided {
-            Some(Carried { value, change, reset }) => Decided {
+            Some(Carried { value, change, reset }) => Self {
                 value: Some(value),
                 transition: match change {
                     Change::Transition(transition) => Some(transition),
@@ -78,7 +85,7 @@ impl Ledger {
                 conflicts,
                 reset,
             },
-            None => Decided {
+            None => Self {
                 value: None,
                 transition: None,
                 state: state.map(|(before, _)| before),

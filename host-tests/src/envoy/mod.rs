@@ -41,7 +41,7 @@ use self::bootstrap::Template;
 pub use self::builder::Builder;
 pub use self::log::Log;
 pub use self::parts::{Cluster, Listener, OPENAI, Route};
-pub use self::place::built_module;
+pub use self::place::{built_module, filter_module};
 use self::process::Process;
 pub use self::process::Validation;
 pub use self::stats::Stats;

@@ -16,15 +16,17 @@ pub(super) fn envoy() -> Result<PathBuf, StartError> {
     existing(path, "`make setup` installs Envoy; or name one in the environment variable ENVOY")
 }
 
-/// `module`, or the filter: what the environment variable `LLM_BREAKER_WASM` names, else what
-/// `make build` leaves.
+/// `module`, or the filter.
 pub(super) fn existing_module(module: Option<&Path>) -> Result<PathBuf, StartError> {
-    let path = match (module, std::env::var_os("LLM_BREAKER_WASM")) {
-        (Some(module), _) => module.to_owned(),
-        (None, Some(named)) => PathBuf::from(named),
-        (None, None) => built_module("llm_breaker"),
-    };
+    let path = module.map_or_else(filter_module, Path::to_owned);
     existing(path, "`make build` and `make build-guests` compile the Wasm modules")
+}
+
+/// The filter: what the environment variable `LLM_BREAKER_WASM` names, else what `make build`
+/// leaves.
+#[must_use]
+pub fn filter_module() -> PathBuf {
+    std::env::var_os("LLM_BREAKER_WASM").map_or_else(|| built_module("llm_breaker"), PathBuf::from)
 }
 
 /// Where cargo leaves a workspace member's release build for Wasm; `name` with underscores.

@@ -43,22 +43,34 @@ fn early_cancels() {
 
 #[test]
 fn time_outs_that_the_client_set_itself() {
-    for (header, end) in [
-        ("x-envoy-upstream-rq-timeout-ms", Upstream::TimesOut),
-        ("x-envoy-upstream-rq-per-try-timeout-ms", Upstream::AttemptTimesOut),
-        ("x-envoy-expected-rq-timeout-ms", Upstream::TimesOut),
-        ("x-envoy-upstream-stream-duration-ms", Upstream::OutlastsCluster),
-        ("grpc-timeout", Upstream::OutlastsRoute),
+    for (header, value, end) in [
+        ("x-envoy-upstream-rq-timeout-ms", "1", Upstream::TimesOut),
+        ("x-envoy-upstream-rq-per-try-timeout-ms", "1", Upstream::AttemptTimesOut),
+        ("x-envoy-expected-rq-timeout-ms", "1", Upstream::TimesOut),
+        ("x-envoy-upstream-stream-duration-ms", "1", Upstream::OutlastsCluster),
+        ("grpc-timeout", "1m", Upstream::OutlastsRoute),
     ] {
         let scene = Scene::by_default();
         for _ in 0..20 {
-            let call = scene.send(chat().header(header, "1"));
+            let call = scene.send(chat().header(header, value));
             scene.advance(millis(1));
             call.upstream(end);
         }
         is_unharmed(&scene);
         assert_eq!(scene.outcomes("cancelled"), 20, "{header}");
     }
+}
+
+#[test]
+fn a_time_out_header_does_not_hide_a_shorter_time_out_of_the_routes() {
+    let scene = Scene::by_default();
+    for _ in 0..5 {
+        let call = scene.send(chat().header("grpc-timeout", "1H"));
+        scene.advance(secs(5));
+        call.upstream(Upstream::OutlastsRoute);
+    }
+    assert_eq!(scene.state(), "open");
+    assert_eq!(scene.outcomes("timeout"), 5);
 }
 
 #[test]

@@ -207,6 +207,19 @@ fn two_listeners_of_different_modes_do_not_reset_each_other() {
 }
 
 #[test]
+fn a_listener_for_other_clusters_leaves_a_breaker_alone() {
+    let scene = Scene::opened();
+    let others = json!({"defaults": {"mode": "disabled"}, "breakers": [{"cluster": AZURE}]});
+    scene.listen(others).expect("a good configuration");
+    scene.pass(secs(2));
+    scene.reconfigure(defaults(json!({"open": {"jitter": 0}}))).expect("a good configuration");
+    scene.pass(secs(2));
+    assert_eq!(scene.state(), "open");
+    assert_eq!(scene.gauge(&stat(OPENAI, "mode", &[])), 0);
+    scene.held_back();
+}
+
+#[test]
 fn one_breaker_alone_can_be_forced_open() {
     let breakers = json!([{"cluster": OPENAI, "mode": "forced_open"}]);
     let scene = Scene::configured(2, json!({ "breakers": breakers }));

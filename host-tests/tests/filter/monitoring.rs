@@ -1,7 +1,7 @@
 //! What operators see: each change of state is one counter increment and one log line, whatever
 //! the number of workers.
 
-use llm_breaker_host_tests::host::{Level, Metric, Response, VmName};
+use llm_breaker_host_tests::host::{Level, Metric, Response, Upstream, VmName};
 use serde_json::json;
 
 use crate::scene::{OPENAI, Scene, TRIP, chat, completion, defaults, millis, secs, stat, ways};
@@ -42,20 +42,36 @@ fn each_change_is_counted_and_logged_once() {
 fn a_log_line_says_what_why_and_for_how_long() {
     let scene = Scene::half_open();
     scene.succeed(1);
+    let transitions = scene.transitions();
+    let epoch = transitions[0]["epoch"].as_u64().expect("an epoch");
     assert_eq!(
-        scene.transitions(),
+        transitions,
         [
             json!({"event": "transition", "breaker": OPENAI, "from": "closed", "to": "open",
-                "reason": "consecutive_failures", "measured": 5.0, "category": "server_error",
+                "epoch": epoch, "reason": "consecutive_failures", "measured": 5.0,
+                "category": "server_error", "ended_by": "upstream",
                 "open_seconds": 30.0, "announced": false}),
             json!({"event": "transition", "breaker": OPENAI, "from": "open", "to": "half_open",
-                "reason": "open_time_ended"}),
+                "epoch": epoch + 1, "reason": "open_time_ended"}),
             json!({"event": "transition", "breaker": OPENAI, "from": "half_open", "to": "closed",
-                "reason": "probes_succeeded", "category": "success"}),
+                "epoch": epoch + 2, "reason": "probes_succeeded",
+                "category": "success", "ended_by": "upstream"}),
         ]
     );
     assert_eq!(scene.log_lines().len(), 3, "and nothing else is said: {:?}", scene.log_lines());
-    assert_eq!(scene.logged_at(Level::Info).len(), 3);
+    assert_eq!(scene.logged_at(Level::Warn).len(), 1, "that it opened");
+    assert_eq!(scene.logged_at(Level::Info).len(), 2);
+}
+
+#[test]
+fn a_log_line_says_whose_patience_ended() {
+    for (end, ended_by) in [(Upstream::TimesOut, "envoy"), (Upstream::Closes, "upstream")] {
+        let scene = Scene::by_default();
+        for _ in 0..TRIP {
+            scene.reach().upstream(end);
+        }
+        assert_eq!(scene.transitions()[0]["ended_by"], ended_by);
+    }
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! The filter in the real Envoy, two workers unless said, in front of a provider that fails as told.
+//!
+//! Durations are short, everything that happens is awaited, and where time itself must pass the
+//! bounds are such that a busy machine only makes a test slower.
+
+mod attacks;
+mod callers;
+mod configuration;
+mod crash;
+mod downtime;
+mod epochs;
+mod isolation;
+mod metadata;
+mod monitoring;
+mod outcomes;
+mod recovery;
+mod reply;
+mod scene;
+mod shadow;
+mod shared_state;
+mod slow;
+mod updates;
+mod window;
