@@ -5,6 +5,7 @@
 //! bootstrap's `stats_config`.
 
 use crate::breaker::StateName;
+use crate::call::Unread;
 use crate::outcome::{Category, Verdict};
 use crate::policy::{Fallback, Mode};
 
@@ -81,6 +82,8 @@ pub enum Stat {
     Fallbacks(Fallback),
     /// Whole calls, in milliseconds.
     CallDuration(CallResult),
+    /// Bodies that would have had something to say.
+    UnreadBodies(Unread),
     /// Compare-and-set conflicts.
     SharedStateConflicts,
     /// Unreadable records that were replaced.
@@ -126,6 +129,7 @@ impl Stat {
             }
             Self::Fallbacks(fallback) => label("kind", fallback.name()),
             Self::CallDuration(result) => label("result", result.name()),
+            Self::UnreadBodies(why) => label("reason", why.name()),
             _ => String::new(),
         };
         format!("{PREFIX}{}.{cluster}{extra}", self.base())
@@ -146,6 +150,7 @@ impl Stat {
             Self::HalfOpenRequests => "half_open_requests_total",
             Self::Fallbacks(_) => "fallbacks_total",
             Self::CallDuration(_) => "call_duration_milliseconds",
+            Self::UnreadBodies(_) => "unread_bodies_total",
             Self::SharedStateConflicts => "shared_state_conflicts_total",
             Self::SharedStateResets => "shared_state_resets_total",
         }

@@ -1,62 +1,41 @@
 //! What has been seen of one call, and from when on is its outcome known?
 
+use crate::call::body::{Body, Unread};
 use crate::call::classify::{self, Request};
 use crate::call::client_timeouts::ClientTimeouts;
+use crate::call::error_body::ErrorBody;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
+use crate::call::head::{ResponseHead, Source};
+use crate::call::protocol::Protocol;
+use crate::dialect::ErrorFacts;
 use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
 
-/// Who gave an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The upstream itself (Envoy's code details say `via_upstream`).
-    Upstream,
-    /// Another breaker, further on (the upstream's answer carries `x-llm-breaker`).
-    OtherBreaker,
-    /// Envoy: its router, or another filter; and what it says about the stream.
-    Envoy(Ending),
-}
-
-/// The head of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseHead {
-    /// The HTTP status.
-    pub status: u16,
-    /// Who gave it.
-    pub source: Source,
-    /// How long it asked not to be called.
-    pub announced: Option<Duration>,
-}
-
-impl ResponseHead {
-    const fn is_upstreams(&self) -> bool {
-        !matches!(self.source, Source::Envoy(_))
-    }
-}
-
 /// One call and what was observed of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Exchange {
     requested_at: Instant,
     /// When the last byte of the request was seen.
     sent_at: Option<Instant>,
     client_timeouts: ClientTimeouts,
+    protocol: Protocol,
     response: Response,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Response {
     Awaited,
-    Started { at: Instant, head: ResponseHead },
+    Started { at: Instant, by_upstream: bool, body: Body },
 }
 
 impl Exchange {
     /// A request that was let through.
     #[must_use]
-    pub const fn begin(now: Instant, client_timeouts: ClientTimeouts) -> Self {
-        Self { requested_at: now, sent_at: None, client_timeouts, response: Response::Awaited }
+    pub const fn begin(now: Instant, client_timeouts: ClientTimeouts, protocol: Protocol) -> Self {
+        let response = Response::Awaited;
+        Self { requested_at: now, sent_at: None, client_timeouts, protocol, response }
     }
 
     /// When the request's headers were seen.
@@ -70,41 +49,101 @@ impl Exchange {
         self.sent_at.get_or_insert(now);
     }
 
+    /// The dialect and kind of the call.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// The answer's head was seen; its outcome, if that is all it takes.
     pub fn response_started(
         &mut self,
-        head: ResponseHead,
+        head: &ResponseHead,
         policy: &Policy,
         now: Instant,
     ) -> Option<Outcome> {
-        self.response = Response::Started { at: now, head };
+        let body = Body::of(head, self.protocol);
+        let needs_body = matches!(body, Body::Error(_));
+        self.response = Response::Started { at: now, by_upstream: head.is_upstreams(), body };
         let (category, flags) = match head.source {
-            Source::Upstream => {
-                (classify::of_status(head.status, self.request())?, Flags::default())
-            }
+            Source::Upstream if needs_body => return None,
+            Source::Upstream => (self.by_head(head)?, Flags::default()),
             Source::OtherBreaker => (Category::Local, Flags::default()),
             Source::Envoy(Ending { flags }) => {
                 (classify::of_envoys_answer(flags, self.request()), flags)
             }
         };
-        Some(self.outcome(category, flags, head.announced, policy, now))
+        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
+        let announced = head.announced.or(head.limits_reset.filter(|_| about_limits));
+        Some(self.outcome(category, flags, announced, policy, now))
     }
 
-    /// The last byte was seen of an answer whose head did not tell the outcome.
+    /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
+    #[must_use]
+    pub const fn reads_body(&self) -> bool {
+        matches!(self.response, Response::Started { body: Body::Error(_), .. })
+    }
+
+    /// Why the answer's body is not read, if it would have had something to say.
+    #[must_use]
+    pub const fn unread(&self) -> Option<Unread> {
+        match self.response {
+            Response::Started { body: Body::Unread(why), .. } => Some(why),
+            _ => None,
+        }
+    }
+
+    /// The next bytes of the answer's body were seen; its outcome, if that is all it takes.
+    pub fn response_data(
+        &mut self,
+        bytes: &[u8],
+        policy: &Policy,
+        now: Instant,
+    ) -> Option<Outcome> {
+        let Response::Started { body: Body::Error(error), .. } = &mut self.response else {
+            return None;
+        };
+        if error.read(bytes) { self.response_ended(policy, now) } else { None }
+    }
+
+    /// The last byte was seen of an answer whose outcome was not known before.
     #[must_use]
     pub fn response_ended(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        matches!(self.response, Response::Started { .. })
-            .then(|| self.outcome(Category::Success, Flags::default(), None, policy, now))
+        let Response::Started { body, .. } = &self.response else { return None };
+        Some(match body {
+            Body::Error(error) => self.failed(error, policy, now),
+            Body::Untold | Body::Unread(_) => {
+                self.outcome(Category::Success, Flags::default(), None, policy, now)
+            }
+        })
     }
 
     /// The stream is over, and its outcome was not known before.
     #[must_use]
     pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
-        let category = match self.response {
+        let category = match &self.response {
+            // The upstream had said that it failed, whoever then broke off.
+            Response::Started { body: Body::Error(error), .. } => {
+                return self.failed(error, policy, now);
+            }
             Response::Started { .. } => classify::of_broken_end(ending.flags),
             Response::Awaited => classify::of_envoys_answer(ending.flags, self.request()),
         };
         self.outcome(category, ending.flags, None, policy, now)
+    }
+
+    fn by_head(&self, head: &ResponseHead) -> Option<Category> {
+        let by_status = classify::of_status(head.status, self.request())?;
+        let Some(error_type) = head.error_type.as_deref().filter(|_| head.status >= 400) else {
+            return Some(by_status);
+        };
+        let (dialect, nothing) = (self.protocol.dialect, ErrorFacts::default());
+        Some(classify::of_error(dialect, head.status, Some(error_type), &nothing, self.request()))
+    }
+
+    fn failed(&self, error: &ErrorBody, policy: &Policy, now: Instant) -> Outcome {
+        let judged = error.judge(self.request());
+        self.outcome(judged.category, Flags::default(), judged.announced, policy, now)
     }
 
     fn outcome(
@@ -138,7 +177,7 @@ impl Exchange {
     fn is_slow(&self, policy: &Policy, now: Instant) -> bool {
         let Some(sent_at) = self.sent_at else { return false };
         let started_at = match self.response {
-            Response::Started { at, head } if head.is_upstreams() => at,
+            Response::Started { at, by_upstream: true, .. } => at,
             Response::Started { .. } | Response::Awaited => now,
         };
         let exceeds = |limit: Option<Duration>, end: Instant| {
@@ -151,7 +190,7 @@ impl Exchange {
     fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
         let got_bytes = match self.response {
             Response::Awaited => false,
-            Response::Started { head, .. } => head.is_upstreams(),
+            Response::Started { by_upstream, .. } => by_upstream,
         };
         let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)

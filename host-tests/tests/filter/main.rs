@@ -6,6 +6,7 @@ mod cap;
 mod configuration;
 mod downtime;
 mod epochs;
+mod error_bodies;
 mod fallback;
 mod hostile;
 mod isolation;
