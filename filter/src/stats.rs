@@ -82,6 +82,8 @@ pub enum Stat {
     Fallbacks(Fallback),
     /// Whole calls, in milliseconds.
     CallDuration(CallResult),
+    /// Streams until their first content, in milliseconds.
+    TimeToFirstToken,
     /// Bodies that would have had something to say.
     UnreadBodies(Unread),
     /// Compare-and-set conflicts.
@@ -113,7 +115,7 @@ impl Stat {
     pub const fn kind(self) -> Kind {
         match self {
             Self::State | Self::Mode | Self::OpenRemaining => Kind::Gauge,
-            Self::CallDuration(_) => Kind::Histogram,
+            Self::CallDuration(_) | Self::TimeToFirstToken => Kind::Histogram,
             _ => Kind::Counter,
         }
     }
@@ -150,6 +152,7 @@ impl Stat {
             Self::HalfOpenRequests => "half_open_requests_total",
             Self::Fallbacks(_) => "fallbacks_total",
             Self::CallDuration(_) => "call_duration_milliseconds",
+            Self::TimeToFirstToken => "time_to_first_token_milliseconds",
             Self::UnreadBodies(_) => "unread_bodies_total",
             Self::SharedStateConflicts => "shared_state_conflicts_total",
             Self::SharedStateResets => "shared_state_resets_total",

@@ -1,8 +1,9 @@
 //! Must an answer's body be read to know its outcome?
 
 use crate::call::error_body::ErrorBody;
+use crate::call::event_body::EventBody;
 use crate::call::head::{MediaType, ResponseHead, Source};
-use crate::call::protocol::Protocol;
+use crate::call::protocol::{Protocol, Streams};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(super) enum Body {
     Unread(Unread),
     /// An error whose category it tells.
     Error(Box<ErrorBody>),
+    /// A stream whose events tell how it goes.
+    Events(Box<EventBody>),
 }
 
 /// Why a body is not read that would have something to say.
@@ -35,14 +38,25 @@ impl Unread {
 impl Body {
     /// The body that comes after this head.
     pub(super) fn of(head: &ResponseHead, protocol: Protocol) -> Self {
-        let telling = head.source == Source::Upstream
-            && matches!((head.status, head.media_type), (400..=599, MediaType::Json));
-        if !telling {
-            Self::Untold
-        } else if head.compressed {
-            Self::Unread(Unread::Compressed)
-        } else {
-            Self::Error(Box::new(ErrorBody::new(head, protocol.dialect)))
+        let status = head.status;
+        let read = match (status, head.media_type) {
+            _ if head.source != Source::Upstream => None,
+            (400..=599, MediaType::Json) => {
+                Some(Self::Error(Box::new(ErrorBody::new(head, protocol.dialect))))
+            }
+            (200..=299, _) if protocol.streams == Streams::Unknown => None,
+            (200..=299, MediaType::EventStream) => {
+                Some(Self::Events(Box::new(EventBody::server_sent(protocol, status))))
+            }
+            (200..=299, MediaType::AmazonEventStream) => {
+                Some(Self::Events(Box::new(EventBody::amazon(protocol, status))))
+            }
+            _ => None,
+        };
+        match read {
+            Some(_) if head.compressed => Self::Unread(Unread::Compressed),
+            Some(read) => read,
+            None => Self::Untold,
         }
     }
 }

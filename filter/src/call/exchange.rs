@@ -3,7 +3,7 @@
 use crate::call::body::{Body, Unread};
 use crate::call::classify::{self, Request};
 use crate::call::client_timeouts::ClientTimeouts;
-use crate::call::error_body::ErrorBody;
+use crate::call::error_body::Judgement;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
 use crate::call::head::{ResponseHead, Source};
 use crate::call::protocol::Protocol;
@@ -28,6 +28,15 @@ pub struct Exchange {
 enum Response {
     Awaited,
     Started { at: Instant, by_upstream: bool, body: Body },
+}
+
+/// What a piece of an answer's body showed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The first that the model made, so long after the request was sent.
+    pub first_content_after: Option<Duration>,
+    /// The call's outcome, if it is known now.
+    pub outcome: Option<Outcome>,
 }
 
 impl Exchange {
@@ -63,7 +72,7 @@ impl Exchange {
         now: Instant,
     ) -> Option<Outcome> {
         let body = Body::of(head, self.protocol);
-        let needs_body = matches!(body, Body::Error(_));
+        let needs_body = matches!(body, Body::Error(_) | Body::Events(_));
         self.response = Response::Started { at: now, by_upstream: head.is_upstreams(), body };
         let (category, flags) = match head.source {
             Source::Upstream if needs_body => return None,
@@ -81,7 +90,7 @@ impl Exchange {
     /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
     #[must_use]
     pub const fn reads_body(&self) -> bool {
-        matches!(self.response, Response::Started { body: Body::Error(_), .. })
+        matches!(self.response, Response::Started { body: Body::Error(_) | Body::Events(_), .. })
     }
 
     /// Why the answer's body is not read, if it would have had something to say.
@@ -93,43 +102,53 @@ impl Exchange {
         }
     }
 
-    /// The next bytes of the answer's body were seen; its outcome, if that is all it takes.
-    pub fn response_data(
-        &mut self,
-        bytes: &[u8],
-        policy: &Policy,
-        now: Instant,
-    ) -> Option<Outcome> {
-        let Response::Started { body: Body::Error(error), .. } = &mut self.response else {
-            return None;
+    /// The next bytes of the answer's body were seen.
+    pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
+        let Response::Started { body, .. } = &mut self.response else { return Seen::default() };
+        let (known, first) = match body {
+            Body::Untold | Body::Unread(_) => (false, false),
+            Body::Error(error) => (error.read(bytes), false),
+            Body::Events(events) => {
+                let had_content = events.has_content();
+                (events.read(bytes), events.has_content() && !had_content)
+            }
         };
-        if error.read(bytes) { self.response_ended(policy, now) } else { None }
+        let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
+        Seen {
+            first_content_after: first.then_some(waited),
+            outcome: if known { self.judged(policy, now) } else { None },
+        }
+    }
+
+    /// The outcome of a call that is judged while its answer goes on: by how it went so far.
+    #[must_use]
+    pub fn success_so_far(&self, policy: &Policy, now: Instant) -> Outcome {
+        self.outcome(Category::Success, Flags::default(), None, policy, now)
     }
 
     /// The last byte was seen of an answer whose outcome was not known before.
-    #[must_use]
-    pub fn response_ended(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        let Response::Started { body, .. } = &self.response else { return None };
-        Some(match body {
-            Body::Error(error) => self.failed(error, policy, now),
-            Body::Untold | Body::Unread(_) => {
-                self.outcome(Category::Success, Flags::default(), None, policy, now)
-            }
-        })
+    pub fn response_ended(&mut self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        let Response::Started { body, .. } = &mut self.response else { return None };
+        if let Body::Events(events) = body {
+            events.end();
+        }
+        self.judged(policy, now).or_else(|| Some(self.success_so_far(policy, now)))
     }
 
     /// The stream is over, and its outcome was not known before.
     #[must_use]
     pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
         let category = match &self.response {
-            // The upstream had said that it failed, whoever then broke off.
-            Response::Started { body: Body::Error(error), .. } => {
-                return self.failed(error, policy, now);
-            }
-            Response::Started { .. } => classify::of_broken_end(ending.flags),
-            Response::Awaited => classify::of_envoys_answer(ending.flags, self.request()),
+            // The upstream had said all that matters, whoever then broke off.
+            Response::Started { body: Body::Error(_), .. } => None,
+            Response::Started { body: Body::Events(events), .. } if events.is_complete() => None,
+            Response::Started { .. } => Some(classify::of_broken_end(ending.flags)),
+            Response::Awaited => Some(classify::of_envoys_answer(ending.flags, self.request())),
         };
-        self.outcome(category, ending.flags, None, policy, now)
+        match category {
+            Some(category) => self.outcome(category, ending.flags, None, policy, now),
+            None => self.judged(policy, now).unwrap_or_else(|| self.success_so_far(policy, now)),
+        }
     }
 
     fn by_head(&self, head: &ResponseHead) -> Option<Category> {
@@ -141,9 +160,15 @@ impl Exchange {
         Some(classify::of_error(dialect, head.status, Some(error_type), &nothing, self.request()))
     }
 
-    fn failed(&self, error: &ErrorBody, policy: &Policy, now: Instant) -> Outcome {
-        let judged = error.judge(self.request());
-        self.outcome(judged.category, Flags::default(), judged.announced, policy, now)
+    /// What the body says if it ends here; `None` if it is not one that says anything.
+    fn judged(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        let Response::Started { body, .. } = &self.response else { return None };
+        let Judgement { category, announced } = match body {
+            Body::Untold | Body::Unread(_) => return None,
+            Body::Error(error) => error.judge(self.request()),
+            Body::Events(events) => events.judge(self.request()),
+        };
+        Some(self.outcome(category, Flags::default(), announced, policy, now))
     }
 
     fn outcome(
@@ -201,5 +226,7 @@ impl Exchange {
     }
 }
 
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod tests;

@@ -7,23 +7,35 @@ use crate::dialect::{Detected, Dialect};
 pub struct Protocol {
     /// Whose words its errors and events use.
     pub dialect: Dialect,
-    /// Whether it makes a model generate: only then is it known how a stream must end.
-    pub generation: bool,
+    /// What is known of a stream that answers it.
+    pub streams: Streams,
+}
+
+/// What is known of the streams that answer a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// Nothing: they are not looked into.
+    Unknown,
+    /// Errors and content can be told, but they may end as they like.
+    OfEvents,
+    /// Their end can be told from a break, too.
+    OfGeneration,
 }
 
 impl Protocol {
     /// HTTP, and nothing more is known.
-    pub const HTTP: Self = Self { dialect: Dialect::Generic, generation: false };
+    pub const HTTP: Self = Self { dialect: Dialect::Generic, streams: Streams::Unknown };
 
-    /// Whether a stream that answers it has an end that can be told from a break.
+    /// The protocol of a request with this method.
     #[must_use]
-    pub fn has_known_streams(self) -> bool {
-        self.generation && self.dialect != Dialect::Generic
-    }
-}
-
-impl From<&Detected> for Protocol {
-    fn from(detected: &Detected) -> Self {
-        Self { dialect: detected.dialect, generation: detected.generation }
+    pub fn of(detected: &Detected, method: &str) -> Self {
+        let Detected { dialect, generation, .. } = *detected;
+        let streams = match dialect {
+            Dialect::Generic if method == "POST" => Streams::OfEvents,
+            Dialect::Generic => Streams::Unknown,
+            _ if generation => Streams::OfGeneration,
+            _ => Streams::Unknown,
+        };
+        Self { dialect, streams }
     }
 }

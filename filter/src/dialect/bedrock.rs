@@ -20,7 +20,7 @@ pub(super) const TABLES: Tables =
 /// The member of an `invoke-with-response-stream` chunk that holds the model's own event, in
 /// base64: botocore 1.44.5, bedrock-runtime service-2.json, `PayloadPart.bytes` (a blob that is
 /// not the event's payload, so part of its JSON). aimock 1.43 sends the event itself.
-pub(super) const ENVELOPE: &[&str] = &["bytes"];
+pub(super) const ENVELOPE: &[&[&str]] = &[&["bytes"]];
 
 /// botocore 1.44.5, bedrock-runtime service-2.json: `/model/{modelId}/…`. A colon in the last
 /// segment is none of Bedrock's.

@@ -202,14 +202,6 @@ impl EventReader {
         }
     }
 
-    /// The path whose text is, in base64, the JSON to look at in place of the event itself:
-    /// Bedrock's `invoke-with-response-stream` wraps the model's own events.
-    #[must_use]
-    pub fn envelope(&self, name: EventName<'_>) -> Option<&'static [&'static str]> {
-        let wrapped = self.dialect == Dialect::Bedrock && name == EventName::Named("chunk");
-        wrapped.then_some(super::bedrock::ENVELOPE)
-    }
-
     /// The value at the path of [`Dialect::event_paths`] with this index was found.
     pub fn found(&mut self, index: usize, value: Value<'_>) {
         let Some(field) = self.dialect.tables().fields.get(index) else { return };

@@ -78,6 +78,17 @@ impl Dialect {
         self.tables().paths
     }
 
+    /// The path of the text that is, in base64, the JSON to look at in place of the event itself,
+    /// in the dialect that has such events: Bedrock's `invoke-with-response-stream` wraps the
+    /// model's own.
+    #[must_use]
+    pub const fn envelope(self) -> Option<&'static [&'static [&'static str]]> {
+        match self {
+            Self::Bedrock => Some(bedrock::ENVELOPE),
+            _ => None,
+        }
+    }
+
     const fn tables(self) -> &'static Tables {
         match self {
             Self::OpenAi => &openai::TABLES,

@@ -193,7 +193,7 @@ fn streamed(case: &Json, dialect: Dialect) -> (Category, Option<usize>) {
             None => EventName::Absent,
         };
         let mut json = serde_json::from_slice::<Json>(&data).unwrap_or_default();
-        if let Some([field]) = reader.envelope(name)
+        if let Some([[field]]) = dialect.envelope()
             && let Some(wrapped) = json[*field].as_str()
         {
             json = serde_json::from_slice(&base64(wrapped)).unwrap();

@@ -37,7 +37,7 @@ pub(super) fn request_head() -> (ClientTimeouts, Protocol) {
             _ => {}
         }
     }
-    (timeouts, Protocol::from(&Dialect::detect(&request, None)))
+    (timeouts, Protocol::of(&Dialect::detect(&request, None), request.method))
 }
 
 /// What an answer's head says.

@@ -115,14 +115,18 @@ impl Stream {
             }
             let piece = host::response_body(start, PIECE_BYTES.min(size.saturating_sub(start)));
             let now = host::now();
-            if let Some(outcome) = call.exchange.response_data(&piece, &call.policy, now) {
+            let seen = call.exchange.response_data(&piece, &call.policy, now);
+            if let Some(waited) = seen.first_content_after {
+                call.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
+            }
+            if let Some(outcome) = seen.outcome {
                 self.settle(&outcome, now);
             }
         }
     }
 
     fn response_ended(&mut self) {
-        let Phase::Forwarded(call) = &self.phase else { return };
+        let Phase::Forwarded(call) = &mut self.phase else { return };
         let now = host::now();
         if let Some(outcome) = call.exchange.response_ended(&call.policy, now) {
             self.settle(&outcome, now);
@@ -284,6 +288,9 @@ fn count(entry: &Entry, category: Category, slow: bool, duration: Duration) {
     if slow {
         entry.stats.count(Stat::SlowCalls);
     }
-    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    entry.stats.record(Stat::CallDuration(CallResult::of(category)), milliseconds);
+    entry.stats.record(Stat::CallDuration(CallResult::of(category)), milliseconds(duration));
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,9 +7,11 @@
 //! |---|---|
 //! | [`prefix`] | how does a text begin that arrives in pieces? |
 //! | [`json`] | what stands at these few paths of a JSON document? |
+//! | [`base64`] | what bytes does a base64 text stand for? |
 //! | [`sse`] | where do the events of a `text/event-stream` begin and end? |
 //! | [`event_stream`] | where do the frames of Amazon's binary event streams begin and end? |
 
+pub mod base64;
 pub mod event_stream;
 pub mod json;
 pub mod prefix;

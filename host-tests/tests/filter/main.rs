@@ -22,5 +22,6 @@ mod reload;
 mod scene;
 mod shared_data;
 mod slow;
+mod streams;
 mod window;
 mod workers;

@@ -59,7 +59,9 @@ fn answers(response: Response, category: &str, counts: Counts) {
 fn answers_of_the_upstream() {
     answers(completion(), "success", AsSuccess);
     answers(Response::status(204), "success", AsSuccess);
-    answers(Response::event_stream(), "success", AsSuccess);
+    answers(Response::event_stream(), "stream_interrupted", AsFailure);
+    let done = Response::event_stream().chunked(["data: [DONE]\n\n"]);
+    answers(done, "success", AsSuccess);
     answers(completion().trailer("grpc-status", "0"), "success", AsSuccess);
     answers(Response::status(301), "success", AsSuccess);
     answers(Response::status(400), "client_error", AsNothing);
