@@ -23,6 +23,9 @@ impl Settling<'_> {
         {
             leases.release(lease);
         }
+        if kind == PermitKind::FollowUp && self.outcome.counted() != Some(Counted::Failure) {
+            return Change::Nothing;
+        }
         match breaker.state {
             State::Closed { .. } => self.settle_call(breaker),
             State::HalfOpen { .. } => self.settle_probe(breaker),

@@ -3,12 +3,13 @@
 use crate::breaker::{self, Admission, Permit, StateName, unit};
 use crate::call::{Ending, Exchange, Flags, Source};
 use crate::fallback;
-use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
+use crate::outcome::Outcome;
 use crate::plugin::breakers::{Breakers, Entry};
+use crate::plugin::call::Call;
 use crate::plugin::heads::{request_head, response_head, routed_cluster};
 use crate::plugin::host;
 use crate::policy::{Fallback, Mode, Policy};
-use crate::stats::{CallResult, Stat};
+use crate::stats::Stat;
 use crate::time::Instant;
 use core::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -32,17 +33,6 @@ enum Phase {
     Forwarded(Call),
     /// Settled: by its outcome, or by the filter's own answer, which re-enters the callbacks.
     Settled,
-}
-
-/// A request that was let through.
-struct Call {
-    entry: Rc<Entry>,
-    /// As it was when the request came: a configuration update leaves it alone.
-    policy: Rc<Policy>,
-    permit: Option<Permit>,
-    exchange: Exchange,
-    /// When the breaker last knew of an answer.
-    answered_at: Instant,
 }
 
 /// What the breaker answered.
@@ -117,10 +107,12 @@ impl Stream {
             let now = host::now();
             let seen = call.exchange.response_data(&piece, &call.policy, now);
             if let Some(waited) = seen.first_content_after {
-                call.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
+                call.note_first_content(waited);
             }
-            if let Some(outcome) = seen.outcome {
-                self.settle(&outcome, now);
+            match seen.outcome {
+                Some(outcome) => self.settle(&outcome, now),
+                None if seen.first_content_after.is_some() => call.judge_early(now),
+                None => {}
             }
         }
     }
@@ -147,30 +139,6 @@ impl Stream {
         if let Phase::Forwarded(call) = core::mem::replace(&mut self.phase, Phase::Settled) {
             call.settle(outcome, now);
         }
-    }
-}
-
-impl Call {
-    /// Tell the others that this upstream answers, unless they know.
-    fn note_answer(&mut self, now: Instant) {
-        if now.since(self.answered_at) >= ANSWER_RESOLUTION {
-            self.answered_at = now;
-            let _ = self.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
-        }
-    }
-
-    fn settle(self, outcome: &Outcome, now: Instant) {
-        let Self { entry, policy, permit, exchange, .. } = self;
-        let decided = entry.decide(now, |breaker| {
-            let recorded = breaker.record(&policy, now, permit.as_ref(), outcome, entry.jitter);
-            (recorded.category, recorded.change)
-        });
-        let category = decided.value.unwrap_or(outcome.category);
-        let outcome = Outcome { category, ..*outcome };
-        if let Some(transition) = decided.transition {
-            entry.report(&transition, Some(&outcome));
-        }
-        count(&entry, category, outcome.slow, now.since(exchange.requested_at()));
     }
 }
 
@@ -276,21 +244,4 @@ fn fall_back(entry: &Entry, policy: &Policy, retry_after: Duration) -> Fallback 
     }
     entry.stats.count(Stat::Blocked);
     if host::reply(&fallback::error(retry_after)) { fallback } else { Fallback::Pass }
-}
-
-fn count(entry: &Entry, category: Category, slow: bool, duration: Duration) {
-    entry.stats.count(Stat::Outcomes(category));
-    match category.verdict() {
-        Verdict::Success => entry.stats.count(Stat::Successes),
-        Verdict::Failure | Verdict::Open => entry.stats.count(Stat::Failures),
-        Verdict::Ignore => {}
-    }
-    if slow {
-        entry.stats.count(Stat::SlowCalls);
-    }
-    entry.stats.record(Stat::CallDuration(CallResult::of(category)), milliseconds(duration));
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

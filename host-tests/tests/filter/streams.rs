@@ -2,7 +2,7 @@
 
 use llm_breaker_host_tests::host::{Answer, Call, Request, Response, Upstream};
 
-use crate::scene::{OPENAI, Scene, millis, secs, stat};
+use crate::scene::{OPENAI, Scene, TRIP, millis, secs, stat};
 
 const ROLE: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n";
 const TEXT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
@@ -164,4 +164,39 @@ fn a_compressed_stream_is_not_read_and_counted() {
     call.end();
     let unread = stat(OPENAI, "unread_bodies_total", &[("reason", "compressed")]);
     assert_eq!((scene.counter(&unread), scene.outcomes("success")), (1, 1));
+}
+
+#[test]
+fn a_probe_is_judged_at_its_first_content_and_no_earlier() {
+    let scene = Scene::half_open();
+    let probe = streaming(&scene, &[": keep-alive\n\n", ROLE]);
+    assert_eq!(scene.state(), "half_open");
+    scene.held_back();
+    probe.body_chunk(TEXT);
+    assert_eq!(scene.state(), "closed");
+    scene.reach();
+    assert_eq!(scene.outcomes("success"), 0, "it is counted at its end");
+    probe.body_chunk(DONE);
+    probe.end();
+    assert_eq!(scene.outcomes("success"), 1);
+}
+
+#[test]
+fn its_later_failure_is_one_of_the_closed_breaker() {
+    let scene = Scene::half_open();
+    let probe = streaming(&scene, &[TEXT]);
+    assert_eq!(scene.state(), "closed");
+    probe.upstream(Upstream::Closes);
+    assert_eq!((scene.state(), scene.outcomes("stream_interrupted")), ("closed", 1));
+    scene.fail(TRIP - 2);
+    assert_eq!(scene.state(), "closed");
+    scene.fail(1);
+    assert_eq!(scene.state(), "open");
+}
+
+#[test]
+fn a_probe_whose_content_and_failure_come_at_once_has_failed() {
+    let scene = Scene::half_open();
+    streaming(&scene, &[&[TEXT, UNKNOWN].concat()]);
+    assert_eq!((scene.state(), scene.changes("half_open", "open")), ("open", 1));
 }
