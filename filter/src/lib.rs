@@ -7,6 +7,7 @@
 //! | module | question |
 //! |---|---|
 //! | [`time`] | what is a point in time? |
+//! | [`category`] | how can a call end, and what does that mean? |
 //! | [`policy`] | what is one breaker told to do? |
 //! | [`config`] | what does the operator's document say? |
 //! | [`outcome`] | what does one finished call say about its upstream? |
@@ -35,6 +36,7 @@
 
 pub mod breaker;
 pub mod call;
+pub mod category;
 pub mod config;
 pub mod dialect;
 pub mod fallback;

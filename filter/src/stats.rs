@@ -34,10 +34,10 @@ pub enum CallResult {
 }
 
 impl CallResult {
-    /// How calls of this category count.
+    /// How calls with this verdict count.
     #[must_use]
-    pub const fn of(category: Category) -> Self {
-        match category.verdict() {
+    pub const fn of(verdict: Verdict) -> Self {
+        match verdict {
             Verdict::Success => Self::Success,
             Verdict::Failure | Verdict::Open => Self::Failure,
             Verdict::Ignore => Self::Ignored,

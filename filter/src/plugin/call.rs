@@ -2,7 +2,7 @@
 
 use crate::breaker::{Permit, PermitKind};
 use crate::call::Exchange;
-use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
+use crate::outcome::{ANSWER_RESOLUTION, Outcome, Verdict};
 use crate::plugin::breakers::Entry;
 use crate::policy::Policy;
 use crate::stats::{CallResult, Stat};
@@ -64,21 +64,21 @@ impl Call {
         if let Some(transition) = decided.transition {
             entry.report(&transition, Some(&outcome));
         }
-        count(&entry, category, outcome.slow, now.since(exchange.requested_at()));
+        count(&entry, &outcome, policy.verdicts.on(category), now.since(exchange.requested_at()));
     }
 }
 
-fn count(entry: &Entry, category: Category, slow: bool, duration: Duration) {
-    entry.stats.count(Stat::Outcomes(category));
-    match category.verdict() {
+fn count(entry: &Entry, outcome: &Outcome, verdict: Verdict, duration: Duration) {
+    entry.stats.count(Stat::Outcomes(outcome.category));
+    match verdict {
         Verdict::Success => entry.stats.count(Stat::Successes),
         Verdict::Failure | Verdict::Open => entry.stats.count(Stat::Failures),
         Verdict::Ignore => {}
     }
-    if slow {
+    if outcome.slow {
         entry.stats.count(Stat::SlowCalls);
     }
-    entry.stats.record(Stat::CallDuration(CallResult::of(category)), milliseconds(duration));
+    entry.stats.record(Stat::CallDuration(CallResult::of(verdict)), milliseconds(duration));
 }
 
 fn milliseconds(duration: Duration) -> u64 {
