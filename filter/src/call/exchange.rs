@@ -120,6 +120,16 @@ impl Exchange {
         }
     }
 
+    /// Bytes of the answer's body could not be had. With a hole in it a stream tells nothing any
+    /// more; an error still has its status.
+    pub fn body_lost(&mut self) {
+        if let Response::Started { body, .. } = &mut self.response
+            && matches!(body, Body::Events(_))
+        {
+            *body = Body::Untold;
+        }
+    }
+
     /// The outcome of a call that is judged while its answer goes on: by how it went so far.
     #[must_use]
     pub fn success_so_far(&self, policy: &Policy, now: Instant) -> Outcome {

@@ -23,3 +23,17 @@ pub(super) fn scanner(paths: &'static [&'static [&'static str]]) -> Scanner<'sta
     let messages = paths.iter().enumerate().filter(|(_, path)| is_message(path));
     messages.fold(Scanner::new(paths), |scanner, (index, _)| scanner.streaming(index))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::dialect::{Dialect, ERROR_PATHS};
+
+    #[test]
+    fn no_dialect_asks_for_more_than_a_scanner_finds() {
+        let events = Dialect::ALL.map(Dialect::event_paths);
+        for paths in events.into_iter().chain([ERROR_PATHS]) {
+            assert!(paths.len() <= 32, "{}", paths.len());
+            assert!(paths.iter().all(|path| path.len() <= 8));
+        }
+    }
+}

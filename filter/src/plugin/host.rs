@@ -108,12 +108,12 @@ pub(super) fn plugin_configuration() -> Vec<u8> {
 }
 
 /// Bytes of the piece of the answer's body that its callback is about; fewer if it has fewer.
-pub(super) fn response_body(start: usize, size: usize) -> Vec<u8> {
+pub(super) fn response_body(start: usize, size: usize) -> Option<Vec<u8>> {
     let read = |value: *mut *mut u8, length: *mut usize| {
         // SAFETY: the host writes one pointer and one size where it is told to.
         unsafe { proxy_get_buffer_bytes(RESPONSE_BODY, start, size, value, length) }
     };
-    returned(read).unwrap_or_default()
+    returned(read)
 }
 
 /// What a property's bytes are; `None` if it is absent.

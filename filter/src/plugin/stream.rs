@@ -103,7 +103,10 @@ impl Stream {
             if !call.exchange.reads_body() {
                 return;
             }
-            let piece = host::response_body(start, PIECE_BYTES.min(size.saturating_sub(start)));
+            let length = PIECE_BYTES.min(size.saturating_sub(start));
+            let Some(piece) = host::response_body(start, length) else {
+                return call.exchange.body_lost();
+            };
             let now = host::now();
             let seen = call.exchange.response_data(&piece, &call.policy, now);
             if let Some(waited) = seen.first_content_after {

@@ -1,6 +1,6 @@
 //! A stream is judged by its events: its first content, its errors, its end.
 
-use llm_breaker_host_tests::host::{Answer, Call, Request, Response, Upstream};
+use llm_breaker_host_tests::host::{Answer, Call, Request, Response, Status, Upstream};
 
 use crate::scene::{OPENAI, Scene, TRIP, millis, secs, stat};
 
@@ -199,4 +199,15 @@ fn a_probe_whose_content_and_failure_come_at_once_has_failed() {
     let scene = Scene::half_open();
     streaming(&scene, &[&[TEXT, UNKNOWN].concat()]);
     assert_eq!((scene.state(), scene.changes("half_open", "open")), ("open", 1));
+}
+
+#[test]
+fn a_stream_that_the_host_does_not_show_is_not_blamed() {
+    let scene = Scene::by_default();
+    let call = streaming(&scene, &[ROLE]);
+    scene.fail_next("proxy_get_buffer_bytes", Status::InternalFailure, 1);
+    call.body_chunk(TEXT);
+    call.body_chunk(&STOP[1..]);
+    call.end();
+    assert_eq!((scene.outcomes("success"), scene.count("failures_total")), (1, 0));
 }
