@@ -20,5 +20,6 @@ mod scene;
 mod shadow;
 mod shared_state;
 mod slow;
+mod streams;
 mod updates;
 mod window;
