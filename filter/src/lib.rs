@@ -7,9 +7,12 @@
 //! | module | question |
 //! |---|---|
 //! | [`time`] | what is a point in time? |
+//! | [`category`] | how can a call end, and what does that mean? |
 //! | [`policy`] | what is one breaker told to do? |
 //! | [`config`] | what does the operator's document say? |
 //! | [`outcome`] | what does one finished call say about its upstream? |
+//! | [`stream`] | what do the bytes of a body say, read as they pass? |
+//! | [`dialect`] | which LLM protocol does a call speak, and what do its answers mean? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
@@ -33,7 +36,9 @@
 
 pub mod breaker;
 pub mod call;
+pub mod category;
 pub mod config;
+pub mod dialect;
 pub mod fallback;
 pub mod journal;
 pub mod outcome;
@@ -41,6 +46,7 @@ pub mod pairs;
 pub mod policy;
 pub mod shared;
 pub mod stats;
+pub mod stream;
 pub mod time;
 
 #[cfg(target_arch = "wasm32")]

@@ -4,112 +4,7 @@ use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
 
-/// How a call ended; the names are those of the stats and of the documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Category {
-    /// A whole answer with a status below 400.
-    Success,
-    /// A success that exceeded a slow limit.
-    Slow,
-    /// Too many requests for now.
-    RateLimited,
-    /// The account's quota or credit is used up.
-    QuotaExhausted,
-    /// The provider says that it has too much to do.
-    Overloaded,
-    /// Any other 5xx.
-    ServerError,
-    /// No answer, or no end of it, in time.
-    Timeout,
-    /// No connection: refused, TLS, DNS, no healthy host.
-    ConnectionFailed,
-    /// The upstream closed or reset before it answered.
-    ConnectionReset,
-    /// The upstream began to answer and did not end properly.
-    StreamInterrupted,
-    /// The provider does not know the caller.
-    Authentication,
-    /// Any other 4xx.
-    ClientError,
-    /// The client left, or struck its own time-out.
-    Cancelled,
-    /// No upstream was involved, or another breaker answered.
-    Local,
-}
-
-/// What a category means for the breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The upstream works.
-    Success,
-    /// The upstream failed.
-    Failure,
-    /// It says nothing about the upstream.
-    Ignore,
-    /// The upstream failed, and calling it again soon is pointless: open at once.
-    Open,
-}
-
-impl Category {
-    /// Every category, in the order of the documents.
-    pub const ALL: [Self; 14] = [
-        Self::Success,
-        Self::Slow,
-        Self::RateLimited,
-        Self::QuotaExhausted,
-        Self::Overloaded,
-        Self::ServerError,
-        Self::Timeout,
-        Self::ConnectionFailed,
-        Self::ConnectionReset,
-        Self::StreamInterrupted,
-        Self::Authentication,
-        Self::ClientError,
-        Self::Cancelled,
-        Self::Local,
-    ];
-
-    /// The name in stats, logs and configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Slow => "slow",
-            Self::RateLimited => "rate_limited",
-            Self::QuotaExhausted => "quota_exhausted",
-            Self::Overloaded => "overloaded",
-            Self::ServerError => "server_error",
-            Self::Timeout => "timeout",
-            Self::ConnectionFailed => "connection_failed",
-            Self::ConnectionReset => "connection_reset",
-            Self::StreamInterrupted => "stream_interrupted",
-            Self::Authentication => "authentication",
-            Self::ClientError => "client_error",
-            Self::Cancelled => "cancelled",
-            Self::Local => "local",
-        }
-    }
-
-    /// What the category means for the breaker.
-    #[must_use]
-    pub const fn verdict(self) -> Verdict {
-        match self {
-            Self::Success | Self::Slow => Verdict::Success,
-            Self::QuotaExhausted => Verdict::Open,
-            Self::RateLimited
-            | Self::Overloaded
-            | Self::ServerError
-            | Self::Timeout
-            | Self::ConnectionFailed
-            | Self::ConnectionReset
-            | Self::StreamInterrupted => Verdict::Failure,
-            // The caller's own mistakes never open a breaker for others.
-            Self::Authentication | Self::ClientError | Self::Cancelled | Self::Local => {
-                Verdict::Ignore
-            }
-        }
-    }
-}
+pub use crate::category::{Category, Verdict};
 
 /// An answer is noted at most this often, so that a busy breaker is not stored for every first
 /// byte. Whoever asks "did anyone get an answer since?" allows for it.
@@ -198,8 +93,8 @@ impl Outcome {
 
     /// What it adds to a window; `None` if it says nothing.
     #[must_use]
-    pub const fn counted(&self) -> Option<Counted> {
-        match (self.category.verdict(), self.slow) {
+    pub fn counted(&self, policy: &Policy) -> Option<Counted> {
+        match (policy.verdicts.on(self.category), self.slow) {
             (Verdict::Success, false) => Some(Counted::Success),
             (Verdict::Success, true) => Some(Counted::SlowSuccess),
             (Verdict::Failure | Verdict::Open, _) => Some(Counted::Failure),
@@ -214,7 +109,7 @@ impl Outcome {
     /// Until when a failure asked not to be called, capped; an exhausted quota asks for a minimum.
     #[must_use]
     pub fn announced_until(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        if !matches!(self.category.verdict(), Verdict::Failure | Verdict::Open) {
+        if !matches!(policy.verdicts.on(self.category), Verdict::Failure | Verdict::Open) {
             return None;
         }
         let quota = (self.category == Category::QuotaExhausted).then_some(policy.open.quota);

@@ -3,6 +3,7 @@
 //! A policy comes out of [`crate::config`]; its fields mirror the configuration document, where
 //! every default is stated once, here, in [`Policy::default`].
 
+use crate::category::Verdicts;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -141,6 +142,8 @@ pub struct Policy {
     pub slow: Slow,
     /// What is a time-out.
     pub limits: Limits,
+    /// What each category means.
+    pub verdicts: Verdicts,
     /// What to answer while open, 1 to 16 entries; the first that can answer does.
     pub fallback: Vec<Fallback>,
 }
@@ -171,6 +174,7 @@ impl Default for Policy {
             ramp: None,
             slow: Slow::default(),
             limits: Limits { abandoned: Some(Duration::from_secs(30)) },
+            verdicts: Verdicts::default(),
             fallback: vec![Fallback::Error],
         }
     }

@@ -5,6 +5,7 @@
 //! bootstrap's `stats_config`.
 
 use crate::breaker::StateName;
+use crate::call::Unread;
 use crate::outcome::{Category, Verdict};
 use crate::policy::{Fallback, Mode};
 
@@ -33,10 +34,10 @@ pub enum CallResult {
 }
 
 impl CallResult {
-    /// How calls of this category count.
+    /// How calls with this verdict count.
     #[must_use]
-    pub const fn of(category: Category) -> Self {
-        match category.verdict() {
+    pub const fn of(verdict: Verdict) -> Self {
+        match verdict {
             Verdict::Success => Self::Success,
             Verdict::Failure | Verdict::Open => Self::Failure,
             Verdict::Ignore => Self::Ignored,
@@ -81,6 +82,10 @@ pub enum Stat {
     Fallbacks(Fallback),
     /// Whole calls, in milliseconds.
     CallDuration(CallResult),
+    /// Streams until their first content, in milliseconds.
+    TimeToFirstToken,
+    /// Bodies that would have had something to say.
+    UnreadBodies(Unread),
     /// Compare-and-set conflicts.
     SharedStateConflicts,
     /// Unreadable records that were replaced.
@@ -110,7 +115,7 @@ impl Stat {
     pub const fn kind(self) -> Kind {
         match self {
             Self::State | Self::Mode | Self::OpenRemaining => Kind::Gauge,
-            Self::CallDuration(_) => Kind::Histogram,
+            Self::CallDuration(_) | Self::TimeToFirstToken => Kind::Histogram,
             _ => Kind::Counter,
         }
     }
@@ -126,6 +131,7 @@ impl Stat {
             }
             Self::Fallbacks(fallback) => label("kind", fallback.name()),
             Self::CallDuration(result) => label("result", result.name()),
+            Self::UnreadBodies(why) => label("reason", why.name()),
             _ => String::new(),
         };
         format!("{PREFIX}{}.{cluster}{extra}", self.base())
@@ -146,6 +152,8 @@ impl Stat {
             Self::HalfOpenRequests => "half_open_requests_total",
             Self::Fallbacks(_) => "fallbacks_total",
             Self::CallDuration(_) => "call_duration_milliseconds",
+            Self::TimeToFirstToken => "time_to_first_token_milliseconds",
+            Self::UnreadBodies(_) => "unread_bodies_total",
             Self::SharedStateConflicts => "shared_state_conflicts_total",
             Self::SharedStateResets => "shared_state_resets_total",
         }

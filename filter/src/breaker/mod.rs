@@ -147,6 +147,29 @@ impl Breaker {
         Recorded { change, category }
     }
 
+    /// A probe went well so far, and is judged now rather than at its end. With it comes what is
+    /// left of its permit, if the outcome counted: good for a failure in the epoch that is current
+    /// from now on.
+    pub fn record_early(
+        &mut self,
+        policy: &Policy,
+        now: Instant,
+        permit: &Permit,
+        outcome: &Outcome,
+        jitter: Jitter,
+    ) -> (Change, Option<Permit>) {
+        if !policy.mode.is_active() {
+            return (Change::Nothing, None);
+        }
+        let lifted = self.lift_suspension(policy, now);
+        let counts = permit.epoch == self.epoch;
+        let Recorded { change, .. } = self.record(policy, now, Some(permit), outcome, jitter);
+        let change = if change == Change::Nothing { lifted } else { change };
+        let works = counts && self.state.name() != StateName::Open;
+        let follow_up = Permit { epoch: self.epoch, kind: PermitKind::FollowUp };
+        (change, works.then_some(follow_up))
+    }
+
     /// What time alone changes: the open time ends, leases expire, a suspension is lifted or
     /// marked. Doing it twice changes nothing.
     pub fn tick(&mut self, policy: &Policy, now: Instant) -> Change {

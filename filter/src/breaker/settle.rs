@@ -23,6 +23,9 @@ impl Settling<'_> {
         {
             leases.release(lease);
         }
+        if kind == PermitKind::FollowUp && self.counted() != Some(Counted::Failure) {
+            return Change::Nothing;
+        }
         match breaker.state {
             State::Closed { .. } => self.settle_call(breaker),
             State::HalfOpen { .. } => self.settle_probe(breaker),
@@ -45,7 +48,7 @@ impl Settling<'_> {
     }
 
     fn settle_call(&self, breaker: &mut Breaker) -> Change {
-        let Some(counted) = self.outcome.counted() else { return Change::Nothing };
+        let Some(counted) = self.counted() else { return Change::Nothing };
         breaker.run.reserve(Thresholds::longest_run(self.policy));
         match counted {
             Counted::Failure => breaker.run.push(self.now),
@@ -69,7 +72,7 @@ impl Settling<'_> {
     fn settle_probe(&self, breaker: &mut Breaker) -> Change {
         // Else a breaker that slowness opened would close at the next slow answer, and flap.
         let too_slow = self.outcome.slow && self.policy.trip.slow_rate.is_some();
-        match self.outcome.category.verdict() {
+        match self.policy.verdicts.on(self.outcome.category) {
             Verdict::Ignore => Change::Data,
             Verdict::Success if !too_slow => self.count_probe_success(breaker),
             Verdict::Success | Verdict::Failure | Verdict::Open => {
@@ -112,6 +115,10 @@ impl Settling<'_> {
         };
         let open = State::Open { since: self.now, until: self.now + open_for.duration() };
         breaker.enter(open, cause, Some(open_for))
+    }
+
+    fn counted(&self) -> Option<Counted> {
+        self.outcome.counted(self.policy)
     }
 
     fn announced_until(&self) -> Option<Instant> {

@@ -119,6 +119,9 @@ pub enum PermitKind {
         /// When the slot is free again even without an outcome.
         lease: Instant,
     },
+    /// What is left of a probe that was judged before its end: it holds no slot, and may record
+    /// one failure, never a second success.
+    FollowUp,
 }
 
 /// The answer to "may this call go out?".

@@ -49,7 +49,7 @@ impl Thresholds {
         outcome: &Outcome,
         now: Instant,
     ) -> Option<Cause> {
-        match outcome.category.verdict() {
+        match policy.verdicts.on(outcome.category) {
             Verdict::Open => Some(Cause::Verdict),
             Verdict::Failure => self
                 .announced(policy, outcome)

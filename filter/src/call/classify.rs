@@ -3,6 +3,7 @@
 use crate::call::flags::{
     CLIENT_LEFT, Flags, NO_CONNECTION, NO_UPSTREAM_ASKED, TIMED_OUT, UPSTREAM_BROKE,
 };
+use crate::dialect::{Dialect, ErrorFacts, classify_error};
 use crate::outcome::Category;
 
 /// Whether the request had been sent completely when the answer came.
@@ -30,6 +31,22 @@ pub(super) const fn of_status(status: u16, request: Request) -> Option<Category>
         400..=499 => Category::ClientError,
         _ => Category::ServerError,
     })
+}
+
+/// An error of the upstream's: by its words if any table knows them, else by its status.
+pub(super) fn of_error(
+    dialect: Dialect,
+    status: u16,
+    error_type: Option<&str>,
+    facts: &ErrorFacts,
+    request: Request,
+) -> Category {
+    match of_status(status, request) {
+        Some(Category::Local) => Category::Local,
+        by_status => classify_error(dialect, status, error_type, facts)
+            .or(by_status)
+            .unwrap_or(Category::Success),
+    }
 }
 
 /// An answer that Envoy gave in the upstream's place, or that another of its filters gave.

@@ -1,62 +1,50 @@
 //! What has been seen of one call, and from when on is its outcome known?
 
+use crate::call::body::{Body, Unread};
 use crate::call::classify::{self, Request};
 use crate::call::client_timeouts::ClientTimeouts;
+use crate::call::error_body::Judgement;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
+use crate::call::head::{ResponseHead, Source};
+use crate::call::protocol::Protocol;
+use crate::dialect::ErrorFacts;
 use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
 
-/// Who gave an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The upstream itself (Envoy's code details say `via_upstream`).
-    Upstream,
-    /// Another breaker, further on (the upstream's answer carries `x-llm-breaker`).
-    OtherBreaker,
-    /// Envoy: its router, or another filter; and what it says about the stream.
-    Envoy(Ending),
-}
-
-/// The head of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseHead {
-    /// The HTTP status.
-    pub status: u16,
-    /// Who gave it.
-    pub source: Source,
-    /// How long it asked not to be called.
-    pub announced: Option<Duration>,
-}
-
-impl ResponseHead {
-    const fn is_upstreams(&self) -> bool {
-        !matches!(self.source, Source::Envoy(_))
-    }
-}
-
 /// One call and what was observed of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Exchange {
     requested_at: Instant,
     /// When the last byte of the request was seen.
     sent_at: Option<Instant>,
     client_timeouts: ClientTimeouts,
+    protocol: Protocol,
     response: Response,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Response {
     Awaited,
-    Started { at: Instant, head: ResponseHead },
+    Started { at: Instant, by_upstream: bool, body: Body },
+}
+
+/// What a piece of an answer's body showed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The first that the model made, so long after the request was sent.
+    pub first_content_after: Option<Duration>,
+    /// The call's outcome, if it is known now.
+    pub outcome: Option<Outcome>,
 }
 
 impl Exchange {
     /// A request that was let through.
     #[must_use]
-    pub const fn begin(now: Instant, client_timeouts: ClientTimeouts) -> Self {
-        Self { requested_at: now, sent_at: None, client_timeouts, response: Response::Awaited }
+    pub const fn begin(now: Instant, client_timeouts: ClientTimeouts, protocol: Protocol) -> Self {
+        let response = Response::Awaited;
+        Self { requested_at: now, sent_at: None, client_timeouts, protocol, response }
     }
 
     /// When the request's headers were seen.
@@ -70,41 +58,127 @@ impl Exchange {
         self.sent_at.get_or_insert(now);
     }
 
+    /// The dialect and kind of the call.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// The answer's head was seen; its outcome, if that is all it takes.
     pub fn response_started(
         &mut self,
-        head: ResponseHead,
+        head: &ResponseHead,
         policy: &Policy,
         now: Instant,
     ) -> Option<Outcome> {
-        self.response = Response::Started { at: now, head };
+        let body = Body::of(head, self.protocol);
+        let needs_body = matches!(body, Body::Error(_) | Body::Events(_));
+        self.response = Response::Started { at: now, by_upstream: head.is_upstreams(), body };
         let (category, flags) = match head.source {
-            Source::Upstream => {
-                (classify::of_status(head.status, self.request())?, Flags::default())
-            }
+            Source::Upstream if needs_body => return None,
+            Source::Upstream => (self.by_head(head)?, Flags::default()),
             Source::OtherBreaker => (Category::Local, Flags::default()),
             Source::Envoy(Ending { flags }) => {
                 (classify::of_envoys_answer(flags, self.request()), flags)
             }
         };
-        Some(self.outcome(category, flags, head.announced, policy, now))
+        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
+        let announced = head.announced.or(head.limits_reset.filter(|_| about_limits));
+        Some(self.outcome(category, flags, announced, policy, now))
     }
 
-    /// The last byte was seen of an answer whose head did not tell the outcome.
+    /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
     #[must_use]
-    pub fn response_ended(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        matches!(self.response, Response::Started { .. })
-            .then(|| self.outcome(Category::Success, Flags::default(), None, policy, now))
+    pub const fn reads_body(&self) -> bool {
+        matches!(self.response, Response::Started { body: Body::Error(_) | Body::Events(_), .. })
+    }
+
+    /// Why the answer's body is not read, if it would have had something to say.
+    #[must_use]
+    pub const fn unread(&self) -> Option<Unread> {
+        match self.response {
+            Response::Started { body: Body::Unread(why), .. } => Some(why),
+            _ => None,
+        }
+    }
+
+    /// The next bytes of the answer's body were seen.
+    pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
+        let Response::Started { body, .. } = &mut self.response else { return Seen::default() };
+        let (known, first) = match body {
+            Body::Untold | Body::Unread(_) => (false, false),
+            Body::Error(error) => (error.read(bytes), false),
+            Body::Events(events) => {
+                let had_content = events.has_content();
+                (events.read(bytes), events.has_content() && !had_content)
+            }
+        };
+        let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
+        Seen {
+            first_content_after: first.then_some(waited),
+            outcome: if known { self.judged(policy, now) } else { None },
+        }
+    }
+
+    /// Bytes of the answer's body could not be had. With a hole in it a stream tells nothing any
+    /// more; an error still has its status.
+    pub fn body_lost(&mut self) {
+        if let Response::Started { body, .. } = &mut self.response
+            && matches!(body, Body::Events(_))
+        {
+            *body = Body::Untold;
+        }
+    }
+
+    /// The outcome of a call that is judged while its answer goes on: by how it went so far.
+    #[must_use]
+    pub fn success_so_far(&self, policy: &Policy, now: Instant) -> Outcome {
+        self.outcome(Category::Success, Flags::default(), None, policy, now)
+    }
+
+    /// The last byte was seen of an answer whose outcome was not known before.
+    pub fn response_ended(&mut self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        let Response::Started { body, .. } = &mut self.response else { return None };
+        if let Body::Events(events) = body {
+            events.end();
+        }
+        self.judged(policy, now).or_else(|| Some(self.success_so_far(policy, now)))
     }
 
     /// The stream is over, and its outcome was not known before.
     #[must_use]
     pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
-        let category = match self.response {
-            Response::Started { .. } => classify::of_broken_end(ending.flags),
-            Response::Awaited => classify::of_envoys_answer(ending.flags, self.request()),
+        let category = match &self.response {
+            // The upstream had said all that matters, whoever then broke off.
+            Response::Started { body: Body::Error(_), .. } => None,
+            Response::Started { body: Body::Events(events), .. } if events.is_complete() => None,
+            Response::Started { .. } => Some(classify::of_broken_end(ending.flags)),
+            Response::Awaited => Some(classify::of_envoys_answer(ending.flags, self.request())),
         };
-        self.outcome(category, ending.flags, None, policy, now)
+        match category {
+            Some(category) => self.outcome(category, ending.flags, None, policy, now),
+            None => self.judged(policy, now).unwrap_or_else(|| self.success_so_far(policy, now)),
+        }
+    }
+
+    fn by_head(&self, head: &ResponseHead) -> Option<Category> {
+        let by_status = classify::of_status(head.status, self.request())?;
+        let Some(error_type) = head.error_type.as_deref().filter(|_| head.status >= 400) else {
+            return Some(by_status);
+        };
+        let (dialect, nothing) = (self.protocol.dialect, ErrorFacts::default());
+        Some(classify::of_error(dialect, head.status, Some(error_type), &nothing, self.request()))
+    }
+
+    /// What the body says if it ends here; `None` if it is not one that says anything.
+    fn judged(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        let Response::Started { body, .. } = &self.response else { return None };
+        let Judgement { category, announced } = match body {
+            Body::Untold | Body::Unread(_) => return None,
+            Body::Error(error) => error.judge(self.request()),
+            Body::Events(events) => events.judge(self.request()),
+        };
+        Some(self.outcome(category, Flags::default(), announced, policy, now))
     }
 
     fn outcome(
@@ -138,7 +212,7 @@ impl Exchange {
     fn is_slow(&self, policy: &Policy, now: Instant) -> bool {
         let Some(sent_at) = self.sent_at else { return false };
         let started_at = match self.response {
-            Response::Started { at, head } if head.is_upstreams() => at,
+            Response::Started { at, by_upstream: true, .. } => at,
             Response::Started { .. } | Response::Awaited => now,
         };
         let exceeds = |limit: Option<Duration>, end: Instant| {
@@ -151,7 +225,7 @@ impl Exchange {
     fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
         let got_bytes = match self.response {
             Response::Awaited => false,
-            Response::Started { head, .. } => head.is_upstreams(),
+            Response::Started { by_upstream, .. } => by_upstream,
         };
         let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)
@@ -162,5 +236,7 @@ impl Exchange {
     }
 }
 
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod tests;

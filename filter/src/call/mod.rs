@@ -1,12 +1,22 @@
 //! One call, from its request to its one outcome: what was observed, and what it means.
 
 mod announced;
+mod body;
 mod classify;
 mod client_timeouts;
+mod error_body;
+mod event_body;
+mod events;
 mod exchange;
 mod flags;
+mod found;
+mod head;
+mod protocol;
 
 pub use announced::announced;
+pub use body::Unread;
 pub use client_timeouts::ClientTimeouts;
-pub use exchange::{Exchange, ResponseHead, Source};
+pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
+pub use head::{MediaType, ResponseHead, Source, error_type, is_compressed};
+pub use protocol::{Protocol, Streams};

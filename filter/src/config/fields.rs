@@ -30,6 +30,11 @@ pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
         object.optional("abandoned", &mut policy.limits.abandoned, &ranges::ABANDONED);
         object.later(later::LIMITS);
     });
+    layer.object("verdicts", |object| {
+        for (category, verdict) in policy.verdicts.iter_mut() {
+            object.value(category.name(), verdict, &ranges::VERDICT);
+        }
+    });
     read_fallbacks(layer, &mut policy.fallback);
     layer.later(later::POLICY);
     consistency::check(layer, policy);

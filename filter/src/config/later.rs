@@ -21,8 +21,6 @@ enum Today {
     Word(&'static str),
     /// `[]`.
     EmptyList,
-    /// `{}`.
-    EmptyObject,
 }
 
 pub(super) const DOCUMENT: &[Later] = &[
@@ -39,7 +37,6 @@ pub(super) const POLICY: &[Later] = &[
     Later { name: "models", today: Today::EmptyList },
     Later { name: "model_header", today: Today::Null },
     Later { name: "provider_wide", today: Today::EmptyList },
-    Later { name: "verdicts", today: Today::EmptyObject },
     Later { name: "matchers", today: Today::EmptyList },
     Later { name: "on_failure", today: Today::False },
     Later { name: "hold_max", today: Today::Null },
@@ -76,7 +73,6 @@ impl Later {
             (_, Value::Null) | (Today::False, Value::Bool(false)) => true,
             (Today::Word(word), Value::String(given)) => given == word,
             (Today::EmptyList, Value::Array(list)) => list.is_empty(),
-            (Today::EmptyObject, Value::Object(object)) => object.is_empty(),
             _ => false,
         }
     }
@@ -88,7 +84,6 @@ impl Later {
             Today::False => "false".into(),
             Today::Word(word) => format!("\"{word}\""),
             Today::EmptyList => "[]".into(),
-            Today::EmptyObject => "{}".into(),
         }
     }
 }

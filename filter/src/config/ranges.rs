@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use super::rules::{Entries, Number, OneOf, Pattern, Rate, Span, Whole};
+use crate::outcome::Verdict;
 use crate::policy::{Fallback, Mode, WindowShape};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -61,6 +62,13 @@ pub(super) const RAMP: Span = Span { min: TENTH, max: HOUR };
 pub(super) const SLOW_RESPONSE_HEADERS: Span = Span { min: MILLISECOND, max: HOUR };
 pub(super) const SLOW_TOTAL: Span = Span { min: MILLISECOND, max: HOUR };
 pub(super) const ABANDONED: Span = Span { min: TENTH, max: HOUR };
+
+pub(super) const VERDICT: OneOf<Verdict> = OneOf(&[
+    ("success", Verdict::Success),
+    ("failure", Verdict::Failure),
+    ("ignore", Verdict::Ignore),
+    ("open", Verdict::Open),
+]);
 
 pub(super) const FALLBACKS: Entries = Entries { min: 1, max: 16 };
 pub(super) const FALLBACK_KIND: OneOf<Fallback> =

@@ -7,6 +7,7 @@ use prost_types::value::Kind;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::outcome::{Category, Verdict};
 use crate::policy::{Fallback, Mode, WindowShape};
 
 /// The design's document with its defaults, without the fields that no version up to now supports.
@@ -510,7 +511,6 @@ fn what_belongs_to_later_versions_is_refused_as_such() {
         ("models", json!(["gpt-4.1*"])),
         ("model_header", json!("x-model")),
         ("provider_wide", json!(["rate_limited"])),
-        ("verdicts", json!({"timeout": "ignore"})),
         ("matchers", json!([{"status": 403}])),
         ("on_failure", json!(true)),
         ("hold_max", json!("2s")),
@@ -627,5 +627,32 @@ impl Xorshift {
             _ if at < bytes.len() => bytes[at] = byte,
             _ => bytes.push(byte),
         }
+    }
+}
+
+#[test]
+fn verdicts_are_layered_category_by_category() {
+    let config = parsed(json!({
+        "defaults": {"verdicts": {"rate_limited": "ignore", "timeout": "open"}},
+        "breakers": [{"cluster": "a", "verdicts": {"timeout": "success", "slow": null}}],
+    }));
+    let on = |cluster: &str, category| config.policy_for(cluster).verdicts.on(category);
+    assert_eq!(on("a", Category::RateLimited), Verdict::Ignore);
+    assert_eq!(on("a", Category::Timeout), Verdict::Success);
+    assert_eq!(on("b", Category::Timeout), Verdict::Open);
+    assert_eq!(on("a", Category::Slow), Verdict::Success);
+    assert_eq!(on("a", Category::ServerError), Verdict::Failure);
+}
+
+#[test]
+fn a_verdict_is_on_a_known_category_and_a_known_one() {
+    let found = lines(json!({"defaults": {"verdicts": {"timeout": "fail", "tired": "open"}}}));
+    assert_eq!(found.len(), 2, "{found:?}");
+    for (name, allowed) in [
+        ("defaults.verdicts.timeout", "one of success, failure, ignore, open"),
+        ("defaults.verdicts.tired", "server_error"),
+    ] {
+        let line = found.iter().find(|line| line.contains(name));
+        assert!(line.is_some_and(|line| line.contains(allowed)), "{found:?}");
     }
 }

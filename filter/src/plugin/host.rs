@@ -20,6 +20,7 @@ const CAS_MISMATCH: u32 = 8;
 
 /// The code details of our answers, as access logs show them.
 const REPLY_DETAILS: &str = "llm_breaker_open";
+const RESPONSE_BODY: u32 = 1;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CLOCK_MONOTONIC: u32 = 1;
 const NO_GRPC_STATUS: i32 = -1;
@@ -104,6 +105,15 @@ pub(super) fn plugin_configuration() -> Vec<u8> {
         unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, value, size) }
     };
     returned(read).unwrap_or_default()
+}
+
+/// Bytes of the piece of the answer's body that its callback is about; fewer if it has fewer.
+pub(super) fn response_body(start: usize, size: usize) -> Option<Vec<u8>> {
+    let read = |value: *mut *mut u8, length: *mut usize| {
+        // SAFETY: the host writes one pointer and one size where it is told to.
+        unsafe { proxy_get_buffer_bytes(RESPONSE_BODY, start, size, value, length) }
+    };
+    returned(read)
 }
 
 /// What a property's bytes are; `None` if it is absent.

@@ -1,6 +1,8 @@
 //! The shell around the core, compiled for Wasm only: callbacks in, host calls out.
 
 mod breakers;
+mod call;
+mod heads;
 mod host;
 mod root;
 mod stats;

@@ -1,22 +1,23 @@
 //! One request: callbacks to the exchange, decisions to the host.
 
 use crate::breaker::{self, Admission, Permit, StateName, unit};
-use crate::call::{ClientTimeouts, Ending, Exchange, Flags, ResponseHead, Source, announced};
-use crate::fallback::{self, MARK};
-use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
-use crate::pairs;
+use crate::call::{Ending, Exchange, Flags, Source};
+use crate::fallback;
+use crate::outcome::Outcome;
 use crate::plugin::breakers::{Breakers, Entry};
-use crate::plugin::host::{self, Map};
+use crate::plugin::call::Call;
+use crate::plugin::heads::{request_head, response_head, routed_cluster};
+use crate::plugin::host;
 use crate::policy::{Fallback, Mode, Policy};
-use crate::stats::{CallResult, Stat};
+use crate::stats::Stat;
 use crate::time::Instant;
 use core::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
 
-/// Envoy's code details of an answer that the upstream gave.
-const VIA_UPSTREAM: &[u8] = b"via_upstream";
+/// What is copied of a body at once.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// The stream context of one request.
 pub(super) struct Stream {
@@ -32,17 +33,6 @@ enum Phase {
     Forwarded(Call),
     /// Settled: by its outcome, or by the filter's own answer, which re-enters the callbacks.
     Settled,
-}
-
-/// A request that was let through.
-struct Call {
-    entry: Rc<Entry>,
-    /// As it was when the request came: a configuration update leaves it alone.
-    policy: Rc<Policy>,
-    permit: Option<Permit>,
-    exchange: Exchange,
-    /// When the breaker last knew of an answer.
-    answered_at: Instant,
 }
 
 /// What the breaker answered.
@@ -78,7 +68,8 @@ impl Stream {
                 Fallback::Pass => None,
             },
         };
-        let exchange = Exchange::begin(now, client_timeouts());
+        let (timeouts, protocol) = request_head();
+        let exchange = Exchange::begin(now, timeouts, protocol);
         self.phase = Phase::Forwarded(Call { entry, policy, permit, exchange, answered_at });
         Action::Continue
     }
@@ -92,17 +83,45 @@ impl Stream {
     fn response_started(&mut self) {
         let Phase::Forwarded(call) = &mut self.phase else { return };
         let now = host::now();
-        let head = response_head();
+        let head = response_head(call.exchange.protocol().dialect);
         if head.source == Source::Upstream {
             call.note_answer(now);
         }
-        if let Some(outcome) = call.exchange.response_started(head, &call.policy, now) {
+        let outcome = call.exchange.response_started(&head, &call.policy, now);
+        if let Some(why) = call.exchange.unread() {
+            call.entry.stats.count(Stat::UnreadBodies(why));
+        }
+        if let Some(outcome) = outcome {
             self.settle(&outcome, now);
         }
     }
 
+    /// Bytes of an answer's body are fetched only where they can matter, and only a few at once.
+    fn response_data(&mut self, size: usize) {
+        for start in (0..size).step_by(PIECE_BYTES) {
+            let Phase::Forwarded(call) = &mut self.phase else { return };
+            if !call.exchange.reads_body() {
+                return;
+            }
+            let length = PIECE_BYTES.min(size.saturating_sub(start));
+            let Some(piece) = host::response_body(start, length) else {
+                return call.exchange.body_lost();
+            };
+            let now = host::now();
+            let seen = call.exchange.response_data(&piece, &call.policy, now);
+            if let Some(waited) = seen.first_content_after {
+                call.note_first_content(waited);
+            }
+            match seen.outcome {
+                Some(outcome) => self.settle(&outcome, now),
+                None if seen.first_content_after.is_some() => call.judge_early(now),
+                None => {}
+            }
+        }
+    }
+
     fn response_ended(&mut self) {
-        let Phase::Forwarded(call) = &self.phase else { return };
+        let Phase::Forwarded(call) = &mut self.phase else { return };
         let now = host::now();
         if let Some(outcome) = call.exchange.response_ended(&call.policy, now) {
             self.settle(&outcome, now);
@@ -123,30 +142,6 @@ impl Stream {
         if let Phase::Forwarded(call) = core::mem::replace(&mut self.phase, Phase::Settled) {
             call.settle(outcome, now);
         }
-    }
-}
-
-impl Call {
-    /// Tell the others that this upstream answers, unless they know.
-    fn note_answer(&mut self, now: Instant) {
-        if now.since(self.answered_at) >= ANSWER_RESOLUTION {
-            self.answered_at = now;
-            let _ = self.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
-        }
-    }
-
-    fn settle(self, outcome: &Outcome, now: Instant) {
-        let Self { entry, policy, permit, exchange, .. } = self;
-        let decided = entry.decide(now, |breaker| {
-            let recorded = breaker.record(&policy, now, permit.as_ref(), outcome, entry.jitter);
-            (recorded.category, recorded.change)
-        });
-        let category = decided.value.unwrap_or(outcome.category);
-        let outcome = Outcome { category, ..*outcome };
-        if let Some(transition) = decided.transition {
-            entry.report(&transition, Some(&outcome));
-        }
-        count(&entry, category, outcome.slow, now.since(exchange.requested_at()));
     }
 }
 
@@ -190,7 +185,8 @@ impl HttpContext for Stream {
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.response_data(size);
         if end_of_stream {
             self.response_ended();
         }
@@ -251,49 +247,4 @@ fn fall_back(entry: &Entry, policy: &Policy, retry_after: Duration) -> Fallback 
     }
     entry.stats.count(Stat::Blocked);
     if host::reply(&fallback::error(retry_after)) { fallback } else { Fallback::Pass }
-}
-
-fn count(entry: &Entry, category: Category, slow: bool, duration: Duration) {
-    entry.stats.count(Stat::Outcomes(category));
-    match category.verdict() {
-        Verdict::Success => entry.stats.count(Stat::Successes),
-        Verdict::Failure | Verdict::Open => entry.stats.count(Stat::Failures),
-        Verdict::Ignore => {}
-    }
-    if slow {
-        entry.stats.count(Stat::SlowCalls);
-    }
-    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    entry.stats.record(Stat::CallDuration(CallResult::of(category)), milliseconds);
-}
-
-fn routed_cluster() -> Option<String> {
-    let name = host::property(&["xds", "cluster_name"])?;
-    String::from_utf8(name).ok().filter(|name| !name.is_empty())
-}
-
-fn client_timeouts() -> ClientTimeouts {
-    let headers = host::headers(Map::RequestHeaders);
-    let mut timeouts = ClientTimeouts::default();
-    pairs::decode(&headers).for_each(|(name, value)| timeouts.note(name, value));
-    timeouts
-}
-
-fn response_head() -> ResponseHead {
-    let headers = host::headers(Map::ResponseHeaders);
-    let value = |wanted: &str| {
-        pairs::decode(&headers).find(|(name, _)| *name == wanted.as_bytes()).map(|(_, value)| value)
-    };
-    let status =
-        value(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
-    let announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
-    let details = host::response_code_details();
-    let source = if details != VIA_UPSTREAM {
-        Source::Envoy(Ending::new(Flags(host::response_flags()), &details))
-    } else if value(MARK).is_some() {
-        Source::OtherBreaker
-    } else {
-        Source::Upstream
-    };
-    ResponseHead { status: status.unwrap_or_default(), source, announced }
 }

@@ -45,6 +45,12 @@ impl Vm {
         self.store.data_mut()
     }
 
+    /// The size of its memory, in bytes.
+    pub(crate) fn memory_bytes(&mut self) -> usize {
+        let memory = self.instance.get_memory(&mut self.store, "memory");
+        memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
     /// Creates a root context under `configuration`; false is the plugin's refusal.
     pub(crate) fn configure(&mut self, listener: usize, configuration: &[u8]) -> Result<u32, ()> {
         let root = self.take_context();

@@ -4,6 +4,7 @@
 //! bounds are such that a busy machine only makes a test slower.
 
 mod attacks;
+mod bodies;
 mod callers;
 mod configuration;
 mod crash;
@@ -19,5 +20,6 @@ mod scene;
 mod shadow;
 mod shared_state;
 mod slow;
+mod streams;
 mod updates;
 mod window;

@@ -3,7 +3,7 @@
 use llm_breaker_host_tests::host::{Call, EarlierReply, Request, Response, Upstream, flags};
 use serde_json::json;
 
-use crate::scene::{OPENAI, Scene, TRIP, chat, completion, secs};
+use crate::scene::{OPENAI, Scene, TRIP, chat, completion, secs, stat};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Counts {
@@ -59,7 +59,9 @@ fn answers(response: Response, category: &str, counts: Counts) {
 fn answers_of_the_upstream() {
     answers(completion(), "success", AsSuccess);
     answers(Response::status(204), "success", AsSuccess);
-    answers(Response::event_stream(), "success", AsSuccess);
+    answers(Response::event_stream(), "stream_interrupted", AsFailure);
+    let done = Response::event_stream().chunked(["data: [DONE]\n\n"]);
+    answers(done, "success", AsSuccess);
     answers(completion().trailer("grpc-status", "0"), "success", AsSuccess);
     answers(Response::status(301), "success", AsSuccess);
     answers(Response::status(400), "client_error", AsNothing);
@@ -238,4 +240,16 @@ fn every_call_is_counted_once() {
         .map(|(name, _)| scene.counter(name))
         .sum();
     assert_eq!(outcomes, 6);
+}
+
+#[test]
+fn an_operators_verdict_counts_in_the_stats_too() {
+    let scene = Scene::under(json!({"verdicts": {"server_error": "ignore", "timeout": "open"}}));
+    scene.fail(20);
+    assert_eq!((scene.state(), scene.count("failures_total")), ("closed", 0));
+    assert_eq!(scene.outcomes("server_error"), 20);
+    let ignored = stat(OPENAI, "call_duration_milliseconds", &[("result", "ignored")]);
+    assert_eq!(scene.samples(&ignored).len(), 20);
+    scene.answer(Response::status(504));
+    assert_eq!((scene.state(), scene.count("failures_total")), ("open", 1));
 }

@@ -2,6 +2,7 @@
 
 mod closed;
 mod epoch;
+mod follow_up;
 mod half_open;
 mod histories;
 mod modes;

@@ -38,17 +38,18 @@ fn each_category_has_its_default_verdict() {
         let expected = match category.name() {
             "success" | "slow" => Verdict::Success,
             "quota_exhausted" => Verdict::Open,
-            "authentication" | "client_error" | "cancelled" | "local" => Verdict::Ignore,
+            "authentication" | "content_filtered" | "context_length" | "client_error"
+            | "cancelled" | "local" => Verdict::Ignore,
             _ => Verdict::Failure,
         };
-        assert_eq!(category.verdict(), expected, "{category:?}");
+        assert_eq!(category.default_verdict(), expected, "{category:?}");
     }
 }
 
 #[test]
 fn every_failure_of_the_table_opens_a_breaker() {
     for category in Category::ALL {
-        if category.verdict() == Verdict::Failure {
+        if category.default_verdict() == Verdict::Failure {
             let mut scene = Scene::new();
             scene.calls_end(5, Outcome::of(category));
             assert_eq!(scene.state(), Open, "{category:?}");
@@ -143,4 +144,35 @@ fn only_a_cancelled_call_is_judged_anew() {
         let expected = if category == Category::Cancelled { Category::Timeout } else { category };
         assert_eq!(judged.category, expected);
     }
+}
+
+/// The default policy, but for this verdict.
+fn judging(category: Category, verdict: Verdict) -> impl FnOnce(&mut Policy) {
+    move |policy| {
+        let mut verdicts = policy.verdicts.iter_mut();
+        *verdicts.find(|(known, _)| *known == category).expect("all are there").1 = verdict;
+    }
+}
+
+#[test]
+fn an_operators_verdict_counts_in_place_of_the_default() {
+    let mut scene = Scene::with(judging(Category::ServerError, Verdict::Ignore));
+    scene.fails(50);
+    assert_eq!((scene.state(), counted(&scene).calls), (Closed, 0));
+
+    let mut scene = Scene::with(judging(Category::ClientError, Verdict::Open));
+    scene.calls_end(1, CLIENT_ERROR);
+    assert_eq!(scene.state(), Open);
+
+    let mut scene = Scene::half_open(judging(Category::ClientError, Verdict::Success));
+    scene.probe_ends(CLIENT_ERROR);
+    assert_eq!(scene.state(), Closed);
+}
+
+#[test]
+fn what_is_no_failure_announces_nothing() {
+    let mut scene = Scene::with(judging(Category::RateLimited, Verdict::Ignore));
+    scene.calls_end(1, limited_for(200.0));
+    scene.trips();
+    assert_eq!(scene.remaining(), 30.0);
 }

@@ -108,6 +108,11 @@ impl World {
         process.before_set = None;
     }
 
+    /// The memory of this worker's VM, in bytes; 0 before it started. It never shrinks.
+    pub fn memory_bytes(&self, worker: usize) -> usize {
+        self.workers[worker].borrow().as_ref().map_or(0, |vm| vm.borrow_mut().memory_bytes())
+    }
+
     /// How often all VMs together made this host call.
     pub fn host_calls(&self, name: &str) -> u64 {
         self.process.borrow().host_calls.get(name).copied().unwrap_or(0)

@@ -1,0 +1,127 @@
+//! What have the events of this stream said so far?
+
+use crate::call::found::scanner;
+use crate::dialect::{Dialect, ErrorFacts, EventName, EventReader, Meaning};
+use crate::stream::base64;
+use crate::stream::json::{Found, Scanner};
+use crate::stream::prefix::Prefix;
+
+/// As much of an event's data as its dialect wants to see: `[DONE]`.
+const DATA_BYTES: usize = 8;
+
+/// The events of one stream.
+#[derive(Debug)]
+pub(super) struct Events {
+    reader: EventReader,
+    scanner: Scanner<'static>,
+    envelope: Option<Envelope>,
+    data: Prefix<DATA_BYTES>,
+    has_content: bool,
+    finished: bool,
+    end: Option<End>,
+}
+
+/// What ended the answer before the stream did.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The protocol's own end.
+    Terminal,
+    /// An error event.
+    Error(Box<ErrorFacts>),
+}
+
+impl Events {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self {
+            reader: EventReader::new(dialect),
+            scanner: scanner(dialect.event_paths()),
+            envelope: dialect.envelope().map(|path| Envelope::new(path, dialect)),
+            data: Prefix::default(),
+            has_content: false,
+            finished: false,
+            end: None,
+        }
+    }
+
+    /// Whether an event had something that the model made.
+    pub(super) const fn have_content(&self) -> bool {
+        self.has_content
+    }
+
+    /// Whether the model said why it stopped.
+    pub(super) const fn have_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// What ended the answer, if it ended.
+    pub(super) const fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// The next bytes of an event's data.
+    pub(super) fn data(&mut self, bytes: &[u8]) {
+        if self.end.is_some() {
+            return;
+        }
+        self.data.extend(bytes);
+        let reader = &mut self.reader;
+        let mut found = |index, found: Found<'_>| reader.found(index, found.into());
+        self.scanner.feed(bytes, &mut found);
+        if let Some(envelope) = &mut self.envelope {
+            envelope.feed(bytes, &mut found);
+        }
+    }
+
+    /// The event with this name is over.
+    pub(super) fn dispatch(&mut self, name: EventName<'_>) {
+        if self.end.is_some() {
+            return;
+        }
+        match self.reader.end_of_event(name, self.data.as_bytes()) {
+            Meaning::KeepAlive | Meaning::Preamble => {}
+            Meaning::Content { finished } => {
+                self.has_content = true;
+                self.finished |= finished;
+            }
+            Meaning::Finish => self.finished = true,
+            Meaning::Terminal => self.end = Some(End::Terminal),
+            Meaning::Error(facts) => self.end = Some(End::Error(facts)),
+        }
+        self.data.clear();
+        self.scanner.restart();
+        if let Some(envelope) = &mut self.envelope {
+            envelope.restart();
+        }
+    }
+}
+
+/// Some events wrap the model's own in base64.
+#[derive(Debug)]
+struct Envelope {
+    outer: Scanner<'static>,
+    decoder: base64::Decoder,
+    inner: Scanner<'static>,
+}
+
+impl Envelope {
+    fn new(path: &'static [&'static [&'static str]], dialect: Dialect) -> Self {
+        let outer = Scanner::new(path).streaming(0);
+        let inner = scanner(dialect.event_paths());
+        Self { outer, decoder: base64::Decoder::default(), inner }
+    }
+
+    fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(usize, Found<'_>)) {
+        let Self { outer, decoder, inner } = self;
+        outer.feed(bytes, &mut |_, wrapped| {
+            if let Found::Piece(text) = wrapped {
+                decoder.feed(text, &mut |bytes| inner.feed(bytes, found));
+            }
+        });
+    }
+
+    fn restart(&mut self) {
+        self.outer.restart();
+        self.decoder = base64::Decoder::default();
+        self.inner.restart();
+    }
+}

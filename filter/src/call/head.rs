@@ -1,0 +1,144 @@
+//! What does the head of an answer say?
+
+use crate::call::flags::Ending;
+use core::time::Duration;
+
+/// No provider's name of an error is longer, in bytes.
+const ERROR_TYPE_LIMIT: usize = 256;
+
+/// Who gave an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The upstream itself (Envoy's code details say `via_upstream`).
+    Upstream,
+    /// Another breaker, further on (the upstream's answer carries `x-llm-breaker`).
+    OtherBreaker,
+    /// Envoy: its router, or another filter; and what it says about the stream.
+    Envoy(Ending),
+}
+
+/// What a body is, as its head has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaType {
+    /// JSON, also with a suffix of its own (`application/problem+json`).
+    Json,
+    /// `text/event-stream`.
+    EventStream,
+    /// `application/vnd.amazon.eventstream`.
+    AmazonEventStream,
+    /// Anything else, or nothing said.
+    #[default]
+    Other,
+}
+
+impl MediaType {
+    /// The media type that the header `content-type` names.
+    #[must_use]
+    pub fn of(content_type: Option<&[u8]>) -> Self {
+        let name = content_type.and_then(|it| it.split(|byte| *byte == b';').next());
+        let name = name.unwrap_or_default().trim_ascii();
+        let suffix = name.len().checked_sub(5).and_then(|at| name.get(at..)).unwrap_or_default();
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        if is(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
+            Self::Json
+        } else if is(b"text/event-stream") {
+            Self::EventStream
+        } else if is(b"application/vnd.amazon.eventstream") {
+            Self::AmazonEventStream
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// The head of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// The HTTP status.
+    pub status: u16,
+    /// Who gave it.
+    pub source: Source,
+    /// How long it asked not to be called.
+    pub announced: Option<Duration>,
+    /// How long until its rate limits reset, which counts if the answer is about limits.
+    pub limits_reset: Option<Duration>,
+    /// The header `x-amzn-errortype`.
+    pub error_type: Option<String>,
+    /// What the body is.
+    pub media_type: MediaType,
+    /// Whether the body is compressed.
+    pub compressed: bool,
+}
+
+impl ResponseHead {
+    /// A head that says nothing but its status.
+    #[must_use]
+    pub const fn new(status: u16, source: Source) -> Self {
+        Self {
+            status,
+            source,
+            announced: None,
+            limits_reset: None,
+            error_type: None,
+            media_type: MediaType::Other,
+            compressed: false,
+        }
+    }
+
+    /// Whether the upstream, or a breaker before it, answered.
+    pub(super) const fn is_upstreams(&self) -> bool {
+        !matches!(self.source, Source::Envoy(_))
+    }
+}
+
+/// The header `x-amzn-errortype`, if it is a sane one.
+#[must_use]
+pub fn error_type(value: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(value).ok()?.trim();
+    (1..=ERROR_TYPE_LIMIT).contains(&text.len()).then(|| text.to_owned())
+}
+
+/// Whether the header `content-encoding` says that a body's bytes are not its own.
+#[must_use]
+pub fn is_compressed(content_encoding: Option<&[u8]>) -> bool {
+    let coding = content_encoding.unwrap_or_default().trim_ascii();
+    !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_told_whatever_their_case_and_parameters() {
+        let cases: [(&[u8], MediaType); 8] = [
+            (b"application/json", MediaType::Json),
+            (b"Application/JSON; charset=utf-8", MediaType::Json),
+            (b"application/problem+json", MediaType::Json),
+            (b"text/event-stream;charset=utf-8", MediaType::EventStream),
+            (b"application/vnd.amazon.eventstream", MediaType::AmazonEventStream),
+            (b"application/jsonl", MediaType::Other),
+            (b"text/html", MediaType::Other),
+            (b"\xff\xfe", MediaType::Other),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(MediaType::of(Some(header)), expected, "{header:?}");
+        }
+        assert_eq!(MediaType::of(None), MediaType::Other);
+    }
+
+    #[test]
+    fn identity_is_no_compression() {
+        assert!(is_compressed(Some(b"gzip")) && is_compressed(Some(b"br, gzip")));
+        assert!(!is_compressed(None) && !is_compressed(Some(b"")));
+        assert!(!is_compressed(Some(b" Identity ")));
+    }
+
+    #[test]
+    fn an_absurd_error_type_is_none() {
+        assert_eq!(error_type(b" ThrottlingException "), Some("ThrottlingException".to_owned()));
+        assert_eq!(error_type(&[b'x'; 257]), None);
+        assert_eq!(error_type(b""), None);
+        assert_eq!(error_type(b"\xff"), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! Anything else over HTTP: a status, and an error's words where it has some.
+
+use super::Tables;
+use super::errors::Row;
+use super::events::{Field, Kind, paths, with_errors};
+use super::facts::ERROR_FIELDS;
+use super::route::{Path, Route};
+
+pub(super) const TABLES: Tables =
+    Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: &[] };
+
+/// No path is known to generate: what its answer must look like is not known either.
+const fn route(_: &Path<'_>) -> Option<Route> {
+    None
+}
+
+/// Other dialects' words are known everywhere.
+const ERRORS: &[Row] = &[];
+
+/// Other than errors, nothing is looked for.
+const OWN: &[Field] = &[];
+
+const FIELDS: &[Field] = &with_errors::<{ ERROR_FIELDS.len() + OWN.len() }>(OWN);
+const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+
+/// Whatever comes is content; a stream of no known dialect may end as it likes.
+fn event(name: &str) -> Kind {
+    match name {
+        "ping" => Kind::KeepAlive,
+        "error" => Kind::Error,
+        _ => Kind::Content,
+    }
+}

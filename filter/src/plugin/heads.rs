@@ -1,0 +1,69 @@
+//! What do the heads of this call say? Each header map is read once, in its own callback.
+
+use crate::call::{
+    ClientTimeouts, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
+    error_type, is_compressed,
+};
+use crate::dialect::{self, Dialect, announced_by_limits};
+use crate::fallback::MARK;
+use crate::outcome::Category;
+use crate::pairs;
+use crate::plugin::host::{self, Map};
+
+/// Envoy's code details of an answer that the upstream gave.
+const VIA_UPSTREAM: &[u8] = b"via_upstream";
+
+/// The cluster that the router chose.
+pub(super) fn routed_cluster() -> Option<String> {
+    let name = host::property(&["xds", "cluster_name"])?;
+    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
+/// What a request's head says about how long to wait for its answer, and how to read it.
+pub(super) fn request_head() -> (ClientTimeouts, Protocol) {
+    let headers = host::headers(Map::RequestHeaders);
+    let mut timeouts = ClientTimeouts::default();
+    let mut request = dialect::Request::default();
+    for (name, value) in pairs::decode(&headers) {
+        timeouts.note(name, value);
+        request.anthropic_version |= name == b"anthropic-version";
+        request.goog |= name == b"x-goog-api-key" || name == b"x-goog-api-client";
+        let Ok(value) = core::str::from_utf8(value) else { continue };
+        match name {
+            b":method" => request.method = value,
+            b":path" => request.path = value,
+            b"content-type" => request.content_type = Some(value),
+            b"accept" => request.accept = Some(value),
+            _ => {}
+        }
+    }
+    (timeouts, Protocol::of(&Dialect::detect(&request, None), request.method))
+}
+
+/// What an answer's head says.
+pub(super) fn response_head(dialect: Dialect) -> ResponseHead {
+    let headers = host::headers(Map::ResponseHeaders);
+    let value = |wanted: &str| {
+        pairs::decode(&headers).find(|(name, _)| *name == wanted.as_bytes()).map(|(_, value)| value)
+    };
+    let status =
+        value(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
+    let details = host::response_code_details();
+    let source = if details != VIA_UPSTREAM {
+        Source::Envoy(Ending::new(Flags(host::response_flags()), &details))
+    } else if value(MARK).is_some() {
+        Source::OtherBreaker
+    } else {
+        Source::Upstream
+    };
+    let mut head = ResponseHead::new(status.unwrap_or_default(), source);
+    head.media_type = MediaType::of(value("content-type"));
+    head.compressed = is_compressed(value("content-encoding"));
+    if head.status >= 400 {
+        head.announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
+        let limited = Category::RateLimited;
+        head.limits_reset = announced_by_limits(dialect, limited, value, host::wall_clock);
+        head.error_type = value("x-amzn-errortype").and_then(error_type);
+    }
+    head
+}

@@ -1,0 +1,91 @@
+//! How is a string read that arrives in pieces?
+
+use super::escape::{self, Unit};
+use super::found::{Found, Sink, tell};
+use super::{Scanner, State};
+
+impl Scanner<'_> {
+    /// Reads on within a string up to an escape or its end, if they are there.
+    pub(super) fn read_text<'b>(&mut self, bytes: &'b [u8], found: &mut Sink<'_>) -> &'b [u8] {
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F));
+        let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
+        if !run.is_empty() {
+            self.flush_pair(found);
+            self.push(run, found);
+        }
+        let Some((&byte, after)) = rest.split_first() else { return rest };
+        match byte {
+            b'"' => self.end_text(found),
+            b'\\' => self.state = State::Escape,
+            _ => self.state = State::Malformed,
+        }
+        after
+    }
+
+    fn end_text(&mut self, found: &mut Sink<'_>) {
+        self.flush_pair(found);
+        if self.is_key {
+            self.place.enter_key(self.wanted, self.text.as_bytes());
+            self.state = State::Colon;
+        } else {
+            self.tell(Found::Text { prefix: self.text.as_bytes(), cut: self.text.is_cut() }, found);
+            self.state = State::After;
+        }
+    }
+
+    pub(super) fn read_escape(&mut self, byte: u8, found: &mut Sink<'_>) {
+        self.state = State::Text;
+        if byte == b'u' {
+            self.state = State::Unit(Unit::default());
+        } else if let Some(character) = escape::short(byte) {
+            self.flush_pair(found);
+            self.push_character(character, found);
+        } else {
+            self.state = State::Malformed;
+        }
+    }
+
+    pub(super) fn read_unit(&mut self, unit: Unit, byte: u8, found: &mut Sink<'_>) {
+        let Some(unit) = unit.then(byte) else {
+            self.state = State::Malformed;
+            return;
+        };
+        self.state = State::Unit(unit);
+        if let Some(unit) = unit.complete() {
+            self.state = State::Text;
+            for character in self.pairs.take(unit).into_iter().flatten() {
+                self.push_character(character, found);
+            }
+        }
+    }
+
+    fn flush_pair(&mut self, found: &mut Sink<'_>) {
+        if let Some(character) = self.pairs.flush() {
+            self.push_character(character, found);
+        }
+    }
+
+    fn push_character(&mut self, character: char, found: &mut Sink<'_>) {
+        self.push(character.encode_utf8(&mut [0; 4]).as_bytes(), found);
+    }
+
+    /// The next bytes of the string, unescaped.
+    fn push(&mut self, bytes: &[u8], found: &mut Sink<'_>) {
+        if self.wanted == 0 {
+            return;
+        }
+        self.text.extend(bytes);
+        let cut = self.text.is_cut();
+        if self.is_key {
+            // No path has a key of that length.
+            self.wanted = if cut { 0 } else { self.wanted };
+            return;
+        }
+        tell(self.wanted & self.streamed, Found::Piece(bytes), found);
+        if cut {
+            let told = Found::Text { prefix: self.text.as_bytes(), cut };
+            tell(self.wanted & !self.streamed, told, found);
+            self.wanted &= self.streamed;
+        }
+    }
+}

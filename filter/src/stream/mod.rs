@@ -1,0 +1,36 @@
+//! What do the bytes of a body say, read as they pass?
+//!
+//! Every reader takes its bytes in any split, also inside a UTF-8 character, keeps a constant few
+//! hundred bytes of its own, allocates nothing and hands what it finds to the caller at once.
+//!
+//! | module | question |
+//! |---|---|
+//! | [`prefix`] | how does a text begin that arrives in pieces? |
+//! | [`json`] | what stands at these few paths of a JSON document? |
+//! | [`base64`] | what bytes does a base64 text stand for? |
+//! | [`sse`] | where do the events of a `text/event-stream` begin and end? |
+//! | [`event_stream`] | where do the frames of Amazon's binary event streams begin and end? |
+
+pub mod base64;
+pub mod event_stream;
+pub mod json;
+pub mod prefix;
+pub mod sse;
+
+#[cfg(test)]
+mod splits;
+
+/// How the bytes that a reader has taken so far end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// Nothing but white space, if anything.
+    Empty,
+    /// At the end of a document, an event or a frame.
+    Whole,
+    /// In the midst of one.
+    Truncated,
+    /// They stopped being what they should be; nothing after that was read.
+    Malformed,
+    /// They nest deeper than the reader follows: nothing more is known, good or bad.
+    TooDeep,
+}
