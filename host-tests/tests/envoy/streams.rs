@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use llm_breaker_host_tests::client::{Answer, Call, Client, Ending, OpenAnswer};
-use llm_breaker_host_tests::envoy::Listener;
+use llm_breaker_host_tests::envoy::{Listener, OPENAI};
 use llm_breaker_host_tests::simulator::{Behaviour, StreamEnd};
 use serde_json::json;
 
@@ -123,6 +123,9 @@ async fn a_streaming_probe_that_is_cut_later_is_one_failure_of_the_closed_breake
     scene.until_outcomes("stream_interrupted", 1).await;
     assert_eq!(scene.now("state", &[]).await, CLOSED);
 
+    // A call on a pooled connection that is not yet seen to be closed would be reset.
+    let cluster = [("envoy_cluster_name", OPENAI)];
+    scene.envoy.wait_for_stat("envoy_cluster_upstream_cx_active", &cluster, |n| n == 0.0).await;
     scene.provider.accept().await?;
     scene.fail(3).await;
     assert_eq!(scene.now("state", &[]).await, CLOSED, "the fifth in a row opens");
