@@ -1,12 +1,12 @@
 //! Which category does the body of this error name?
 
 use crate::call::classify::{self, Request};
-use crate::call::found::scanner;
 use crate::call::head::ResponseHead;
+use crate::call::scanner::scanner;
 use crate::dialect::{Dialect, ERROR_PATHS, ErrorFacts};
 use crate::outcome::Category;
 use crate::stream::Completeness;
-use crate::stream::json::Scanner;
+use crate::stream::json::{Found, Scanner};
 use core::time::Duration;
 
 /// What an error has to say stands in its first bytes.
@@ -53,9 +53,7 @@ impl ErrorBody {
         let readable = bytes.get(..self.left_bytes).unwrap_or(bytes);
         self.left_bytes = self.left_bytes.saturating_sub(readable.len());
         let facts = &mut self.facts;
-        let mut found = |index, value: crate::stream::json::Found<'_>| {
-            facts.found(index, value.into());
-        };
+        let mut found = |index, found: Found<'_>| facts.found(index, found);
         if self.blank {
             let document = readable.trim_ascii_start();
             self.blank = document.is_empty();

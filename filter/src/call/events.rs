@@ -1,6 +1,6 @@
 //! What have the events of this stream said so far?
 
-use crate::call::found::scanner;
+use crate::call::scanner::scanner;
 use crate::dialect::{Dialect, ErrorFacts, EventName, EventReader, Meaning};
 use crate::stream::base64;
 use crate::stream::json::{Found, Scanner};
@@ -65,7 +65,7 @@ impl Events {
         }
         self.data.extend(bytes);
         let reader = &mut self.reader;
-        let mut found = |index, found: Found<'_>| reader.found(index, found.into());
+        let mut found = |index, found: Found<'_>| reader.found(index, found);
         self.scanner.feed(bytes, &mut found);
         if let Some(envelope) = &mut self.envelope {
             envelope.feed(bytes, &mut found);

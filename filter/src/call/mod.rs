@@ -9,9 +9,9 @@ mod event_body;
 mod events;
 mod exchange;
 mod flags;
-mod found;
 mod head;
 mod protocol;
+mod scanner;
 
 pub use announced::announced;
 pub use body::Unread;

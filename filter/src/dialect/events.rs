@@ -7,53 +7,12 @@
 
 use super::Dialect;
 use super::facts::{ERROR_FIELDS, ErrorFacts, Fact};
-
-/// What stands at a place of a JSON document, as far as anyone looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// A text, unescaped.
-    Text {
-        /// Its first bytes, at least 96 if it has so many.
-        prefix: &'a [u8],
-        /// Whether it has more.
-        cut: bool,
-    },
-    /// The next bytes of a text, unescaped; [`Value::Text`] follows at its end.
-    Piece(&'a [u8]),
-    /// A number, as it is written.
-    Number(&'a [u8]),
-    /// `true` or `false`.
-    Bool(bool),
-    /// `null`.
-    Null,
-    /// An array.
-    Array {
-        /// Whether it has no element.
-        empty: bool,
-    },
-    /// An object.
-    Object {
-        /// Whether it has no key.
-        empty: bool,
-    },
-}
-
-impl Value<'_> {
-    /// Whether nothing is said: `null`, `""`, `[]` or `{}`.
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Text { prefix, .. } => prefix.is_empty(),
-            Self::Null => true,
-            Self::Array { empty } | Self::Object { empty } => *empty,
-            Self::Piece(_) | Self::Number(_) | Self::Bool(_) => false,
-        }
-    }
-}
+use crate::stream::json::Found;
 
 /// A text or a number, if it is a short one; else nothing.
-pub(super) fn text(value: Value<'_>) -> &str {
+pub(super) fn text(value: Found<'_>) -> &str {
     match value {
-        Value::Text { prefix, .. } | Value::Number(prefix) => {
+        Found::Text { prefix, .. } | Found::Number(prefix) => {
             core::str::from_utf8(prefix).unwrap_or_default()
         }
         _ => "",
@@ -203,7 +162,7 @@ impl EventReader {
     }
 
     /// The value at the path of [`Dialect::event_paths`] with this index was found.
-    pub fn found(&mut self, index: usize, value: Value<'_>) {
+    pub fn found(&mut self, index: usize, value: Found<'_>) {
         let Some(field) = self.dialect.tables().fields.get(index) else { return };
         match field.role {
             Role::Content => self.content |= !value.is_empty(),
@@ -280,7 +239,7 @@ fn with_exception(mut facts: ErrorFacts, exception: &str) -> ErrorFacts {
     facts
 }
 
-fn finish_of(value: Value<'_>) -> Option<Finish> {
+fn finish_of(value: Found<'_>) -> Option<Finish> {
     match text(value) {
         // Google's proto3 default, where a server spells it out.
         "" | "FINISH_REASON_UNSPECIFIED" => None,

@@ -1,7 +1,8 @@
 //! What do the few telling fields of an error's body say?
 
 use super::errors::{Place, bare_exception};
-use super::events::{Field, Role, Value, paths, text};
+use super::events::{Field, Role, paths, text};
+use crate::stream::json::Found;
 use core::time::Duration;
 
 /// Codes, types and states are short; what is longer is none.
@@ -88,18 +89,18 @@ pub struct ErrorFacts {
 
 impl ErrorFacts {
     /// The value at the path of [`ERROR_PATHS`] with this index was found.
-    pub fn found(&mut self, index: usize, value: Value<'_>) {
+    pub fn found(&mut self, index: usize, value: Found<'_>) {
         if let Some(Field { role: Role::Fact(fact), .. }) = ERROR_FIELDS.get(index) {
             self.note(*fact, value);
         }
     }
 
     /// One more thing is known; the first of a kind counts.
-    pub(super) fn note(&mut self, fact: Fact, value: Value<'_>) {
+    pub(super) fn note(&mut self, fact: Fact, value: Found<'_>) {
         let word = text(value);
         match fact {
             Fact::Error => {
-                self.has_error |= matches!(value, Value::Object { .. }) || !word.is_empty();
+                self.has_error |= matches!(value, Found::Object { .. }) || !word.is_empty();
                 self.note_message(value);
             }
             Fact::Message | Fact::TopMessage => self.note_message(value),
@@ -139,12 +140,12 @@ impl ErrorFacts {
         }
     }
 
-    fn note_message(&mut self, value: Value<'_>) {
+    fn note_message(&mut self, value: Found<'_>) {
         let (bytes, whole) = match value {
             // At the end of a text that came in pieces its beginning comes once more.
-            Value::Text { .. } if !self.message.is_empty() => (&[][..], true),
-            Value::Text { prefix, .. } => (prefix, !prefix.is_empty()),
-            Value::Piece(bytes) => (bytes, false),
+            Found::Text { .. } if !self.message.is_empty() => (&[][..], true),
+            Found::Text { prefix, .. } => (prefix, !prefix.is_empty()),
+            Found::Piece(bytes) => (bytes, false),
             _ => return,
         };
         if !self.message_whole {

@@ -20,7 +20,7 @@ mod openai;
 use events::Field;
 
 pub use errors::classify_error;
-pub use events::{EventName, EventReader, Meaning, Value};
+pub use events::{EventName, EventReader, Meaning};
 pub use facts::{ERROR_PATHS, ErrorFacts};
 pub use limits::announced_by_limits;
 pub use route::{Detected, Request};

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::outcome::{Category, Verdict};
+use crate::stream::json::Found;
 use core::time::Duration;
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
@@ -65,19 +66,19 @@ fn base64(text: &str) -> Vec<u8> {
 }
 
 /// Hands over what stands at the paths, as a scanner would.
-fn scan(json: &Json, paths: &[&[&str]], mut found: impl FnMut(usize, Value<'_>)) {
+fn scan(json: &Json, paths: &[&[&str]], mut found: impl FnMut(usize, Found<'_>)) {
     for (index, path) in paths.iter().enumerate() {
         at(json, path, &mut |json| {
             let number = json.to_string();
             found(
                 index,
                 match json {
-                    Json::Null => Value::Null,
-                    Json::Bool(it) => Value::Bool(*it),
-                    Json::Number(_) => Value::Number(number.as_bytes()),
-                    Json::String(it) => Value::Text { prefix: it.as_bytes(), cut: false },
-                    Json::Array(it) => Value::Array { empty: it.is_empty() },
-                    Json::Object(it) => Value::Object { empty: it.is_empty() },
+                    Json::Null => Found::Null,
+                    Json::Bool(it) => Found::Bool(*it),
+                    Json::Number(_) => Found::Number(number.as_bytes()),
+                    Json::String(it) => Found::Text { prefix: it.as_bytes(), cut: false },
+                    Json::Array(it) => Found::Array { empty: it.is_empty() },
+                    Json::Object(it) => Found::Object { empty: it.is_empty() },
                 },
             );
         });
@@ -416,13 +417,13 @@ fn a_message_in_pieces_is_bounded_and_still_says_when_to_come_back() {
     let text = "Größe überschritten. Please retry in 1m5s.";
     let mut facts = ErrorFacts::default();
     for piece in text.as_bytes().chunks(3) {
-        facts.found(message, Value::Piece(piece));
+        facts.found(message, Found::Piece(piece));
     }
-    facts.found(message, Value::Text { prefix: &text.as_bytes()[..5], cut: true });
+    facts.found(message, Found::Text { prefix: &text.as_bytes()[..5], cut: true });
     assert_eq!(facts.announced(), Some(Duration::from_secs(65)));
     let mut facts = ErrorFacts::default();
     let long = "ä".repeat(facts::MESSAGE_LIMIT);
-    facts.found(message, Value::Text { prefix: long.as_bytes(), cut: false });
-    facts.found(message, Value::Text { prefix: b"Please retry in 5s", cut: false });
+    facts.found(message, Found::Text { prefix: long.as_bytes(), cut: false });
+    facts.found(message, Found::Text { prefix: b"Please retry in 5s", cut: false });
     assert_eq!(facts.announced(), None, "beyond the bound, and not the first");
 }

@@ -1,21 +1,6 @@
-//! How do the findings in a body's JSON become what a dialect understands?
+//! What is looked for in a body's JSON, and how much of it is kept?
 
-use crate::dialect::Value;
-use crate::stream::json::{Found, Scanner};
-
-impl<'a> From<Found<'a>> for Value<'a> {
-    fn from(found: Found<'a>) -> Self {
-        match found {
-            Found::Text { prefix, cut } => Self::Text { prefix, cut },
-            Found::Piece(bytes) => Self::Piece(bytes),
-            Found::Number(text) => Self::Number(text),
-            Found::Bool(value) => Self::Bool(value),
-            Found::Null => Self::Null,
-            Found::Array { empty } => Self::Array { empty },
-            Found::Object { empty } => Self::Object { empty },
-        }
-    }
-}
+use crate::stream::json::Scanner;
 
 /// A scanner for these paths that hands on messages whole: what they say may stand at their end.
 pub(super) fn scanner(paths: &'static [&'static [&'static str]]) -> Scanner<'static> {
