@@ -8,11 +8,13 @@
 //! |---|---|
 //! | [`time`] | what is a point in time? |
 //! | [`category`] | how can a call end, and what does that mean? |
+//! | [`glob`] | which names does a pattern mean? |
+//! | [`stream`] | what do the bytes of a body say, read as they pass? |
+//! | [`dialect`] | which LLM protocol does a call speak, and what do its answers mean? |
+//! | [`matcher`] | what does an operator recognise that no table knows? |
 //! | [`policy`] | what is one breaker told to do? |
 //! | [`config`] | what does the operator's document say? |
 //! | [`outcome`] | what does one finished call say about its upstream? |
-//! | [`stream`] | what do the bytes of a body say, read as they pass? |
-//! | [`dialect`] | which LLM protocol does a call speak, and what do its answers mean? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
@@ -40,7 +42,9 @@ pub mod category;
 pub mod config;
 pub mod dialect;
 pub mod fallback;
+pub mod glob;
 pub mod journal;
+pub mod matcher;
 pub mod outcome;
 pub mod pairs;
 pub mod policy;

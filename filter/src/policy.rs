@@ -3,7 +3,10 @@
 //! A policy comes out of [`crate::config`]; its fields mirror the configuration document, where
 //! every default is stated once, here, in [`Policy::default`].
 
-use crate::category::Verdicts;
+use crate::category::{Category, Verdicts};
+use crate::dialect::Dialect;
+use crate::glob::Glob;
+use crate::matcher::Matcher;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -100,15 +103,46 @@ pub struct HalfOpen {
 pub struct Slow {
     /// Until the response headers, 1 ms to 1 h.
     pub response_headers: Option<Duration>,
+    /// Of a stream, until its first content, 1 ms to 1 h.
+    pub first_token: Option<Duration>,
+    /// Of a stream, between two events with content, 1 ms to 1 h.
+    pub gap: Option<Duration>,
     /// Until the end of the answer, 1 ms to 1 h.
     pub total: Option<Duration>,
 }
 
-/// Limits beyond which a call counts as timed out.
+/// Limits beyond which a call counts as timed out, while it hangs. They begin when the request was
+/// sent completely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Of a call known to be a stream, until its first content, 0.1 s to 1 h.
+    pub first_token: Option<Duration>,
+    /// Of a stream, between two events with content, 0.1 s to 1 h.
+    pub gap: Option<Duration>,
+    /// Until the end of the answer, 0.1 s to 24 h.
+    pub total: Option<Duration>,
     /// A client that left after this long without a byte was not whimsical; 0.1 s to 1 h.
     pub abandoned: Option<Duration>,
+    /// Whether a call that passes one of the first three is also ended.
+    pub abort: bool,
+}
+
+/// What shares one breaker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyBy {
+    /// All calls to a cluster.
+    #[default]
+    Cluster,
+    /// The calls to a cluster's model; [`Policy::models`] names those that have a breaker of their
+    /// own.
+    Model,
+    /// The calls to a cluster with the same value of a request header.
+    Header {
+        /// The header's name, in lower case.
+        name: String,
+        /// The values that have a breaker of their own, 1 to 256.
+        values: Vec<String>,
+    },
 }
 
 /// One entry of the list of answers for a call that an open breaker holds back.
@@ -128,6 +162,19 @@ pub struct Policy {
     pub in_force_since: Instant,
     /// What the breaker may do.
     pub mode: Mode,
+    /// What the upstream speaks; `None` if that is told from each request.
+    pub provider: Option<Dialect>,
+    /// What shares one breaker.
+    pub key_by: KeyBy,
+    /// With [`KeyBy::Model`]: patterns of models, at most 256. Each has one breaker, named as it is
+    /// written; the first that matches counts.
+    pub models: Vec<Glob>,
+    /// With [`KeyBy::Model`]: a request header that names the model where the path does not, in
+    /// lower case.
+    pub model_header: Option<String>,
+    /// With a key finer than the cluster: categories that concern the whole provider, beside a
+    /// failed connection and an exhausted quota.
+    pub provider_wide: Vec<Category>,
     /// Which past calls count.
     pub window: WindowShape,
     /// When to open.
@@ -144,6 +191,10 @@ pub struct Policy {
     pub limits: Limits,
     /// What each category means.
     pub verdicts: Verdicts,
+    /// What the operator recognises, at most 64; the first that holds decides before any table.
+    pub matchers: Vec<Matcher>,
+    /// Bytes of a request's body that may be read to know its model, 1 KiB to 1 MiB.
+    pub body_limit: u32,
     /// What to answer while open, 1 to 16 entries; the first that can answer does.
     pub fallback: Vec<Fallback>,
 }
@@ -153,6 +204,11 @@ impl Default for Policy {
         Self {
             in_force_since: Instant::ZERO,
             mode: Mode::Enforce,
+            provider: None,
+            key_by: KeyBy::Cluster,
+            models: Vec::new(),
+            model_header: None,
+            provider_wide: Vec::new(),
             window: WindowShape::Time { duration: Duration::from_secs(60), buckets: 10 },
             trip: Trip {
                 consecutive_failures: Some(5),
@@ -173,8 +229,16 @@ impl Default for Policy {
             half_open: HalfOpen { probes: 1, successes: 1, lease: Duration::from_secs(60) },
             ramp: None,
             slow: Slow::default(),
-            limits: Limits { abandoned: Some(Duration::from_secs(30)) },
+            limits: Limits {
+                first_token: Some(Duration::from_secs(120)),
+                gap: None,
+                total: None,
+                abandoned: Some(Duration::from_secs(30)),
+                abort: false,
+            },
             verdicts: Verdicts::default(),
+            matchers: Vec::new(),
+            body_limit: 256 * 1024,
             fallback: vec![Fallback::Error],
         }
     }

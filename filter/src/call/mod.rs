@@ -19,4 +19,4 @@ pub use client_timeouts::ClientTimeouts;
 pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
 pub use head::{MediaType, ResponseHead, Source, error_type, is_compressed};
-pub use protocol::{Protocol, Streams};
+pub use protocol::{AskedFor, Protocol, Streams};

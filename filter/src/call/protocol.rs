@@ -9,6 +9,20 @@ pub struct Protocol {
     pub dialect: Dialect,
     /// What is known of a stream that answers it.
     pub streams: Streams,
+    /// What the request asked for, as far as its path and headers tell.
+    pub asked_for: AskedFor,
+}
+
+/// How a request wants its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AskedFor {
+    /// In one piece.
+    Whole,
+    /// As a stream.
+    Stream,
+    /// Only its body says.
+    #[default]
+    Unsaid,
 }
 
 /// What is known of the streams that answer a call.
@@ -24,7 +38,8 @@ pub enum Streams {
 
 impl Protocol {
     /// HTTP, and nothing more is known.
-    pub const HTTP: Self = Self { dialect: Dialect::Generic, streams: Streams::Unknown };
+    pub const HTTP: Self =
+        Self { dialect: Dialect::Generic, streams: Streams::Unknown, asked_for: AskedFor::Unsaid };
 
     /// The protocol of a request with this method.
     #[must_use]
@@ -36,6 +51,11 @@ impl Protocol {
             _ if generation => Streams::OfGeneration,
             _ => Streams::Unknown,
         };
-        Self { dialect, streams }
+        let asked_for = match detected.streams {
+            Some(true) => AskedFor::Stream,
+            Some(false) => AskedFor::Whole,
+            None => AskedFor::Unsaid,
+        };
+        Self { dialect, streams, asked_for }
     }
 }

@@ -9,7 +9,6 @@ mod document;
 mod duration;
 mod errors;
 mod fields;
-mod glob;
 mod json;
 mod later;
 pub mod metadata;
@@ -24,10 +23,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::glob::Glob;
 use crate::policy::Policy;
 use document::Object;
 pub use errors::{ConfigError, Errors};
-pub use glob::Glob;
 use rules::{Rule, Whole};
 
 /// The only version of the document there is.
@@ -38,6 +37,9 @@ const VERSION: Whole = Whole { min: 1, max: 1 };
 pub struct Config {
     /// How many breakers may exist in shared data, 1 to 16384.
     pub max_breakers: u32,
+    /// Whether Envoy's `allow_on_headers_stop_iteration` is set for this plugin, so that a request
+    /// can be held at its headers until its body says what must be known.
+    pub stop_iteration: bool,
     /// Policies of clusters by name; the first that matches counts.
     pub breakers: Vec<(Glob, Policy)>,
     /// The policy of a cluster that no entry matches.
@@ -46,7 +48,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_breakers: 256, breakers: Vec::new(), defaults: Policy::default() }
+        Self {
+            max_breakers: 256,
+            stop_iteration: false,
+            breakers: Vec::new(),
+            defaults: Policy::default(),
+        }
     }
 }
 

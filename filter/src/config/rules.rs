@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use serde_json::Value;
 
-use super::{Glob, duration};
+use super::duration;
+use crate::glob::Glob;
 
 /// Reads one kind of value.
 pub(super) trait Rule {

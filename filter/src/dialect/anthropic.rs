@@ -9,7 +9,7 @@ use super::events::{Field, Kind, paths, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::limits::Limit;
 use super::route::{Path, Route};
-use crate::outcome::Category::{
+use crate::category::Category::{
     Authentication, ClientError, ContentFiltered, ContextLength, Overloaded, QuotaExhausted,
     RateLimited, ServerError, Timeout,
 };

@@ -9,7 +9,7 @@ use super::errors::{
 use super::events::{Field, Kind, Role, paths, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
-use crate::outcome::Category::{
+use crate::category::Category::{
     Authentication, ClientError, ContextLength, Overloaded, QuotaExhausted, RateLimited,
     ServerError, Timeout,
 };

@@ -5,7 +5,7 @@
 
 use super::Dialect;
 use super::facts::{ErrorFacts, is_per_day};
-use crate::outcome::Category;
+use crate::category::Category;
 
 /// Where in an error a word stands, the most telling place first: a type is coarser than a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! How long until a limit resets, as the providers' own rate-limit headers say?
 
 use super::Dialect;
-use crate::outcome::Category;
+use crate::category::Category;
 use core::time::Duration;
 use std::time::SystemTime;
 

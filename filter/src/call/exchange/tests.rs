@@ -16,7 +16,7 @@ fn policy() -> Policy {
 
 fn slow_after(seconds: u64) -> Policy {
     let total = Some(Duration::from_secs(seconds));
-    Policy { slow: Slow { response_headers: None, total }, ..policy() }
+    Policy { slow: Slow { total, ..Slow::default() }, ..policy() }
 }
 
 /// A request whose headers and body were sent at second 100.
@@ -161,7 +161,7 @@ fn a_success_is_slow_above_its_limit_and_not_at_it() {
 #[test]
 fn slow_headers_are_slow_however_fast_the_rest_is() {
     let response_headers = Some(Duration::from_secs(2));
-    let policy = Policy { slow: Slow { response_headers, total: None }, ..policy() };
+    let policy = Policy { slow: Slow { response_headers, ..Slow::default() }, ..policy() };
     let mut exchange = sent(&[]);
     let _ = exchange.response_started(&head(200, Source::Upstream), &policy, at(103));
     assert_eq!(category(exchange.response_ended(&policy, at(103))), Some(Category::Slow));
