@@ -10,6 +10,7 @@ mod events;
 mod exchange;
 mod flags;
 mod head;
+mod pace;
 mod protocol;
 mod scanner;
 
