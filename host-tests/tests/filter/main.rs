@@ -10,6 +10,7 @@ mod epochs;
 mod error_bodies;
 mod fallback;
 mod hostile;
+mod invalid_answers;
 mod isolation;
 mod limits;
 mod memory;
