@@ -40,6 +40,8 @@ pub enum EndedBy {
     Envoy,
     /// The client: it left, or its own time-out struck.
     Client,
+    /// Nobody yet: it passed one of the breaker's limits, and is judged while it hangs.
+    Limit,
 }
 
 impl EndedBy {
@@ -50,6 +52,7 @@ impl EndedBy {
             Self::Upstream => "upstream",
             Self::Envoy => "envoy",
             Self::Client => "client",
+            Self::Limit => "limit",
         }
     }
 }
