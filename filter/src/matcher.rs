@@ -75,14 +75,14 @@ pub struct Candidates {
 /// Asks the matchers, in their order, about an answer's head: its status, the values of each of its
 /// headers, and whether its body is JSON that can be read.
 #[must_use]
-pub fn at_head<'h, V: Iterator<Item = &'h [u8]>>(
-    matchers: &[Matcher],
+pub fn at_head<'m, 'h, V: Iterator<Item = &'h [u8]>>(
+    matchers: &'m [Matcher],
     status: u16,
-    values: impl Fn(&str) -> V,
+    values: impl Fn(&'m str) -> V,
     readable_json: bool,
 ) -> AtHead {
     let has =
-        |header: &HeaderMatch| values(&header.name).any(|it| header.text.holds(it, Text::All));
+        |header: &'m HeaderMatch| values(&header.name).any(|it| header.text.holds(it, Text::All));
     let mut candidates = Candidates { json: 0, otherwise: None };
     for (index, matcher) in matchers.iter().enumerate().take(MAX_MATCHERS) {
         let fits = matcher.status.is_none_or(|wanted| wanted == status)
@@ -115,7 +115,7 @@ impl Candidates {
         paths.sort_unstable();
         paths.dedup();
         let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
-        let mut holding = 0;
+        let mut holding: MatcherSet = 0;
         for paths in paths.chunks(MAX_PATHS) {
             each_text(paths, beginning, &mut |path, text, extent| {
                 for (index, json) in self.among(matchers) {
@@ -210,12 +210,8 @@ mod tests {
 
     /// What a head with these headers says.
     fn head(matchers: &[Matcher], status: u16, headers: &[(&str, &str)]) -> AtHead {
-        let values = |wanted: &str| {
-            let wanted = wanted.to_owned();
-            let values = headers.iter().filter(move |(name, _)| *name == wanted);
-            values.map(|(_, value)| value.as_bytes())
-        };
-        at_head(matchers, status, values, true)
+        let of = |wanted| headers.iter().filter(move |(name, _)| *name == wanted);
+        at_head(matchers, status, |name| of(name).map(|(_, value)| value.as_bytes()), true)
     }
 
     /// What the matchers say of a JSON document under a 200.

@@ -2,8 +2,10 @@
 
 use crate::call::error_body::ErrorBody;
 use crate::call::event_body::EventBody;
+use crate::call::grpc::GrpcStatus;
 use crate::call::head::{MediaType, ResponseHead, Source};
 use crate::call::protocol::{Protocol, Streams};
+use crate::matcher::AtHead;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) enum Body {
     Error(Box<ErrorBody>),
     /// A stream whose events tell how it goes.
     Events(Box<EventBody>),
+    /// gRPC messages, which say nothing: the status does, if it came.
+    Grpc(Option<GrpcStatus>),
 }
 
 /// Why a body is not read that would have something to say.
@@ -41,7 +45,9 @@ impl Body {
         let status = head.status;
         let read = match (status, head.media_type) {
             _ if head.source != Source::Upstream => None,
-            (400..=599, MediaType::Json) => {
+            _ if matches!(head.matched, AtHead::Holds(_)) => None,
+            (200, MediaType::Grpc) => return Self::Grpc(head.grpc_status),
+            (400.., MediaType::Json) => {
                 Some(Self::Error(Box::new(ErrorBody::new(head, protocol.dialect))))
             }
             (200..=299, _) if protocol.streams == Streams::Unknown => None,

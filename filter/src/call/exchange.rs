@@ -5,10 +5,13 @@ use crate::call::classify::{self, Request};
 use crate::call::client_timeouts::ClientTimeouts;
 use crate::call::error_body::Judgement;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
+use crate::call::grpc::GrpcStatus;
 use crate::call::head::{ResponseHead, Source};
+use crate::call::matched_body::MatchedBody;
 use crate::call::pace::{Pace, Waits};
 use crate::call::protocol::{AskedFor, Protocol, Streams};
 use crate::dialect::ErrorFacts;
+use crate::matcher::AtHead;
 use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
 use crate::time::Instant;
@@ -28,7 +31,14 @@ pub struct Exchange {
 #[derive(Debug)]
 enum Response {
     Awaited,
-    Started { at: Instant, by_upstream: bool, body: Body, pace: Pace },
+    Started {
+        at: Instant,
+        by_upstream: bool,
+        body: Body,
+        /// What is read of the body for matchers, until they have decided.
+        matched: Option<Box<MatchedBody>>,
+        pace: Pace,
+    },
 }
 
 /// What a piece of an answer's body showed.
@@ -73,26 +83,36 @@ impl Exchange {
         now: Instant,
     ) -> Option<Outcome> {
         let body = Body::of(head, self.protocol);
-        let needs_body = matches!(body, Body::Error(_) | Body::Events(_));
         let (by_upstream, pace) = (head.is_upstreams(), Pace::default());
-        self.response = Response::Started { at: now, by_upstream, body, pace };
-        let (category, flags) = match head.source {
-            Source::Upstream if needs_body => return None,
-            Source::Upstream => (self.by_head(head)?, Flags::default()),
-            Source::OtherBreaker => (Category::Local, Flags::default()),
-            Source::Envoy(Ending { flags }) => {
+        let matched = MatchedBody::of(head);
+        self.response = Response::Started { at: now, by_upstream, body, matched, pace };
+        let (category, flags) = match (head.source, head.matched) {
+            (Source::Upstream, AtHead::Holds(category)) => (category, Flags::default()),
+            (Source::Upstream, _) if self.reads_body() => return None,
+            (Source::Upstream, _) => (self.by_head(head)?, Flags::default()),
+            (Source::OtherBreaker, _) => (Category::Local, Flags::default()),
+            (Source::Envoy(Ending { flags }), _) => {
                 (classify::of_envoys_answer(flags, self.request()), flags)
             }
         };
-        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
-        let announced = head.announced.or(head.limits_reset.filter(|_| about_limits));
-        Some(self.outcome(category, flags, announced, policy, now))
+        Some(self.outcome(category, flags, head.announced_for(category), policy, now))
     }
 
     /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
     #[must_use]
     pub const fn reads_body(&self) -> bool {
-        matches!(self.response, Response::Started { body: Body::Error(_) | Body::Events(_), .. })
+        matches!(
+            self.response,
+            Response::Started { body: Body::Error(_) | Body::Events(_), .. }
+                | Response::Started { matched: Some(_), .. }
+        )
+    }
+
+    /// Whether the answer's trailers must be shown to
+    /// [`response_trailers`](Self::response_trailers).
+    #[must_use]
+    pub const fn reads_trailers(&self) -> bool {
+        matches!(self.response, Response::Started { body: Body::Grpc(_), .. })
     }
 
     /// Why the answer's body is not read, if it would have had something to say.
@@ -106,11 +126,17 @@ impl Exchange {
 
     /// The next bytes of the answer's body were seen.
     pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
-        let Response::Started { body, pace, .. } = &mut self.response else {
+        let Response::Started { body, matched, pace, .. } = &mut self.response else {
             return Seen::default();
         };
+        let asked = matched.take_if(|matched| matched.read(bytes));
+        let is_asked = matched.is_some();
+        if let Some(judgement) = asked.and_then(|asked| asked.judge(&policy.matchers)) {
+            let outcome = Some(self.outcome_by(judgement, policy, now));
+            return Seen { outcome, ..Seen::default() };
+        }
         let (known, first) = match body {
-            Body::Untold | Body::Unread(_) => (false, false),
+            Body::Untold | Body::Unread(_) | Body::Grpc(_) => (false, false),
             Body::Error(error) => (error.read(bytes), false),
             Body::Events(events) => {
                 let contents = events.contents();
@@ -125,17 +151,30 @@ impl Exchange {
         let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
         Seen {
             first_content_after: first.then_some(waited),
-            outcome: if known { self.judged(policy, now) } else { self.overdue(policy, now) },
+            outcome: if known && !is_asked {
+                self.judged(policy, now)
+            } else {
+                self.overdue(policy, now)
+            },
         }
     }
 
     /// Bytes of the answer's body could not be had. With a hole in it a stream tells nothing any
     /// more; an error still has its status.
     pub fn body_lost(&mut self) {
-        if let Response::Started { body, .. } = &mut self.response
-            && matches!(body, Body::Events(_))
-        {
+        let Response::Started { body, matched, .. } = &mut self.response else { return };
+        if matches!(body, Body::Events(_)) {
             *body = Body::Untold;
+        }
+        if let Some(matched) = matched {
+            matched.lose();
+        }
+    }
+
+    /// The answer's trailers were seen, with this status if they have one.
+    pub fn response_trailers(&mut self, grpc_status: Option<GrpcStatus>) {
+        if let Response::Started { body: Body::Grpc(status), .. } = &mut self.response {
+            *status = grpc_status.or(*status);
         }
     }
 
@@ -173,6 +212,11 @@ impl Exchange {
     pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
         let category = match &self.response {
             // The upstream had said all that matters, whoever then broke off.
+            Response::Started { matched: Some(matched), .. }
+                if matched.judge(&policy.matchers).is_some() =>
+            {
+                None
+            }
             Response::Started { body: Body::Error(_), .. } => None,
             Response::Started { body: Body::Events(events), .. } if events.is_complete() => None,
             Response::Started { .. } => Some(classify::of_broken_end(ending.flags)),
@@ -195,13 +239,34 @@ impl Exchange {
 
     /// What the body says if it ends here; `None` if it is not one that says anything.
     fn judged(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        let Response::Started { body, .. } = &self.response else { return None };
-        let Judgement { category, announced } = match body {
-            Body::Untold | Body::Unread(_) => return None,
-            Body::Error(error) => error.judge(self.request()),
-            Body::Events(events) => events.judge(self.request()),
+        let Response::Started { body, matched, .. } = &self.response else { return None };
+        let by_matcher = matched.as_ref().and_then(|matched| matched.judge(&policy.matchers));
+        let judgement = match (by_matcher, body) {
+            (Some(judgement), _) => judgement,
+            (None, Body::Untold | Body::Unread(_)) => return None,
+            (None, Body::Error(error)) => error.judge(self.request()),
+            (None, Body::Events(events)) => events.judge(self.request()),
+            (None, Body::Grpc(status)) => {
+                Judgement { category: self.of_grpc(*status, now), announced: None }
+            }
         };
-        Some(self.outcome(category, Flags::default(), announced, policy, now))
+        Some(self.outcome_by(judgement, policy, now))
+    }
+
+    /// A gRPC answer that ended with this status, or with none at all.
+    fn of_grpc(&self, status: Option<GrpcStatus>, now: Instant) -> Category {
+        let waited = now.since(self.requested_at);
+        match status.map_or(Category::StreamInterrupted, GrpcStatus::category) {
+            Category::Timeout if self.client_timeouts.reached_upstream(waited) => {
+                Category::Cancelled
+            }
+            category => category,
+        }
+    }
+
+    fn outcome_by(&self, judgement: Judgement, policy: &Policy, now: Instant) -> Outcome {
+        let Judgement { category, announced } = judgement;
+        self.outcome(category, Flags::default(), announced, policy, now)
     }
 
     fn outcome(
@@ -224,7 +289,7 @@ impl Exchange {
         }
         let slow = self.waits(now).is_some_and(|waits| waits.are_slow(&policy.slow));
         let ended_by = match flags {
-            _ if own_timeout || flags.any(CLIENT_LEFT) => EndedBy::Client,
+            _ if category == Category::Cancelled || flags.any(CLIENT_LEFT) => EndedBy::Client,
             _ if flags.any(TIMED_OUT) => EndedBy::Envoy,
             _ => EndedBy::Upstream,
         };

@@ -1,6 +1,9 @@
 //! What does the head of an answer say?
 
 use crate::call::flags::Ending;
+use crate::call::grpc::GrpcStatus;
+use crate::matcher::AtHead;
+use crate::outcome::Category;
 use core::time::Duration;
 
 /// No provider's name of an error is longer, in bytes.
@@ -26,6 +29,9 @@ pub enum MediaType {
     EventStream,
     /// `application/vnd.amazon.eventstream`.
     AmazonEventStream,
+    /// `application/grpc`, also with a suffix of its own; not gRPC-Web, which has its trailers in
+    /// its body.
+    Grpc,
     /// Anything else, or nothing said.
     #[default]
     Other,
@@ -39,7 +45,9 @@ impl MediaType {
         let name = name.unwrap_or_default().trim_ascii();
         let suffix = name.len().checked_sub(5).and_then(|at| name.get(at..)).unwrap_or_default();
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        if is(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
+        if name.to_ascii_lowercase().starts_with(b"application/grpc+") || is(b"application/grpc") {
+            Self::Grpc
+        } else if is(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
             Self::Json
         } else if is(b"text/event-stream") {
             Self::EventStream
@@ -68,6 +76,10 @@ pub struct ResponseHead {
     pub media_type: MediaType,
     /// Whether the body is compressed.
     pub compressed: bool,
+    /// The header `grpc-status`, which stands here where the answer has no trailers.
+    pub grpc_status: Option<GrpcStatus>,
+    /// What the operator's matchers make of it.
+    pub matched: AtHead,
 }
 
 impl ResponseHead {
@@ -82,7 +94,15 @@ impl ResponseHead {
             error_type: None,
             media_type: MediaType::Other,
             compressed: false,
+            grpc_status: None,
+            matched: AtHead::NoneHolds,
         }
+    }
+
+    /// How long it asked not to be called if it is of this category.
+    pub(super) fn announced_for(&self, category: Category) -> Option<Duration> {
+        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
+        self.announced.or(self.limits_reset.filter(|_| about_limits))
     }
 
     /// Whether the upstream, or a breaker before it, answered.
@@ -111,12 +131,16 @@ mod tests {
 
     #[test]
     fn media_types_are_told_whatever_their_case_and_parameters() {
-        let cases: [(&[u8], MediaType); 8] = [
+        let cases: [(&[u8], MediaType); 12] = [
             (b"application/json", MediaType::Json),
             (b"Application/JSON; charset=utf-8", MediaType::Json),
             (b"application/problem+json", MediaType::Json),
             (b"text/event-stream;charset=utf-8", MediaType::EventStream),
             (b"application/vnd.amazon.eventstream", MediaType::AmazonEventStream),
+            (b"application/grpc", MediaType::Grpc),
+            (b"application/gRPC+json;x=y", MediaType::Grpc),
+            (b"application/grpc-web+proto", MediaType::Other),
+            (b"application/grpcx", MediaType::Other),
             (b"application/jsonl", MediaType::Other),
             (b"text/html", MediaType::Other),
             (b"\xff\xfe", MediaType::Other),

@@ -11,6 +11,7 @@ mod exchange;
 mod flags;
 mod grpc;
 mod head;
+mod matched_body;
 mod pace;
 mod protocol;
 mod scanner;

@@ -6,7 +6,7 @@ use crate::fallback;
 use crate::outcome::Outcome;
 use crate::plugin::breakers::{Breakers, Entry};
 use crate::plugin::call::Call;
-use crate::plugin::heads::{request_head, response_head, routed_cluster};
+use crate::plugin::heads::{request_head, response_head, routed_cluster, trailing_grpc_status};
 use crate::plugin::host;
 use crate::policy::{Fallback, Mode, Policy};
 use crate::stats::Stat;
@@ -83,7 +83,7 @@ impl Stream {
     fn response_started(&mut self) {
         let Phase::Forwarded(call) = &mut self.phase else { return };
         let now = host::now();
-        let head = response_head(call.exchange.protocol().dialect);
+        let head = response_head(call.exchange.protocol().dialect, &call.policy.matchers);
         if head.source == Source::Upstream {
             call.note_answer(now);
         }
@@ -117,6 +117,14 @@ impl Stream {
                 None if seen.first_content_after.is_some() => call.judge_early(now),
                 None => {}
             }
+        }
+    }
+
+    fn response_trailers(&mut self) {
+        if let Phase::Forwarded(call) = &mut self.phase
+            && call.exchange.reads_trailers()
+        {
+            call.exchange.response_trailers(trailing_grpc_status());
         }
     }
 
@@ -194,6 +202,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response_trailers();
         self.response_ended();
         Action::Continue
     }
