@@ -20,6 +20,7 @@ pub(super) struct ErrorBody {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "all of it is in one box, and mostly plain")]
 enum Content {
     Plain(Document),
     /// It is inflated once, when it is judged: a decoder that is kept would take more memory than
