@@ -1,14 +1,14 @@
 //! What has been seen of one call, and from when on is its outcome known?
 
-use crate::call::body::{Body, Unread};
+use crate::call::answer::Answer;
+use crate::call::body::Unread;
 use crate::call::classify::{self, Request};
 use crate::call::client_timeouts::ClientTimeouts;
 use crate::call::error_body::Judgement;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
 use crate::call::grpc::GrpcStatus;
 use crate::call::head::{ResponseHead, Source};
-use crate::call::matched_body::MatchedBody;
-use crate::call::pace::{Pace, Waits};
+use crate::call::pace::Waits;
 use crate::call::protocol::{AskedFor, Protocol, Streams};
 use crate::dialect::ErrorFacts;
 use crate::matcher::AtHead;
@@ -25,20 +25,7 @@ pub struct Exchange {
     sent_at: Option<Instant>,
     client_timeouts: ClientTimeouts,
     protocol: Protocol,
-    response: Response,
-}
-
-#[derive(Debug)]
-enum Response {
-    Awaited,
-    Started {
-        at: Instant,
-        by_upstream: bool,
-        body: Body,
-        /// What is read of the body for matchers, until they have decided.
-        matched: Option<Box<MatchedBody>>,
-        pace: Pace,
-    },
+    answer: Option<Answer>,
 }
 
 /// What a piece of an answer's body showed.
@@ -54,8 +41,7 @@ impl Exchange {
     /// A request that was let through.
     #[must_use]
     pub const fn begin(now: Instant, client_timeouts: ClientTimeouts, protocol: Protocol) -> Self {
-        let response = Response::Awaited;
-        Self { requested_at: now, sent_at: None, client_timeouts, protocol, response }
+        Self { requested_at: now, sent_at: None, client_timeouts, protocol, answer: None }
     }
 
     /// When the request's headers were seen.
@@ -82,13 +68,11 @@ impl Exchange {
         policy: &Policy,
         now: Instant,
     ) -> Option<Outcome> {
-        let body = Body::of(head, self.protocol);
-        let (by_upstream, pace) = (head.is_upstreams(), Pace::default());
-        let matched = MatchedBody::of(head);
-        self.response = Response::Started { at: now, by_upstream, body, matched, pace };
+        let answer = self.answer.insert(Answer::new(head, self.protocol, now));
+        let needs_body = answer.reads_body();
         let (category, flags) = match (head.source, head.matched) {
             (Source::Upstream, AtHead::Holds(category)) => (category, Flags::default()),
-            (Source::Upstream, _) if self.reads_body() => return None,
+            (Source::Upstream, _) if needs_body => return None,
             (Source::Upstream, _) => (self.by_head(head)?, Flags::default()),
             (Source::OtherBreaker, _) => (Category::Local, Flags::default()),
             (Source::Envoy(Ending { flags }), _) => {
@@ -100,81 +84,49 @@ impl Exchange {
 
     /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
     #[must_use]
-    pub const fn reads_body(&self) -> bool {
-        matches!(
-            self.response,
-            Response::Started { body: Body::Error(_) | Body::Events(_), .. }
-                | Response::Started { matched: Some(_), .. }
-        )
+    pub fn reads_body(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::reads_body)
     }
 
     /// Whether the answer's trailers must be shown to
     /// [`response_trailers`](Self::response_trailers).
     #[must_use]
-    pub const fn reads_trailers(&self) -> bool {
-        matches!(self.response, Response::Started { body: Body::Grpc(_), .. })
+    pub fn reads_trailers(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::is_grpc)
     }
 
     /// Why the answer's body is not read, if it would have had something to say.
     #[must_use]
-    pub const fn unread(&self) -> Option<Unread> {
-        match self.response {
-            Response::Started { body: Body::Unread(why), .. } => Some(why),
-            _ => None,
-        }
+    pub fn unread(&self) -> Option<Unread> {
+        self.answer.as_ref().and_then(Answer::unread)
     }
 
     /// The next bytes of the answer's body were seen.
     pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
-        let Response::Started { body, matched, pace, .. } = &mut self.response else {
-            return Seen::default();
-        };
-        let asked = matched.take_if(|matched| matched.read(bytes));
-        let is_asked = matched.is_some();
-        if let Some(judgement) = asked.and_then(|asked| asked.judge(&policy.matchers)) {
-            let outcome = Some(self.outcome_by(judgement, policy, now));
-            return Seen { outcome, ..Seen::default() };
-        }
-        let (known, first) = match body {
-            Body::Untold | Body::Unread(_) | Body::Grpc(_) => (false, false),
-            Body::Error(error) => (error.read(bytes), false),
-            Body::Events(events) => {
-                let contents = events.contents();
-                let known = events.read(bytes);
-                let first = events.contents() > contents && pace.note_content(now);
-                if events.is_complete() {
-                    pace.note_end(now);
-                }
-                (known, first)
-            }
-        };
+        let request = self.request();
+        let Some(answer) = &mut self.answer else { return Seen::default() };
+        let shown = answer.read(bytes, &policy.matchers, request, now);
         let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
         Seen {
-            first_content_after: first.then_some(waited),
-            outcome: if known && !is_asked {
-                self.judged(policy, now)
-            } else {
-                self.overdue(policy, now)
+            first_content_after: shown.first_content.then_some(waited),
+            outcome: match shown.judgement {
+                Some(judgement) => Some(self.outcome_by(judgement, policy, now)),
+                None => self.overdue(policy, now),
             },
         }
     }
 
-    /// Bytes of the answer's body could not be had. With a hole in it a stream tells nothing any
-    /// more; an error still has its status.
+    /// Bytes of the answer's body could not be had.
     pub fn body_lost(&mut self) {
-        let Response::Started { body, matched, .. } = &mut self.response else { return };
-        if matches!(body, Body::Events(_)) {
-            *body = Body::Untold;
-        }
-        if let Some(matched) = matched {
-            matched.lose();
+        if let Some(answer) = &mut self.answer {
+            answer.lose_body();
         }
     }
 
     /// The answer's trailers were seen, with this status if they have one.
     pub fn response_trailers(&mut self, grpc_status: Option<GrpcStatus>) {
-        if let Response::Started { body: Body::Grpc(status), .. } = &mut self.response {
-            *status = grpc_status.or(*status);
+        if let Some(answer) = &mut self.answer {
+            answer.note_trailers(grpc_status);
         }
     }
 
@@ -189,7 +141,7 @@ impl Exchange {
     /// Whether the client was sent the head of an answer.
     #[must_use]
     pub const fn has_answer(&self) -> bool {
-        matches!(self.response, Response::Started { .. })
+        self.answer.is_some()
     }
 
     /// The outcome of a call that is judged while its answer goes on: by how it went so far.
@@ -200,32 +152,26 @@ impl Exchange {
 
     /// The last byte was seen of an answer whose outcome was not known before.
     pub fn response_ended(&mut self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        let Response::Started { body, .. } = &mut self.response else { return None };
-        if let Body::Events(events) = body {
-            events.end();
-        }
-        self.judged(policy, now).or_else(|| Some(self.success_so_far(policy, now)))
+        let request = self.request();
+        let answer = self.answer.as_mut()?;
+        answer.end();
+        Some(match answer.judge(&policy.matchers, request) {
+            Some(judgement) => self.outcome_by(judgement, policy, now),
+            None => self.success_so_far(policy, now),
+        })
     }
 
     /// The stream is over, and its outcome was not known before.
     #[must_use]
     pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
-        let category = match &self.response {
-            // The upstream had said all that matters, whoever then broke off.
-            Response::Started { matched: Some(matched), .. }
-                if matched.judge(&policy.matchers).is_some() =>
-            {
-                None
-            }
-            Response::Started { body: Body::Error(_), .. } => None,
-            Response::Started { body: Body::Events(events), .. } if events.is_complete() => None,
-            Response::Started { .. } => Some(classify::of_broken_end(ending.flags)),
-            Response::Awaited => Some(classify::of_envoys_answer(ending.flags, self.request())),
+        let category = match &self.answer {
+            Some(answer) => match answer.judge_broken(&policy.matchers, self.request()) {
+                Some(judgement) => return self.outcome_by(judgement, policy, now),
+                None => classify::of_broken_end(ending.flags),
+            },
+            None => classify::of_envoys_answer(ending.flags, self.request()),
         };
-        match category {
-            Some(category) => self.outcome(category, ending.flags, None, policy, now),
-            None => self.judged(policy, now).unwrap_or_else(|| self.success_so_far(policy, now)),
-        }
+        self.outcome(category, ending.flags, None, policy, now)
     }
 
     fn by_head(&self, head: &ResponseHead) -> Option<Category> {
@@ -237,35 +183,14 @@ impl Exchange {
         Some(classify::of_error(dialect, head.status, Some(error_type), &nothing, self.request()))
     }
 
-    /// What the body says if it ends here; `None` if it is not one that says anything.
-    fn judged(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        let Response::Started { body, matched, .. } = &self.response else { return None };
-        let by_matcher = matched.as_ref().and_then(|matched| matched.judge(&policy.matchers));
-        let judgement = match (by_matcher, body) {
-            (Some(judgement), _) => judgement,
-            (None, Body::Untold | Body::Unread(_)) => return None,
-            (None, Body::Error(error)) => error.judge(self.request()),
-            (None, Body::Events(events)) => events.judge(self.request()),
-            (None, Body::Grpc(status)) => {
-                Judgement { category: self.of_grpc(*status, now), announced: None }
-            }
-        };
-        Some(self.outcome_by(judgement, policy, now))
-    }
-
-    /// A gRPC answer that ended with this status, or with none at all.
-    fn of_grpc(&self, status: Option<GrpcStatus>, now: Instant) -> Category {
-        let waited = now.since(self.requested_at);
-        match status.map_or(Category::StreamInterrupted, GrpcStatus::category) {
-            Category::Timeout if self.client_timeouts.reached_upstream(waited) => {
-                Category::Cancelled
-            }
-            category => category,
-        }
-    }
-
     fn outcome_by(&self, judgement: Judgement, policy: &Policy, now: Instant) -> Outcome {
         let Judgement { category, announced } = judgement;
+        let waited = now.since(self.requested_at);
+        // A gRPC server knows its client's time-out, and ends with it.
+        let is_clients = category == Category::Timeout
+            && self.reads_trailers()
+            && self.client_timeouts.reached_upstream(waited);
+        let category = if is_clients { Category::Cancelled } else { category };
         self.outcome(category, Flags::default(), announced, policy, now)
     }
 
@@ -306,15 +231,13 @@ impl Exchange {
     /// What was waited for since the request was sent completely.
     fn waits(&self, now: Instant) -> Option<Waits> {
         let sent_at = self.sent_at?;
-        let until = |end: Instant| end.since(sent_at);
-        let whole = Waits { response_headers: until(now), total: until(now), ..Waits::default() };
-        Some(match &self.response {
-            Response::Awaited if self.is_to_stream() => Waits { first_token: until(now), ..whole },
-            Response::Awaited | Response::Started { by_upstream: false, .. } => whole,
-            Response::Started { at, body: Body::Events(_), pace, .. } => {
-                pace.waits(sent_at, *at, now)
+        let waited = now.since(sent_at);
+        let first_token = if self.is_to_stream() { waited } else { Duration::ZERO };
+        Some(match &self.answer {
+            Some(answer) => answer.waits(sent_at, now),
+            None => {
+                Waits { response_headers: waited, first_token, total: waited, ..Waits::default() }
             }
-            Response::Started { at, .. } => Waits { response_headers: until(*at), ..whole },
         })
     }
 
@@ -326,10 +249,7 @@ impl Exchange {
 
     /// Since when a client waited that left without a byte, if that was long.
     fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        let got_bytes = match self.response {
-            Response::Awaited => false,
-            Response::Started { by_upstream, .. } => by_upstream,
-        };
+        let got_bytes = self.answer.as_ref().is_some_and(Answer::is_upstreams);
         let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)
     }

@@ -40,11 +40,14 @@ impl GrpcStatus {
         Self(number.filter(|number| *number < CATEGORIES.len()).unwrap_or(UNKNOWN))
     }
 
-    /// What it means.
-    #[must_use]
-    pub fn category(self) -> Category {
+    fn category(self) -> Category {
         CATEGORIES.get(self.0).copied().unwrap_or(Category::ServerError)
     }
+}
+
+/// An answer that came to its end with this status, or with none, as no gRPC server ends it.
+pub(super) fn of_end(status: Option<GrpcStatus>) -> Category {
+    status.map_or(Category::StreamInterrupted, GrpcStatus::category)
 }
 
 #[cfg(test)]

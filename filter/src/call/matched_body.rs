@@ -1,22 +1,23 @@
 //! What do the operator's matchers make of this answer's JSON?
 
+use crate::call::document::LIMIT_BYTES;
 use crate::call::error_body::Judgement;
 use crate::call::head::ResponseHead;
 use crate::matcher::{AtHead, Candidates, Matcher};
 use crate::stream::Completeness;
+use crate::stream::inflate::{Format, inflate};
 use crate::stream::json::Scanner;
-
-/// What an operator can look for stands in a body's first bytes.
-const LIMIT_BYTES: usize = 16 * 1024;
 
 /// The body of an answer whose JSON matchers ask for, as far as it was read.
 #[derive(Debug)]
 pub(super) struct MatchedBody {
     head: ResponseHead,
     candidates: Candidates,
+    /// How it is compressed; then it is inflated once, when it is judged.
+    format: Option<Format>,
     beginning: Vec<u8>,
     left_bytes: usize,
-    /// Looks for the document's end alone.
+    /// Looks for the document's end alone, where it can.
     scanner: Scanner<'static>,
 }
 
@@ -27,6 +28,7 @@ impl MatchedBody {
         Some(Box::new(Self {
             head: head.clone(),
             candidates,
+            format: head.coding.format(),
             beginning: Vec::new(),
             left_bytes: LIMIT_BYTES,
             scanner: Scanner::new(&[]),
@@ -38,7 +40,9 @@ impl MatchedBody {
         let readable = bytes.get(..self.left_bytes).unwrap_or(bytes);
         self.left_bytes = self.left_bytes.saturating_sub(readable.len());
         self.beginning.extend_from_slice(readable);
-        self.scanner.feed(readable, &mut |_, _| {});
+        if self.format.is_none() {
+            self.scanner.feed(readable, &mut |_, _| {});
+        }
         let more = matches!(self.scanner.end(), Completeness::Empty | Completeness::Truncated);
         self.left_bytes == 0 || !more
     }
@@ -51,7 +55,13 @@ impl MatchedBody {
 
     /// What the first matcher that holds says, as far as the body was read.
     pub(super) fn judge(&self, matchers: &[Matcher]) -> Option<Judgement> {
-        let category = self.candidates.over_json(matchers, &self.beginning)?;
+        let category = match self.format {
+            None => self.candidates.over_json(matchers, &self.beginning),
+            Some(format) => {
+                let beginning = inflate(format, &self.beginning, LIMIT_BYTES);
+                self.candidates.over_json(matchers, &beginning)
+            }
+        }?;
         Some(Judgement { category, announced: self.head.announced_for(category) })
     }
 }

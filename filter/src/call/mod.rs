@@ -1,9 +1,11 @@
 //! One call, from its request to its one outcome: what was observed, and what it means.
 
 mod announced;
+mod answer;
 mod body;
 mod classify;
 mod client_timeouts;
+mod document;
 mod error_body;
 mod event_body;
 mod events;
@@ -15,6 +17,7 @@ mod matched_body;
 mod pace;
 mod protocol;
 mod scanner;
+mod whole_body;
 
 pub use announced::announced;
 pub use body::Unread;
@@ -22,5 +25,5 @@ pub use client_timeouts::ClientTimeouts;
 pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
 pub use grpc::GrpcStatus;
-pub use head::{MediaType, ResponseHead, Source, error_type, is_compressed};
+pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
 pub use protocol::{AskedFor, Protocol, Streams};

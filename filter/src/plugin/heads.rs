@@ -1,8 +1,8 @@
-//! What do the heads and trailers of this call say? Each header map is read once, in its own callback.
+//! What do the heads and trailers of this call say? Each map is read once, in its own callback.
 
 use crate::call::{
-    ClientTimeouts, Ending, Flags, GrpcStatus, MediaType, Protocol, ResponseHead, Source,
-    announced, error_type, is_compressed,
+    ClientTimeouts, Coding, Ending, Flags, GrpcStatus, MediaType, Protocol, ResponseHead, Source,
+    announced, error_type,
 };
 use crate::dialect::{self, Dialect, announced_by_limits};
 use crate::fallback::MARK;
@@ -60,10 +60,10 @@ pub(super) fn response_head(dialect: Dialect, matchers: &[Matcher]) -> ResponseH
     };
     let mut head = ResponseHead::new(status.unwrap_or_default(), source);
     head.media_type = MediaType::of(value("content-type"));
-    head.compressed = is_compressed(value("content-encoding"));
+    head.coding = Coding::of(value("content-encoding"));
     head.grpc_status = value(GRPC_STATUS).map(GrpcStatus::of);
     if source == Source::Upstream {
-        let readable_json = head.media_type == MediaType::Json && !head.compressed;
+        let readable_json = head.media_type == MediaType::Json && head.coding != Coding::Other;
         let values = |name| values(&headers, name);
         head.matched = matcher::at_head(matchers, head.status, values, readable_json);
     }
