@@ -160,7 +160,7 @@ fn a_body_is_fetched_only_while_a_matcher_asks_for_it() {
     ]));
     let fetched = |response| {
         let before = scene.host_calls("proxy_get_buffer_bytes");
-        scene.answer(response);
+        scene.send(Request::get("/v1/files/one").cluster(OPENAI)).upstream_answers(response);
         scene.host_calls("proxy_get_buffer_bytes") - before
     };
     let plain = Response::status(201).header("content-type", "text/plain");
@@ -210,11 +210,29 @@ fn what_a_recognised_answer_announces_is_honoured() {
     assert_eq!(scene.retry_after(), 400);
 }
 
+/// This, as gzip stores what it cannot make shorter; nobody checks the sum at its end.
+fn gzip(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).expect("one block is enough");
+    let head = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255];
+    let block = [&[1][..], &length.to_le_bytes(), &(!length).to_le_bytes(), text.as_bytes()];
+    [&head[..], &block.concat(), &[0; 8]].concat()
+}
+
 #[test]
-fn a_compressed_body_matches_no_json() {
+fn a_compressed_body_matches_where_it_can_be_inflated() {
     let matchers = json!([{"json": {"path": "a", "equals": "b"}, "category": "overloaded"}]);
-    let zstd = || json_of(200).header("content-encoding", "zstd");
-    category(&matchers, zstd().body(r#"{"a": "b"}"#), "success");
+    let coded = |coding| json_of(200).header("content-encoding", coding);
+    category(&matchers, coded("gzip").body(gzip(r#"{"a": "b"}"#)), "overloaded");
+    category(&matchers, coded("gzip").body(gzip(r#"{"a": "c"}"#)), "success");
+    category(&matchers, coded("gzip").body(r#"{"a": "b"}"#), "success");
+    category(&matchers, coded("zstd").body(r#"{"a": "b"}"#), "success");
+    let quota = || json_of(429).header("content-encoding", "gzip").body(gzip(QUOTA));
+    category(&matchers, quota(), "quota_exhausted");
+    let funds = json!([{
+        "json": {"path": "error.code", "prefix": "insufficient"},
+        "category": "content_filtered",
+    }]);
+    category(&funds, quota(), "content_filtered");
 }
 
 #[test]
