@@ -135,7 +135,8 @@ impl Exchange {
     pub fn overdue(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
         let waits = self.waits(now).filter(|waits| waits.are_too_long(&policy.limits))?;
         let slow = waits.are_slow(&policy.slow);
-        Some(Outcome { slow, ended_by: EndedBy::Limit, ..Outcome::of(Category::Timeout) })
+        let answered = self.is_answered();
+        Some(Outcome { slow, answered, ended_by: EndedBy::Limit, ..Outcome::of(Category::Timeout) })
     }
 
     /// Whether the client was sent the head of an answer.
@@ -218,7 +219,8 @@ impl Exchange {
             _ if flags.any(TIMED_OUT) => EndedBy::Envoy,
             _ => EndedBy::Upstream,
         };
-        let outcome = Outcome { ended_by, ..Outcome::of(category) };
+        let answered = self.is_answered() && category != Category::Local;
+        let outcome = Outcome { ended_by, answered, ..Outcome::of(category) };
         match category {
             Category::Success if slow => Outcome { category: Category::Slow, slow, ..outcome },
             Category::Cancelled => {
@@ -247,10 +249,13 @@ impl Exchange {
         asked_for == AskedFor::Stream && streams != Streams::Unknown
     }
 
+    fn is_answered(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::is_upstreams)
+    }
+
     /// Since when a client waited that left without a byte, if that was long.
     fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        let got_bytes = self.answer.as_ref().is_some_and(Answer::is_upstreams);
-        let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
+        let limit = policy.limits.abandoned.filter(|_| !self.is_answered())?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)
     }
 

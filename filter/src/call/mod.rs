@@ -16,6 +16,7 @@ mod head;
 mod matched_body;
 mod pace;
 mod protocol;
+mod request_model;
 mod scanner;
 mod whole_body;
 
@@ -27,3 +28,4 @@ pub use flags::{Ending, Flags};
 pub use grpc::GrpcStatus;
 pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
 pub use protocol::{AskedFor, Protocol, Streams};
+pub use request_model::RequestModel;

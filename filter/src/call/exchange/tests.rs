@@ -54,7 +54,7 @@ fn a_failure_is_known_at_the_head_and_a_success_at_the_end() {
     let begun = exchange.response_started(&head(200, Source::Upstream), &policy(), at(101));
     assert_eq!(begun, None);
     let whole = exchange.response_ended(&policy(), at(102));
-    assert_eq!(whole, Some(Outcome::of(Category::Success)));
+    assert_eq!(whole, Some(Outcome { answered: true, ..Outcome::of(Category::Success) }));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_client_that_got_a_byte_abandons_nothing() {
     let mut exchange = sent(&[]);
     let _ = exchange.response_started(&head(200, Source::Upstream), &policy(), at(101));
     let outcome = exchange.broken_off(Ending { flags: CLIENT_LEFT }, &policy(), at(200));
-    assert_eq!(outcome, LEFT);
+    assert_eq!(outcome, Outcome { answered: true, ..LEFT });
 }
 
 #[test]
@@ -209,6 +209,8 @@ const ROLE: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"ass
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
 const HUNG: Outcome = Outcome { ended_by: EndedBy::Limit, ..Outcome::of(Category::Timeout) };
+/// The same after the head of its answer.
+const HUNG_LATER: Outcome = Outcome { answered: true, ..HUNG };
 
 #[test]
 fn a_stream_hangs_until_its_first_content_whatever_keeps_it_warm() {
@@ -220,9 +222,9 @@ fn a_stream_hangs_until_its_first_content_whatever_keeps_it_warm() {
         let seen = exchange.response_data(warm, &policy(), at(219));
         assert_eq!(seen, Seen::default());
     }
-    assert_eq!(exchange.overdue(&policy(), at(220)), Some(HUNG));
+    assert_eq!(exchange.overdue(&policy(), at(220)), Some(HUNG_LATER));
     let late = exchange.response_data(CONTENT, &policy(), at(221));
-    assert_eq!(late.outcome, Some(HUNG), "also where no tick came in between");
+    assert_eq!(late.outcome, Some(HUNG_LATER), "also where no tick came in between");
 }
 
 #[test]
@@ -249,15 +251,15 @@ fn a_gap_and_the_whole_have_limits_of_their_own() {
     assert_eq!(exchange.response_data(CONTENT, &policy, at(105)).outcome, None);
     assert_eq!(exchange.response_data(ROLE, &policy, at(114)).outcome, None);
     assert_eq!(exchange.overdue(&policy, at(114)), None);
-    assert_eq!(exchange.overdue(&policy, at(115)), Some(HUNG), "a gap");
+    assert_eq!(exchange.overdue(&policy, at(115)), Some(HUNG_LATER), "a gap");
     policy.limits.gap = None;
     assert_eq!(exchange.overdue(&policy, at(149)), None);
-    assert_eq!(exchange.overdue(&policy, at(150)), Some(HUNG), "the whole");
+    assert_eq!(exchange.overdue(&policy, at(150)), Some(HUNG_LATER), "the whole");
     let finished = b"data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\n";
     assert_eq!(exchange.response_data(finished, &policy, at(149)).outcome, None);
     assert_eq!(exchange.overdue(&policy, at(500)), None, "the model had finished in time");
     let ended = exchange.response_data(DONE, &policy, at(501)).outcome;
-    assert_eq!(ended, Some(Outcome::of(Category::Success)));
+    assert_eq!(category(ended), Some(Category::Success));
 }
 
 #[test]
