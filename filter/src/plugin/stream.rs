@@ -8,7 +8,9 @@ use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
 use crate::plugin::entry::Entry;
-use crate::plugin::heads::{Part, RequestHead, request_head, response_head, routed_cluster};
+use crate::plugin::heads::{
+    Part, RequestHead, request_head, response_head, routed_cluster, trailing_grpc_status,
+};
 use crate::plugin::host;
 use crate::policy::{Fallback, Mode, Policy};
 use crate::stats::Stat;
@@ -119,7 +121,7 @@ impl Stream {
     fn response_started(&self) {
         let now = host::now();
         let outcome = self.with_call(|call| {
-            let head = response_head(call.exchange.protocol().dialect);
+            let head = response_head(call.exchange.protocol().dialect, &call.policy.matchers);
             if head.source == Source::Upstream {
                 call.note_answer(now);
             }
@@ -144,6 +146,14 @@ impl Stream {
                 Some(Read::Nothing) | None => return,
             }
         }
+    }
+
+    fn response_trailers(&self) {
+        self.with_call(|call| {
+            if call.exchange.reads_trailers() {
+                call.exchange.response_trailers(trailing_grpc_status());
+            }
+        });
     }
 
     fn response_ended(&self) {
@@ -246,6 +256,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response_trailers();
         self.response_ended();
         Action::Continue
     }

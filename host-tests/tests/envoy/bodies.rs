@@ -15,11 +15,6 @@ fn error(code: &str) -> String {
     json!({"error": {"message": "as told", "type": code, "param": null, "code": code}}).to_string()
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: String) -> Behaviour {
-    let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
-    Behaviour::Status { status, headers: headers.collect(), body: Some(body) }
-}
-
 #[tokio::test]
 async fn errors_of_one_status_are_told_apart_and_arrive_as_they_were_sent() -> Outcome {
     let scene = Scene::start(&json!({"defaults": {"mode": "shadow"}})).await?;
@@ -32,7 +27,7 @@ async fn errors_of_one_status_are_told_apart_and_arrive_as_they_were_sent() -> O
     ] {
         let label = [("category", category)];
         let before = scene.now("outcomes_total", &label).await;
-        scene.provider.queue([answer(status, &[], error(code))]);
+        scene.provider.queue([Behaviour::answer(status, &[], error(code))]);
         let received = scene.call().await;
         assert_reached(&received, status);
         assert_eq!(received.text(), error(code));
@@ -44,7 +39,7 @@ async fn errors_of_one_status_are_told_apart_and_arrive_as_they_were_sent() -> O
 #[tokio::test]
 async fn one_exhausted_quota_opens_for_five_minutes() -> Outcome {
     let scene = Scene::start(&json!({"defaults": {"open": {"base": "1s"}}})).await?;
-    scene.provider.queue([answer(429, &[], error("insufficient_quota"))]);
+    scene.provider.queue([Behaviour::answer(429, &[], error("insufficient_quota"))]);
     let received = scene.call().await;
     assert_reached(&received, 429);
     assert_eq!(received.text(), error("insufficient_quota"));
@@ -63,7 +58,8 @@ async fn one_rate_limit_opens_nothing_and_five_open_at_least_until_their_reset()
     for (base, open_seconds, announced) in [("1s", 7.0, true), ("60s", 60.0, false)] {
         let open = json!({"base": base, "jitter": 0});
         let scene = Scene::start(&json!({"defaults": {"open": open}})).await?;
-        let limit = || answer(429, &[("retry-after", "7")], error("rate_limit_exceeded"));
+        let limit =
+            || Behaviour::answer(429, &[("retry-after", "7")], error("rate_limit_exceeded"));
         scene.provider.queue([limit()]);
         assert_reached(&scene.call().await, 429);
         assert_reached(&scene.call().await, 200);
@@ -86,7 +82,8 @@ async fn one_rate_limit_opens_nothing_and_five_open_at_least_until_their_reset()
 async fn the_status_decides_where_the_body_is_compressed() -> Outcome {
     let scene = Scene::start(&json!({})).await?;
     // Were it read, it would open.
-    let quota = answer(429, &[("content-encoding", "gzip")], error("insufficient_quota"));
+    let quota =
+        Behaviour::answer(429, &[("content-encoding", "gzip")], error("insufficient_quota"));
     scene.provider.queue([quota]);
     let received = scene.call().await;
     assert_reached(&received, 429);
@@ -161,7 +158,7 @@ fn behaviour(case: &Value) -> Behaviour {
     Behaviour::Status {
         status: status.expect("a status"),
         headers: headers(&case["headers"]),
-        body: Some(body(case)),
+        body: Some(body(case).into()),
     }
 }
 
