@@ -174,6 +174,11 @@ pub(crate) fn slow_upload() -> Ending {
     Ending::new(0, 408, "request_overall_timeout", "request timeout")
 }
 
+/// The body is larger than what Envoy keeps of it for a filter that holds it.
+pub(crate) fn too_large() -> Ending {
+    Ending::new(0, 413, "request_payload_too_large", "Payload Too Large")
+}
+
 /// Another filter of the chain replies.
 impl From<EarlierReply> for Ending {
     fn from(reply: EarlierReply) -> Self {

@@ -3,6 +3,7 @@
 
 mod request;
 mod response;
+mod upload;
 
 use std::{
     cell::{Ref, RefCell},
@@ -54,11 +55,7 @@ impl Exchange {
             _ if stage == Stage::Done => {}
             Deferred::Reply(reply) => self.divert(Next::Reply(reply)),
             Deferred::ResetStream => self.divert(Next::Reset),
-            Deferred::Continue => {
-                if std::mem::take(&mut self.stream.borrow_mut().paused) {
-                    self.route();
-                }
-            }
+            Deferred::Continue => self.let_go(),
         }
     }
 
@@ -122,19 +119,31 @@ impl Exchange {
     }
 
     fn headers_callback(&mut self, callback: &str, map: Map, end: bool) -> Next {
-        let count = self.stream().maps[&map].len() as u32;
-        self.make_reachable(map, None);
+        let count = self.reach(map);
         let next = self.callback(callback, (self.context, count, u32::from(end)));
+        self.leave(map, next)
+    }
+
+    fn trailers_callback(&mut self, callback: &str, map: Map, trailers: Pairs) -> Next {
+        self.stream.borrow_mut().maps.insert(map, trailers);
+        let count = self.reach(map);
+        let next = self.callback(callback, (self.context, count));
+        self.leave(map, next)
+    }
+
+    /// The number of the map's pairs, which can be reached from now on.
+    fn reach(&self, map: Map) -> u32 {
+        let mut stream = self.stream.borrow_mut();
+        stream.reachable.insert(map, true);
+        stream.maps[&map].len() as u32
+    }
+
+    /// A map is out of reach once its callback said to go on.
+    fn leave(&self, map: Map, next: Next) -> Next {
         if let Next::Continue = next {
             self.stream.borrow_mut().reachable.remove(&map);
         }
         next
-    }
-
-    fn make_reachable(&self, map: Map, content: Option<Pairs>) {
-        let mut stream = self.stream.borrow_mut();
-        stream.reachable.insert(map, true);
-        stream.maps.extend(content.map(|content| (map, content)));
     }
 
     fn callback(&self, callback: &str, arguments: impl wasmtime::WasmParams) -> Next {

@@ -54,9 +54,8 @@ impl Exchange {
 
     /// The answer ends with trailers.
     pub(crate) fn response_trailers(&mut self, trailers: Pairs) {
-        let count = trailers.len() as u32;
-        self.make_reachable(Map::ResponseTrailers, Some(trailers));
-        match self.callback("proxy_on_response_trailers", (self.context, count)) {
+        match self.trailers_callback("proxy_on_response_trailers", Map::ResponseTrailers, trailers)
+        {
             Next::Continue => self.finish_whole(),
             Next::Pause => panic!("the host does not model an answer held in its trailers"),
             other => self.divert(other),
@@ -81,6 +80,8 @@ impl Exchange {
         }
         match stage {
             Stage::Forwarded => self.reply_locally(&ending),
+            // The idle time-out also runs while the filter holds the request.
+            Stage::Request if behaviour == Upstream::FallsSilent => self.reply_locally(&ending),
             Stage::Responding => self.reset(&ending),
             Stage::Request | Stage::Done => panic!("no upstream is there to fail: {stage:?}"),
         }
