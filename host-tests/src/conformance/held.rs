@@ -1,13 +1,14 @@
-//! Scenarios: what a filter does to a request that it holds to read its body, and at a tick.
+//! Scenarios: what a filter does to a request or an answer that it holds to read its body, and at a
+//! tick.
 
 use super::{
     scenario::{
         Client::{Leaves, ReadsWithTick},
-        Moment::{Held, MidStream, Over, Unanswered},
+        Moment::{Held, MidStream, Over, Unanswered, Withheld},
         Plugin,
         Request::{Get, HalfPost, LargePieces, Pieces, Post, PostWithTrailer},
         Route, Scenario,
-        Step::{Chunk, Chunked, Echo, Hang},
+        Step::{Chunk, Chunked, Close, Echo, Hang, LastChunk, Trailer},
     },
     scenarios::{ERROR, OK, PLAIN},
 };
@@ -34,6 +35,21 @@ const TICKED_MID_STREAM: Scenario = Scenario {
 
 /// The same, while the filter holds the request.
 const TICKED_HELD: Scenario = Scenario { recorder: "keep", client: ReadsWithTick(Held), ..TICKED };
+
+/// An answer that the filter holds until it is whole.
+const DELAYED: Scenario = Scenario {
+    request: Get,
+    recorder: "delay",
+    upstream: &[Chunked(200), Chunk("data: 1\n\n"), LastChunk],
+    ..HELD
+};
+
+/// One that never ends.
+const LINGERING: Scenario = Scenario {
+    recorder: "linger",
+    upstream: &[Chunked(200), Chunk("data: 1\n\n"), Hang],
+    ..DELAYED
+};
 
 /// All of them, in the order in which they are run.
 pub(super) const ALL: &[Scenario] = &[
@@ -133,5 +149,61 @@ pub(super) const ALL: &[Scenario] = &[
         upstream: OK,
         client: ReadsWithTick(Over),
         ..TICKED
+    },
+    Scenario { name: "an answer held until its end", ..DELAYED },
+    Scenario { name: "an answer held for its first piece", recorder: "delay 1", ..DELAYED },
+    Scenario { name: "a 500, held until its end", upstream: ERROR, ..DELAYED },
+    Scenario {
+        name: "an answer held until its trailers",
+        upstream: &[Chunked(200), Chunk("ok"), Trailer],
+        ..DELAYED
+    },
+    Scenario { name: "a refused connection's answer, held", route: Route::Refused, ..DELAYED },
+    Scenario { name: "an answer replaced at its first piece", recorder: "swap", ..DELAYED },
+    Scenario { name: "an answer replaced at its end", recorder: "swap 9", ..DELAYED },
+    Scenario {
+        name: "an answer cut while it is held",
+        upstream: &[Chunked(200), Chunk("data: 1\n\n"), Close],
+        ..LINGERING
+    },
+    Scenario {
+        name: "an answer held until the route's time-out",
+        route: Route::ShortTimeout,
+        ..LINGERING
+    },
+    Scenario {
+        name: "an answer held until the stream idle time-out",
+        route: Route::ShortIdle,
+        ..LINGERING
+    },
+    Scenario {
+        name: "the client leaves while the answer is held",
+        client: Leaves(Withheld),
+        ..LINGERING
+    },
+    Scenario {
+        name: "a tick replaces a held answer",
+        at_tick: "reply",
+        client: ReadsWithTick(Withheld),
+        ..LINGERING
+    },
+    Scenario {
+        name: "a tick closes a held answer",
+        at_tick: "close_response",
+        client: ReadsWithTick(Withheld),
+        ..LINGERING
+    },
+    Scenario {
+        name: "a tick lets a held answer go",
+        at_tick: "resume_response",
+        upstream: &[Chunked(200), Chunk("data: 1\n\n"), LastChunk, Hang],
+        client: ReadsWithTick(Withheld),
+        ..LINGERING
+    },
+    Scenario {
+        name: "trailers and no body",
+        recorder: "",
+        upstream: &[Chunked(200), Trailer],
+        ..DELAYED
     },
 ];

@@ -82,6 +82,10 @@ impl EnvoySide {
         let mut answer = Vec::new();
         match moment {
             Moment::Held => self.wait_for(before, 1, &["request_body"]).await,
+            Moment::Withheld => {
+                let last = scenario.upstream.contains(&Step::LastChunk);
+                self.wait_for(before, 1 + usize::from(last), &["response_body"]).await;
+            }
             Moment::Unanswered => {
                 patiently("the request upstream", asked.changed()).await.expect("a server");
             }

@@ -192,7 +192,10 @@ impl Play<'_> {
 
     /// Somebody loses patience.
     fn hang(&self) {
-        self.reach(Moment::MidStream);
+        self.reach(Moment::Withheld);
+        if !self.call.is_done() {
+            self.reach(Moment::MidStream);
+        }
         if self.call.is_done() {
             return;
         }

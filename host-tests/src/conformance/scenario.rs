@@ -142,6 +142,8 @@ pub enum Moment {
     Held,
     /// The upstream has it.
     Unanswered,
+    /// The filter has seen what there is of the answer's body and holds it.
+    Withheld,
     /// The client has the first bytes of the answer's body.
     MidStream,
     /// It is over.

@@ -33,6 +33,8 @@ pub(crate) enum Stage {
     Request,
     /// The request's headers went to the upstream; nothing came back yet.
     Forwarded,
+    /// The filter holds the answer at its headers: the client has nothing of it.
+    Withheld,
     /// The answer's headers were passed on.
     Responding,
     /// Logged and gone.
@@ -86,7 +88,9 @@ pub(crate) struct Stream {
     pub(crate) request_body: Option<Vec<u8>>,
     /// What the filter let go of the request's body.
     pub(crate) forwarded_body: Vec<u8>,
+    /// The same of the answer's body.
     pub(crate) response_body: Option<Vec<u8>>,
+    pub(crate) response_ended: bool,
     pub(crate) route_cleared: bool,
     /// The request waits at its headers for the filter.
     pub(crate) paused: bool,
@@ -115,6 +119,7 @@ impl Stream {
             request_body: None,
             forwarded_body: Vec::new(),
             response_body: None,
+            response_ended: false,
             route_cleared: false,
             paused: false,
             in_response: false,

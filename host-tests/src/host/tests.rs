@@ -220,3 +220,32 @@ fn a_request_held_without_the_option_hangs() {
     assert!(held.is_paused());
     assert_eq!(loggers(&world, "recorder|request_body"), []);
 }
+
+#[test]
+fn a_held_answer_is_shown_whole_with_every_piece() {
+    let world = recorder().allow_on_headers_stop_iteration().start();
+    let held = world.worker(0).request(call("delay"));
+    held.response_headers(&Response::event_stream());
+    held.body_chunk("abc");
+    world.clear_log();
+    held.body_chunk("def");
+    assert!(held.answered().is_none());
+    held.end();
+    assert_eq!(held.answer().text(), "abcdef");
+    let lines = world.log_lines();
+    assert!(lines[0].message.starts_with("recorder|response_body|end=false|size=6|body=abcdef|"));
+    assert!(lines[1].message.starts_with("recorder|response_body|end=true|size=6|body=abcdef|"));
+}
+
+#[test]
+fn an_answer_that_is_too_large_to_be_held_becomes_a_500() {
+    let world = recorder().allow_on_headers_stop_iteration().buffer_limit_bytes(5).start();
+    let held = world.worker(0).request(call("delay"));
+    held.response_headers(&Response::event_stream());
+    held.body_chunk("abc");
+    world.clear_log();
+    held.body_chunk("def");
+    assert_eq!(held.answer().status, 500);
+    assert_eq!(held.verdict(), (0, Some("response_payload_too_large".into())));
+    assert_eq!(loggers(&world, "recorder|response_body"), [], "it is not shown once more");
+}

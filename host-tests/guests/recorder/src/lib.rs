@@ -5,7 +5,8 @@
 //! at the response headers, `store` a count in shared data, `reroute`, make a `callout`, or
 //! `crash`; `hold` the request at its headers until its body is whole (`hold 3`: or has so many
 //! bytes), `keep` it for good, or `deny` it at a piece of its body (`deny 3`: that makes it so many
-//! bytes). `x-at-tick` says what the root context does to the stream at a tick, which is the first
+//! bytes); to `delay`, `linger` with, or `swap` the answer, as `hold`, `keep` and `deny` do with
+//! the request. `x-at-tick` says what the root context does to the stream at a tick, which is the first
 //! after a request that wishes `now` and is itself not recorded; see `rescue`. The configuration
 //! says whether there are ticks (`tick`, `tick fast`), or to `refuse` to be configured. One line
 //! per callback: `recorder|<callback>|<key>=<value>|…`.
@@ -99,6 +100,15 @@ fn record(callback: &str, details: &str) {
     );
 }
 
+/// A body, or its size if that is large.
+fn shown(body: Option<Bytes>) -> String {
+    let body = body.unwrap_or_default();
+    match body.len() {
+        0..50 => body.escape_ascii().to_string(),
+        length => format!("[{length} bytes]"),
+    }
+}
+
 impl Stream {
     fn record(&self, callback: &str, details: &str) {
         if self.wish.as_deref() != Some(b"now") {
@@ -164,11 +174,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
-        let body = self.get_http_request_body(0, 1 << 30).unwrap_or_default();
-        let body = match body.len() {
-            0..50 => String::from_utf8_lossy(&body).into_owned(),
-            length => format!("[{length} bytes]"),
-        };
+        let body = shown(self.get_http_request_body(0, 1 << 30));
         self.record("request_body", &format!("end={end}|size={size}|body={body}"));
         if self.wish.as_deref() == Some(b"keep") || self.waits("deny", 0, size) == Some(true) {
             return Action::Pause;
@@ -199,11 +205,33 @@ impl HttpContext for Stream {
             self.send_http_response(503, vec![("x-from", "recorder")], Some(b"replaced"));
             return Action::Pause;
         }
+        if ["delay", "linger", "swap"].iter().any(|wish| self.waits(wish, 0, 0).is_some()) {
+            return Action::Pause;
+        }
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, _size: usize, end: bool) -> Action {
-        self.record("response_body", &format!("end={end}"));
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        let wishes = ["delay", "linger", "swap"];
+        let is_held = wishes.iter().any(|wish| self.waits(wish, 0, 0).is_some());
+        if is_held {
+            let body = shown(self.get_http_response_body(0, 1 << 30));
+            self.record("response_body", &format!("end={end}|size={size}|body={body}"));
+        } else {
+            self.record("response_body", &format!("end={end}"));
+        }
+        if self.wish.as_deref() == Some(b"linger") || self.waits("swap", 0, size) == Some(true) {
+            return Action::Pause;
+        }
+        match self.waits("delay", usize::MAX, size) {
+            Some(true) if !end => return Action::Pause,
+            Some(_) => drop(self.wish.take()),
+            None => {}
+        }
+        if self.waits("swap", 0, size) == Some(false) {
+            self.send_http_response(503, vec![("x-from", "recorder")], Some(b"swapped"));
+            return Action::Pause;
+        }
         Action::Continue
     }
 

@@ -18,7 +18,7 @@ const NOBODY: u32 = 1_000_000;
 
 impl Rescue {
     /// The stream wants `act` at a tick: to be answered (`reply`), closed (`close_request`,
-    /// `close_response`) or let go (`resume`).
+    /// `close_response`) or let go (`resume`, `resume_response`).
     pub(crate) fn aim(&self, stream: u32, act: String) {
         self.target.replace(Some((stream, act)));
     }
@@ -41,6 +41,7 @@ impl Rescue {
                 "close_request" => hostcalls::reset_http_request(),
                 "close_response" => hostcalls::reset_http_response(),
                 "resume" => hostcalls::resume_http_request(),
+                "resume_response" => hostcalls::resume_http_response(),
                 unknown => panic!("nobody knows how to {unknown}"),
             };
             record("tick_act", &format!("{act}={done:?}"));

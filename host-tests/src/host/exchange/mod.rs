@@ -13,6 +13,7 @@ use std::{
 use super::{
     message::Answer,
     pairs::Pairs,
+    process::HeadersStop,
     stream::{Map, Stage, Stream},
     vm::Vm,
     vm_state::{Deferred, LocalReply},
@@ -55,7 +56,8 @@ impl Exchange {
             _ if stage == Stage::Done => {}
             Deferred::Reply(reply) => self.divert(Next::Reply(reply)),
             Deferred::ResetStream => self.divert(Next::Reset),
-            Deferred::Continue => self.let_go(),
+            Deferred::ContinueRequest => self.let_go(),
+            Deferred::ContinueResponse => self.let_answer_go(),
         }
     }
 
@@ -161,11 +163,27 @@ impl Exchange {
                 (Deferred::Reply(_), Next::Reply(_)) => panic!("two replies to one request"),
                 (Deferred::Reply(reply), _) => Next::Reply(reply),
                 (Deferred::ResetStream, _) => Next::Reset,
-                (Deferred::Continue, Next::Pause) => Next::Continue,
-                (Deferred::Continue, next) => next,
+                (Deferred::ContinueRequest, Next::Pause) => Next::Continue,
+                (Deferred::ContinueRequest, next) => next,
+                (Deferred::ContinueResponse, _) => {
+                    panic!("the host does not model an answer let go in a callback")
+                }
             };
         }
         next
+    }
+
+    fn headers_stop(&self) -> HeadersStop {
+        self.vm.borrow_mut().state().process.borrow().headers_stop
+    }
+
+    /// Envoy reads no more at once than it could keep.
+    fn assert_room(&self, length: usize) {
+        assert!(length <= self.buffer_limit_bytes(), "the host does not model so large a piece");
+    }
+
+    fn buffer_limit_bytes(&self) -> usize {
+        self.vm.borrow_mut().state().process.borrow().buffer_limit_bytes
     }
 
     fn now_ns(&self) -> u64 {

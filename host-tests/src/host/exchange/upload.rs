@@ -5,7 +5,7 @@ use super::{
         pairs::Pairs,
         process::HeadersStop,
         stream::{End, Map, Piece, Stage},
-        upstream::too_large,
+        upstream::request_too_large,
     },
     Exchange, Next, non_empty,
 };
@@ -44,7 +44,7 @@ impl Exchange {
     fn takes_body(&self) -> bool {
         let stream = self.stream();
         match stream.stage {
-            Stage::Forwarded | Stage::Responding => true,
+            Stage::Forwarded | Stage::Withheld | Stage::Responding => true,
             Stage::Request => stream.paused && self.headers_stop() == HeadersStop::Headers,
             Stage::Done => false,
         }
@@ -65,7 +65,7 @@ impl Exchange {
         }
         match next {
             Next::Continue => self.let_go(),
-            Next::Pause => self.hold(),
+            Next::Pause => self.assert_room(length as usize),
             other => self.divert(other),
         }
     }
@@ -93,27 +93,19 @@ impl Exchange {
             return Room::Enough;
         }
         // The filter sees it while it is shown the piece that was too much.
-        stream.info.code_details = Some(too_large().details.into());
+        stream.info.code_details = Some(request_too_large().details.into());
         Room::Exceeded
-    }
-
-    /// The filter wants to see more of the body before any of it goes on.
-    fn hold(&mut self) {
-        let held = self.stream().request_body.as_ref().map_or(0, Vec::len);
-        if held > self.buffer_limit_bytes() {
-            self.reply_locally(&too_large());
-        }
     }
 
     /// The client is told that its upload is too large, whatever the filter says. A reply of its
     /// own only takes the code details away.
     fn refuse_upload(&mut self, next: Next) {
         let details = match next {
-            Next::Continue | Next::Pause => Some(too_large().details.into()),
+            Next::Continue | Next::Pause => Some(request_too_large().details.into()),
             Next::Reply(reply) => non_empty(reply.details),
             other => return self.divert(other),
         };
-        let ending = too_large();
+        let ending = request_too_large();
         self.stream.borrow_mut().info.code_details = details;
         self.respond(ending.status, Pairs::new(), ending.body.into_bytes());
     }
@@ -129,13 +121,5 @@ impl Exchange {
         if was_paused {
             self.route();
         }
-    }
-
-    fn headers_stop(&self) -> HeadersStop {
-        self.vm.borrow_mut().state().process.borrow().headers_stop
-    }
-
-    fn buffer_limit_bytes(&self) -> usize {
-        self.vm.borrow_mut().state().process.borrow().buffer_limit_bytes
     }
 }
