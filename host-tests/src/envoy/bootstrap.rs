@@ -66,6 +66,7 @@ impl Template {
         let filters = part(manager, "/http_filters");
         *filters = json!(http_filters(filters.take(), listener)?);
         apply(manager, &listener.connection_manager_patch);
+        apply(&mut value, &listener.patch);
         Ok(value)
     }
 
