@@ -8,6 +8,7 @@ mod bodies;
 mod callers;
 mod configuration;
 mod crash;
+mod decompressor;
 mod downtime;
 mod epochs;
 mod isolation;
