@@ -22,5 +22,6 @@ mod shadow;
 mod shared_state;
 mod slow;
 mod streams;
+mod transparency;
 mod updates;
 mod window;
