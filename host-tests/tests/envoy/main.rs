@@ -11,6 +11,7 @@ mod crash;
 mod decompressor;
 mod downtime;
 mod epochs;
+mod hanging;
 mod isolation;
 mod metadata;
 mod monitoring;
