@@ -1,8 +1,8 @@
 //! What do the heads of this call say? Each header map is read once, in its own callback.
 
 use crate::call::{
-    ClientTimeouts, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
-    error_type, is_compressed,
+    ClientTimeouts, Coding, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
+    error_type,
 };
 use crate::dialect::{self, Detected, Dialect, announced_by_limits};
 use crate::fallback::MARK;
@@ -29,6 +29,8 @@ pub(super) struct RequestHead {
     pub(super) protocol: Protocol,
     /// Which part of the cluster's calls it is of.
     pub(super) part: Part,
+    /// The size of its body in bytes, where it says so.
+    pub(super) content_length: Option<u32>,
 }
 
 /// Which part of a cluster's calls a request is of.
@@ -80,6 +82,7 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
         KeyBy::Header { name, .. } => Some(name.as_str()),
     };
     let mut named = None;
+    let mut content_length = None;
     let mut timeouts = ClientTimeouts::default();
     let mut request = dialect::Request::default();
     for (name, value) in pairs::decode(&headers) {
@@ -95,12 +98,13 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
             b":path" => request.path = value,
             b"content-type" => request.content_type = Some(value),
             b"accept" => request.accept = Some(value),
+            b"content-length" => content_length = value.parse().ok(),
             _ => {}
         }
     }
     let detected = Dialect::detect(&request, policy.provider);
     let protocol = Protocol::of(&detected, request.method);
-    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named) }
+    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named), content_length }
 }
 
 /// What an answer's head says.
@@ -121,7 +125,7 @@ pub(super) fn response_head(dialect: Dialect) -> ResponseHead {
     };
     let mut head = ResponseHead::new(status.unwrap_or_default(), source);
     head.media_type = MediaType::of(value("content-type"));
-    head.compressed = is_compressed(value("content-encoding"));
+    head.coding = Coding::of(value("content-encoding"));
     if head.status >= 400 {
         head.announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
         let limited = Category::RateLimited;
