@@ -120,7 +120,7 @@ async fn errors_and_whole_streams_of_the_corpus_have_their_categories() -> Outco
 }
 
 /// All cases of the corpus, in order.
-fn corpus() -> Outcome<Vec<(PathBuf, Value)>> {
+pub(crate) fn corpus() -> Outcome<Vec<(PathBuf, Value)>> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../filter/corpus"));
     let mut cases = Vec::new();
     for dialect in fs::read_dir(root)? {
@@ -167,6 +167,6 @@ fn body(case: &Value) -> String {
     chunks.iter().map(|chunk| chunk.as_str().expect("text")).collect()
 }
 
-fn headers(of: &Value) -> BTreeMap<String, String> {
+pub(crate) fn headers(of: &Value) -> BTreeMap<String, String> {
     serde_json::from_value(of.clone()).expect("headers")
 }
