@@ -67,11 +67,12 @@ def note(said_and_finishes, result):
 
 
 def describe(error):
-    response = getattr(error, "response", None)
-    headers = getattr(response, "headers", None) or {}
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    # Google's SDK has the status as `code`, where OpenAI's has the provider's word for the error.
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
     return {
         "type": type(error).__name__,
-        "status": getattr(error, "status_code", None) or getattr(error, "code", None),
+        "status": status if isinstance(status, int) else None,
         "message": getattr(error, "message", None) or str(error),
         "retry_after": headers.get("retry-after"),
     }

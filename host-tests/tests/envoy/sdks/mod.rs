@@ -2,7 +2,10 @@
 //! the filter of the calls that they make.
 
 mod aimock;
+mod clients;
 mod driver;
+mod failures;
 mod healthy;
+mod limits;
 mod recorded;
 mod stage;

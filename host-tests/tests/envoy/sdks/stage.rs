@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use llm_breaker_host_tests::envoy::{Cluster, Envoy, Route};
 use llm_breaker_host_tests::patience::{PATIENCE, POLL_INTERVAL};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::driver::Sdks;
 use crate::scene::{Outcome, event, value};
@@ -47,6 +47,12 @@ impl Stage {
         Ok(Self { envoy, sdks })
     }
 
+    /// Ends the SDKs' process in the midst of what it does, and starts another.
+    pub(super) async fn hang_up(&mut self) -> Outcome {
+        self.sdks = Sdks::start(self.envoy.address()).await?;
+        Ok(())
+    }
+
     /// The value of one of an API's stats, named without their common prefix.
     pub(super) async fn now(&self, api: &str, name: &str, extra: &[(&str, &str)]) -> f64 {
         value(&self.envoy.stats().await, api, name, extra)
@@ -70,10 +76,55 @@ impl Stage {
         self.until(api, "outcomes_total", &[("category", category)], wanted as f64).await;
     }
 
-    /// Waits for the log line of an API's first transition.
+    /// Waits for the log line of the first transition of an API's breaker.
     pub(super) async fn first_transition(&self, api: &str) -> Value {
         let of_api = |line: &str| event(line, "transition").filter(|it| it["breaker"] == api);
         let line = self.envoy.log().wait_for(|line| of_api(line).is_some()).await;
         of_api(&line).expect("a transition")
     }
+
+    /// The API's breaker is open: its SDK raises its own exception for a 503 after a single request
+    /// that gets no further than Envoy, with a stream and without. Returns the least `Retry-After`.
+    pub(super) async fn assert_blocked(&mut self, api: &str) -> Outcome<u64> {
+        let mut least = u64::MAX;
+        for stream in [false, true] {
+            let before = self.requests(api).await;
+            let call = json!({"api": api, "prompt": "a text", "stream": stream});
+            let told = self.sdks.ask(&call).await?;
+            let expected = match api {
+                "messages" => "ServiceUnavailableError",
+                "gemini" => "ServerError",
+                _ => "InternalServerError",
+            };
+            assert_eq!(told.exception(), Some(expected), "{call}: {told:?}");
+            let raised = told.raised.expect("an exception");
+            assert_eq!(raised.status, Some(503), "{call}: {raised:?}");
+            assert!(raised.message.contains("currently unavailable"), "{call}: {raised:?}");
+            let after = self.requests(api).await;
+            assert_eq!(after.received - before.received, 1.0, "{call}");
+            assert_eq!(after.blocked - before.blocked, 1.0, "{call}");
+            assert_eq!(after.sent, before.sent, "{call}");
+            least = least.min(raised.retry_after.expect("a Retry-After").parse()?);
+        }
+        Ok(least)
+    }
+
+    async fn requests(&self, api: &str) -> Requests {
+        let stats = self.envoy.stats().await;
+        let listener = [("envoy_http_conn_manager_prefix", "llm_egress")];
+        let cluster = [("envoy_cluster_name", api)];
+        let envoys = |name, labels: &[_]| stats.value(name, labels).unwrap_or(0.0);
+        Requests {
+            received: envoys("envoy_http_downstream_rq_total", &listener),
+            blocked: value(&stats, api, "requests_blocked_total", &[]),
+            sent: envoys("envoy_cluster_upstream_rq_total", &cluster),
+        }
+    }
+}
+
+/// How many requests Envoy received, blocked of an API, and sent to it.
+struct Requests {
+    received: f64,
+    blocked: f64,
+    sent: f64,
 }
