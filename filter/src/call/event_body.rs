@@ -42,9 +42,9 @@ impl EventBody {
         Self { protocol, status, framing, events: Events::new(protocol.dialect) }
     }
 
-    /// Whether the model was seen to make something.
-    pub(super) const fn has_content(&self) -> bool {
-        self.events.have_content()
+    /// How many events had something that the model made.
+    pub(super) const fn contents(&self) -> u64 {
+        self.events.contents()
     }
 
     /// Whether the model was seen to come to an end, so that nothing that breaks now matters.

@@ -6,7 +6,8 @@ use crate::call::client_timeouts::ClientTimeouts;
 use crate::call::error_body::Judgement;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
 use crate::call::head::{ResponseHead, Source};
-use crate::call::protocol::Protocol;
+use crate::call::pace::{Pace, Waits};
+use crate::call::protocol::{AskedFor, Protocol, Streams};
 use crate::dialect::ErrorFacts;
 use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
@@ -27,7 +28,7 @@ pub struct Exchange {
 #[derive(Debug)]
 enum Response {
     Awaited,
-    Started { at: Instant, by_upstream: bool, body: Body },
+    Started { at: Instant, by_upstream: bool, body: Body, pace: Pace },
 }
 
 /// What a piece of an answer's body showed.
@@ -73,7 +74,8 @@ impl Exchange {
     ) -> Option<Outcome> {
         let body = Body::of(head, self.protocol);
         let needs_body = matches!(body, Body::Error(_) | Body::Events(_));
-        self.response = Response::Started { at: now, by_upstream: head.is_upstreams(), body };
+        let (by_upstream, pace) = (head.is_upstreams(), Pace::default());
+        self.response = Response::Started { at: now, by_upstream, body, pace };
         let (category, flags) = match head.source {
             Source::Upstream if needs_body => return None,
             Source::Upstream => (self.by_head(head)?, Flags::default()),
@@ -104,19 +106,26 @@ impl Exchange {
 
     /// The next bytes of the answer's body were seen.
     pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
-        let Response::Started { body, .. } = &mut self.response else { return Seen::default() };
+        let Response::Started { body, pace, .. } = &mut self.response else {
+            return Seen::default();
+        };
         let (known, first) = match body {
             Body::Untold | Body::Unread(_) => (false, false),
             Body::Error(error) => (error.read(bytes), false),
             Body::Events(events) => {
-                let had_content = events.has_content();
-                (events.read(bytes), events.has_content() && !had_content)
+                let contents = events.contents();
+                let known = events.read(bytes);
+                let first = events.contents() > contents && pace.note_content(now);
+                if events.is_complete() {
+                    pace.note_end(now);
+                }
+                (known, first)
             }
         };
         let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
         Seen {
             first_content_after: first.then_some(waited),
-            outcome: if known { self.judged(policy, now) } else { None },
+            outcome: if known { self.judged(policy, now) } else { self.overdue(policy, now) },
         }
     }
 
@@ -128,6 +137,21 @@ impl Exchange {
         {
             *body = Body::Untold;
         }
+    }
+
+    /// The outcome of a call that hangs: it has passed one of the policy's limits.
+    #[must_use]
+    pub fn overdue(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
+        let waits = self.waits(now).filter(|waits| waits.are_too_long(&policy.limits))?;
+        let slow = waits.are_slow(&policy.slow);
+        let answered = self.is_answered();
+        Some(Outcome { slow, answered, ended_by: EndedBy::Limit, ..Outcome::of(Category::Timeout) })
+    }
+
+    /// Whether the client was sent the head of an answer.
+    #[must_use]
+    pub const fn has_answer(&self) -> bool {
+        matches!(self.response, Response::Started { .. })
     }
 
     /// The outcome of a call that is judged while its answer goes on: by how it went so far.
@@ -193,13 +217,20 @@ impl Exchange {
         let own_timeout =
             category == Category::Timeout && self.client_timeouts.struck(flags, waited);
         let category = if own_timeout { Category::Cancelled } else { category };
-        let slow = self.is_slow(policy, now);
+        // Its limit had passed before it ended well, or before its client lost patience.
+        if matches!(category, Category::Success | Category::Cancelled)
+            && let Some(overdue) = self.overdue(policy, now)
+        {
+            return overdue;
+        }
+        let slow = self.waits(now).is_some_and(|waits| waits.are_slow(&policy.slow));
         let ended_by = match flags {
             _ if own_timeout || flags.any(CLIENT_LEFT) => EndedBy::Client,
             _ if flags.any(TIMED_OUT) => EndedBy::Envoy,
             _ => EndedBy::Upstream,
         };
-        let outcome = Outcome { ended_by, ..Outcome::of(category) };
+        let answered = self.is_answered() && category != Category::Local;
+        let outcome = Outcome { ended_by, answered, ..Outcome::of(category) };
         match category {
             Category::Success if slow => Outcome { category: Category::Slow, slow, ..outcome },
             Category::Cancelled => {
@@ -209,25 +240,34 @@ impl Exchange {
         }
     }
 
-    fn is_slow(&self, policy: &Policy, now: Instant) -> bool {
-        let Some(sent_at) = self.sent_at else { return false };
-        let started_at = match self.response {
-            Response::Started { at, by_upstream: true, .. } => at,
-            Response::Started { .. } | Response::Awaited => now,
-        };
-        let exceeds = |limit: Option<Duration>, end: Instant| {
-            limit.is_some_and(|limit| end.since(sent_at) > limit)
-        };
-        exceeds(policy.slow.response_headers, started_at) || exceeds(policy.slow.total, now)
+    /// What was waited for since the request was sent completely.
+    fn waits(&self, now: Instant) -> Option<Waits> {
+        let sent_at = self.sent_at?;
+        let until = |end: Instant| end.since(sent_at);
+        let whole = Waits { response_headers: until(now), total: until(now), ..Waits::default() };
+        Some(match &self.response {
+            Response::Awaited if self.is_to_stream() => Waits { first_token: until(now), ..whole },
+            Response::Awaited | Response::Started { by_upstream: false, .. } => whole,
+            Response::Started { at, body: Body::Events(_), pace, .. } => {
+                pace.waits(sent_at, *at, now)
+            }
+            Response::Started { at, .. } => Waits { response_headers: until(*at), ..whole },
+        })
+    }
+
+    /// Whether a stream is known to be asked for, before its head says so.
+    fn is_to_stream(&self) -> bool {
+        let Protocol { streams, asked_for, .. } = self.protocol;
+        asked_for == AskedFor::Stream && streams != Streams::Unknown
+    }
+
+    const fn is_answered(&self) -> bool {
+        matches!(self.response, Response::Started { by_upstream: true, .. })
     }
 
     /// Since when a client waited that left without a byte, if that was long.
     fn abandoned(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        let got_bytes = match self.response {
-            Response::Awaited => false,
-            Response::Started { by_upstream, .. } => by_upstream,
-        };
-        let limit = policy.limits.abandoned.filter(|_| !got_bytes)?;
+        let limit = policy.limits.abandoned.filter(|_| !self.is_answered())?;
         self.sent_at.filter(|sent_at| now.since(*sent_at) >= limit)
     }
 

@@ -10,7 +10,9 @@ mod events;
 mod exchange;
 mod flags;
 mod head;
+mod pace;
 mod protocol;
+mod request_model;
 mod scanner;
 
 pub use announced::announced;
@@ -20,3 +22,4 @@ pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
 pub use head::{MediaType, ResponseHead, Source, error_type, is_compressed};
 pub use protocol::{AskedFor, Protocol, Streams};
+pub use request_model::RequestModel;

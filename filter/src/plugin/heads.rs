@@ -4,11 +4,13 @@ use crate::call::{
     ClientTimeouts, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
     error_type, is_compressed,
 };
-use crate::dialect::{self, Dialect, announced_by_limits};
+use crate::dialect::{self, Detected, Dialect, announced_by_limits};
 use crate::fallback::MARK;
+use crate::key::{part_of_model, part_of_value};
 use crate::outcome::Category;
 use crate::pairs;
 use crate::plugin::host::{self, Map};
+use crate::policy::{KeyBy, Policy};
 
 /// Envoy's code details of an answer that the upstream gave.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
@@ -19,13 +21,72 @@ pub(super) fn routed_cluster() -> Option<String> {
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
-/// What a request's head says about how long to wait for its answer, and how to read it.
-pub(super) fn request_head() -> (ClientTimeouts, Protocol) {
+/// What a request's head says.
+pub(super) struct RequestHead {
+    /// How long the client itself waits for its answer.
+    pub(super) timeouts: ClientTimeouts,
+    /// How to read the answer.
+    pub(super) protocol: Protocol,
+    /// Which part of the cluster's calls it is of.
+    pub(super) part: Part,
+}
+
+/// Which part of a cluster's calls a request is of.
+#[derive(PartialEq, Eq)]
+pub(super) enum Part {
+    /// They are not told apart.
+    Whole,
+    /// That of the model, which its path or a header names, if any does.
+    OfModel(Option<String>),
+    /// That of the model, which only its body names.
+    InBody,
+    /// That of a header's value.
+    OfValue(Option<Vec<u8>>),
+}
+
+impl Part {
+    /// Its name, where there are parts.
+    pub(super) fn name<'p>(&self, policy: &'p Policy, in_body: Option<&str>) -> Option<&'p str> {
+        match (self, &policy.key_by) {
+            (Self::OfModel(model), _) => Some(part_of_model(&policy.models, model.as_deref())),
+            (Self::InBody, _) => Some(part_of_model(&policy.models, in_body)),
+            (Self::OfValue(value), KeyBy::Header { values, .. }) => {
+                Some(part_of_value(values, value.as_deref()))
+            }
+            (Self::OfValue(_) | Self::Whole, _) => None,
+        }
+    }
+
+    fn of(policy: &Policy, detected: &Detected, named: Option<&[u8]>) -> Self {
+        match policy.key_by {
+            KeyBy::Cluster => Self::Whole,
+            KeyBy::Header { .. } => Self::OfValue(named.map(<[u8]>::to_vec)),
+            KeyBy::Model => {
+                let in_header = || named.and_then(|it| String::from_utf8(it.to_vec()).ok());
+                match detected.model.clone().or_else(in_header) {
+                    None if detected.generation => Self::InBody,
+                    model => Self::OfModel(model),
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn request_head(policy: &Policy) -> RequestHead {
     let headers = host::headers(Map::RequestHeaders);
+    let naming = match &policy.key_by {
+        KeyBy::Cluster => None,
+        KeyBy::Model => policy.model_header.as_deref(),
+        KeyBy::Header { name, .. } => Some(name.as_str()),
+    };
+    let mut named = None;
     let mut timeouts = ClientTimeouts::default();
     let mut request = dialect::Request::default();
     for (name, value) in pairs::decode(&headers) {
         timeouts.note(name, value);
+        if naming.map(str::as_bytes) == Some(name) {
+            named.get_or_insert(value);
+        }
         request.anthropic_version |= name == b"anthropic-version";
         request.goog |= name == b"x-goog-api-key" || name == b"x-goog-api-client";
         let Ok(value) = core::str::from_utf8(value) else { continue };
@@ -37,7 +98,9 @@ pub(super) fn request_head() -> (ClientTimeouts, Protocol) {
             _ => {}
         }
     }
-    (timeouts, Protocol::of(&Dialect::detect(&request, None), request.method))
+    let detected = Dialect::detect(&request, policy.provider);
+    let protocol = Protocol::of(&detected, request.method);
+    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named) }
 }
 
 /// What an answer's head says.
