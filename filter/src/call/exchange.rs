@@ -73,7 +73,7 @@ impl Exchange {
         now: Instant,
     ) -> Option<Outcome> {
         let body = Body::of(head, self.protocol);
-        let needs_body = matches!(body, Body::Error(_) | Body::Events(_));
+        let needs_body = body.is_read();
         let (by_upstream, pace) = (head.is_upstreams(), Pace::default());
         self.response = Response::Started { at: now, by_upstream, body, pace };
         let (category, flags) = match head.source {
@@ -92,7 +92,7 @@ impl Exchange {
     /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
     #[must_use]
     pub const fn reads_body(&self) -> bool {
-        matches!(self.response, Response::Started { body: Body::Error(_) | Body::Events(_), .. })
+        matches!(&self.response, Response::Started { body, .. } if body.is_read())
     }
 
     /// Why the answer's body is not read, if it would have had something to say.
@@ -112,6 +112,7 @@ impl Exchange {
         let (known, first) = match body {
             Body::Untold | Body::Unread(_) => (false, false),
             Body::Error(error) => (error.read(bytes), false),
+            Body::Whole(whole) => (whole.read(bytes), false),
             Body::Events(events) => {
                 let contents = events.contents();
                 let known = events.read(bytes);
@@ -123,18 +124,26 @@ impl Exchange {
             }
         };
         let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
+        let judged = if known { self.judged(policy, now) } else { None };
+        if known && judged.is_none() {
+            self.stop_reading();
+        }
         Seen {
             first_content_after: first.then_some(waited),
-            outcome: if known { self.judged(policy, now) } else { self.overdue(policy, now) },
+            outcome: judged.or_else(|| self.overdue(policy, now)),
         }
     }
 
-    /// Bytes of the answer's body could not be had. With a hole in it a stream tells nothing any
+    /// Bytes of the answer's body could not be had. With a hole in it an answer tells nothing any
     /// more; an error still has its status.
     pub fn body_lost(&mut self) {
-        if let Response::Started { body, .. } = &mut self.response
-            && matches!(body, Body::Events(_))
-        {
+        if let Response::Started { body: Body::Events(_) | Body::Whole(_), .. } = self.response {
+            self.stop_reading();
+        }
+    }
+
+    fn stop_reading(&mut self) {
+        if let Response::Started { body, .. } = &mut self.response {
             *body = Body::Untold;
         }
     }
@@ -200,6 +209,7 @@ impl Exchange {
         let Judgement { category, announced } = match body {
             Body::Untold | Body::Unread(_) => return None,
             Body::Error(error) => error.judge(self.request()),
+            Body::Whole(whole) => whole.judge(self.request())?,
             Body::Events(events) => events.judge(self.request()),
         };
         Some(self.outcome(category, Flags::default(), announced, policy, now))

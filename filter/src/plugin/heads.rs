@@ -1,8 +1,8 @@
 //! What do the heads of this call say? Each header map is read once, in its own callback.
 
 use crate::call::{
-    ClientTimeouts, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
-    error_type, is_compressed,
+    ClientTimeouts, Coding, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
+    error_type,
 };
 use crate::dialect::{self, Detected, Dialect, announced_by_limits};
 use crate::fallback::MARK;
@@ -121,7 +121,7 @@ pub(super) fn response_head(dialect: Dialect) -> ResponseHead {
     };
     let mut head = ResponseHead::new(status.unwrap_or_default(), source);
     head.media_type = MediaType::of(value("content-type"));
-    head.compressed = is_compressed(value("content-encoding"));
+    head.coding = Coding::of(value("content-encoding"));
     if head.status >= 400 {
         head.announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
         let limited = Category::RateLimited;
