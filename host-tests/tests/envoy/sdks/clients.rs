@@ -22,7 +22,12 @@ fn opening(api: &str) -> &'static str {
 
 /// What keeps it warm.
 fn ping(api: &str) -> &'static str {
-    if api == "messages" { "event: ping\ndata: {\"type\":\"ping\"}" } else { ": keep-alive" }
+    match api {
+        "messages" => "event: ping\ndata: {\"type\":\"ping\"}",
+        // Google's SDK does not know comments.
+        "gemini" => opening(api),
+        _ => ": keep-alive",
+    }
 }
 
 /// How it goes on and ends.
@@ -86,7 +91,6 @@ async fn half_of_all_clients_leaving_their_streams_opens_nothing() -> Outcome {
 }
 
 #[tokio::test]
-#[ignore = "nothing watches over a call while it hangs yet"]
 async fn five_streams_kept_warm_but_silent_open_at_the_limit() -> Outcome {
     let upstream = Simulator::start().await?;
     let limits = json!({"defaults": {"limits": {"first_token": "1s"}}});

@@ -66,7 +66,7 @@ impl Stage {
             }
         };
         if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-            let stats = self.envoy.stats().await.lines("llm_circuit_breaker").join("\n");
+            let stats = self.envoy.stats().await.lines("llm_circuit_breaker_outcomes").join("\n");
             panic!("{name} of {api} with {extra:?} is not {wanted}:\n{stats}");
         }
     }
