@@ -164,7 +164,7 @@ async fn the_answers_of_the_corpus_have_their_categories() -> Outcome {
 }
 
 /// All cases of the corpus, in order.
-fn corpus() -> Outcome<Vec<(PathBuf, Value)>> {
+pub(crate) fn corpus() -> Outcome<Vec<(PathBuf, Value)>> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../filter/corpus"));
     let mut cases = Vec::new();
     for dialect in fs::read_dir(root)? {
@@ -211,6 +211,6 @@ fn chunks(case: &Value) -> Vec<Vec<u8>> {
     chunks.map(|chunk| decode(chunk.as_str().expect("text"))).collect()
 }
 
-fn headers(of: &Value) -> BTreeMap<String, String> {
+pub(crate) fn headers(of: &Value) -> BTreeMap<String, String> {
     serde_json::from_value(of.clone()).expect("headers")
 }

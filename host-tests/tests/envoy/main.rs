@@ -19,6 +19,7 @@ mod outcomes;
 mod recovery;
 mod reply;
 mod scene;
+mod sdks;
 mod shadow;
 mod shared_state;
 mod slow;
