@@ -14,6 +14,7 @@ mod epochs;
 mod hanging;
 mod isolation;
 mod metadata;
+mod models;
 mod monitoring;
 mod outcomes;
 mod recovery;
