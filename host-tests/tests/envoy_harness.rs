@@ -140,8 +140,7 @@ async fn trailers_reach_the_client_over_http2() -> Outcome {
     let simulator = Simulator::start().await?;
     let cluster = Cluster::at(OPENAI, simulator.address()).http2();
     let envoy = Envoy::builder().cluster(cluster).listener(without_filter()).start().await?;
-    let trailers = BTreeMap::from([("grpc-status".to_owned(), "14".to_owned())]);
-    simulator.behave(Behaviour::Trailers { trailers });
+    simulator.behave(Behaviour::grpc(14));
 
     let answer = Client::http2(envoy.address()).send(&Call::chat()).await?;
     assert_eq!((answer.status.as_u16(), answer.ending), (200, Ending::Whole));
