@@ -11,6 +11,7 @@ mod error_bodies;
 mod fallback;
 mod grpc;
 mod hostile;
+mod invalid_answers;
 mod isolation;
 mod limits;
 mod matchers;
