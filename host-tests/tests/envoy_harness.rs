@@ -2,7 +2,6 @@
 //!
 //! Our filter is left out here, so that a failure says which side is broken.
 
-
 use llm_breaker_host_tests::client::{Call, Client, Ending, RawConnection};
 use llm_breaker_host_tests::envoy::{
     Builder, Cluster, Envoy, Listener, OPENAI, Route, StartError, Update,
