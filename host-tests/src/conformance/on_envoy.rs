@@ -41,17 +41,12 @@ impl EnvoySide {
         let mut connection = self.connect(scenario).await;
         connection.write_all(written(scenario).as_bytes()).await.expect("Envoy reads");
         self.upload(&mut connection, scenario, before).await;
-        let (moment, ticks) = match scenario.client {
-            Client::Reads => (Moment::Over, false),
-            Client::Leaves(moment) => (moment, false),
-            Client::ReadsWithTick(moment) => (moment, true),
-        };
         let mut answer = Vec::new();
-        match moment {
+        match scenario.client.moment() {
             Moment::Held => self.wait_for(before, 1, &["request_body"]).await,
             Moment::Withheld => {
-                let last = scenario.upstream.contains(&Step::LastChunk);
-                self.wait_for(before, 1 + usize::from(last), &["response_body"]).await;
+                let ends = usize::from(scenario.upstream.contains(&Step::LastChunk));
+                self.wait_for(before, 1 + ends, &["response_body"]).await;
             }
             Moment::Unanswered => {
                 patiently("the request upstream", asked.changed()).await.expect("a server");
@@ -61,15 +56,16 @@ impl EnvoySide {
             }
             Moment::Over => answer = patiently("an answer", read(&mut connection, None)).await,
         }
-        if ticks {
+        if matches!(scenario.client, Client::ReadsWithTick(_)) {
             self.tick(scenario).await;
             answer.extend(patiently("the rest", read(&mut connection, None)).await);
         }
         drop(connection);
-        let lines = self.lines_after(before, scenario).await;
-        let leaves = matches!(scenario.client, Client::Leaves(_));
-        let outcome = if leaves { Outcome::Nothing } else { parsed(&answer, scenario.request) };
-        Trace::new(lines, outcome)
+        let outcome = match scenario.client {
+            Client::Leaves(_) => Outcome::Nothing,
+            Client::Reads | Client::ReadsWithTick(_) => parsed(&answer, scenario.request),
+        };
+        Trace::new(self.lines_after(before, scenario).await, outcome)
     }
 
     async fn connect(&self, scenario: &Scenario) -> TcpStream {
