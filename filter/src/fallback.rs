@@ -46,6 +46,29 @@ pub fn error(retry_after: Duration) -> Reply {
     }
 }
 
+/// The error of a call whose upstream kept its client waiting for too long.
+#[must_use]
+pub fn timed_out() -> Reply {
+    let body = json!({
+        "error": {
+            "message": "The model provider did not answer in time.",
+            "type": "timeout_error",
+            "param": null,
+            "code": "upstream_timeout",
+        }
+    });
+    Reply {
+        status: 504,
+        headers: vec![
+            ("content-type", "application/json".to_owned()),
+            (MARK, "fallback".to_owned()),
+            ("retry-after", "1".to_owned()),
+            ("x-should-retry", "false".to_owned()),
+        ],
+        body: body.to_string().into_bytes(),
+    }
+}
+
 /// Whole seconds, at least one, and never fewer than really left.
 fn whole_seconds(wait: Duration) -> u64 {
     let started = u64::from(wait.subsec_nanos() > 0);

@@ -2,13 +2,14 @@
 //! what is wrong with a configuration, which a person reads.
 
 use crate::breaker::{OpenFor, Transition};
+use crate::key::Key;
 use crate::outcome::Outcome;
 use core::time::Duration;
 use serde_json::{Map, Value, json};
 
 /// A change of state, and the outcome that caused it, if one did.
 #[must_use]
-pub fn transition(breaker: &str, transition: &Transition, outcome: Option<&Outcome>) -> String {
+pub fn transition(breaker: &Key, transition: &Transition, outcome: Option<&Outcome>) -> String {
     let mut line = event("transition", breaker);
     line.insert("from".into(), transition.from.as_str().into());
     line.insert("to".into(), transition.to.as_str().into());
@@ -30,14 +31,14 @@ pub fn transition(breaker: &str, transition: &Transition, outcome: Option<&Outco
 
 /// Bytes in shared data that were not ours were replaced.
 #[must_use]
-pub fn shared_state_reset(breaker: &str) -> String {
+pub fn shared_state_reset(breaker: &Key) -> String {
     Value::Object(event("shared_state_reset", breaker)).to_string()
 }
 
 /// A part of a cluster's metadata that is not followed.
 #[must_use]
-pub fn metadata_ignored(breaker: &str, what: &[String]) -> String {
-    let mut line = event("metadata_ignored", breaker);
+pub fn metadata_ignored(cluster: &str, what: &[String]) -> String {
+    let mut line = event("metadata_ignored", &Key::of_cluster(cluster));
     line.insert("ignored".into(), json!(what));
     Value::Object(line).to_string()
 }
@@ -48,10 +49,13 @@ pub fn configuration_refused(error: &str) -> String {
     format!("llm-breaker: configuration refused: {error}")
 }
 
-fn event(name: &str, breaker: &str) -> Map<String, Value> {
+fn event(name: &str, breaker: &Key) -> Map<String, Value> {
     let mut line = Map::new();
     line.insert("event".into(), name.into());
-    line.insert("breaker".into(), breaker.into());
+    line.insert("breaker".into(), breaker.cluster.as_str().into());
+    if let Some(part) = &breaker.part {
+        line.insert("model".into(), part.as_str().into());
+    }
     line
 }
 
@@ -75,7 +79,11 @@ mod tests {
             cause: Cause::ConsecutiveFailures(5),
             open_for: Some(OpenFor::Backoff(Duration::from_millis(30_500))),
         };
-        let line = transition("a\nb", &opened, Some(&Outcome::of(Category::ServerError)));
+        let line = transition(
+            &Key::of_cluster("a\nb"),
+            &opened,
+            Some(&Outcome::of(Category::ServerError)),
+        );
         assert!(!line.contains('\n'));
         let fields: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!(

@@ -15,6 +15,7 @@
 //! | [`policy`] | what is one breaker told to do? |
 //! | [`config`] | what does the operator's document say? |
 //! | [`outcome`] | what does one finished call say about its upstream? |
+//! | [`key`], [`level`] | whose breaker is it, and what does it hear of a call with two? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
@@ -44,6 +45,8 @@ pub mod dialect;
 pub mod fallback;
 pub mod glob;
 pub mod journal;
+pub mod key;
+pub mod level;
 pub mod matcher;
 pub mod outcome;
 pub mod pairs;

@@ -40,6 +40,8 @@ pub enum EndedBy {
     Envoy,
     /// The client: it left, or its own time-out struck.
     Client,
+    /// Nobody yet: it passed one of the breaker's limits, and is judged while it hangs.
+    Limit,
 }
 
 impl EndedBy {
@@ -50,8 +52,20 @@ impl EndedBy {
             Self::Upstream => "upstream",
             Self::Envoy => "envoy",
             Self::Client => "client",
+            Self::Limit => "limit",
         }
     }
+}
+
+/// What an outcome means to the breaker that records it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// What the policy says of its category.
+    Direct,
+    /// Whatever its category: what this breaker guards works.
+    Works,
+    /// It says nothing: it concerns another of the call's breakers.
+    Nothing,
 }
 
 /// One finished call, as the breaker sees it.
@@ -68,6 +82,10 @@ pub struct Outcome {
     /// With `cancelled`: the client waited long enough without a byte that this is the provider's
     /// time-out, unless another call got an answer since then.
     pub unanswered_since: Option<Instant>,
+    /// Whether the upstream itself began to answer.
+    pub answered: bool,
+    /// What it means to the breaker that records it.
+    pub bearing: Bearing,
 }
 
 impl Outcome {
@@ -76,7 +94,33 @@ impl Outcome {
     pub const fn of(category: Category) -> Self {
         let slow = matches!(category, Category::Slow);
         let ended_by = EndedBy::Upstream;
-        Self { category, slow, announced: None, ended_by, unanswered_since: None }
+        let bearing = Bearing::Direct;
+        let unanswered_since = None;
+        Self {
+            category,
+            slow,
+            announced: None,
+            ended_by,
+            unanswered_since,
+            answered: false,
+            bearing,
+        }
+    }
+
+    /// The verdict of the breaker that records it.
+    #[must_use]
+    pub fn verdict(&self, policy: &Policy) -> Verdict {
+        match self.bearing {
+            Bearing::Direct => policy.verdicts.on(self.category),
+            Bearing::Works => Verdict::Success,
+            Bearing::Nothing => Verdict::Ignore,
+        }
+    }
+
+    /// Whether it speaks for slowness.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        self.slow && self.bearing == Bearing::Direct
     }
 
     /// The outcome once it is known whether another call got an answer while this one waited.
@@ -94,7 +138,7 @@ impl Outcome {
     /// What it adds to a window; `None` if it says nothing.
     #[must_use]
     pub fn counted(&self, policy: &Policy) -> Option<Counted> {
-        match (policy.verdicts.on(self.category), self.slow) {
+        match (self.verdict(policy), self.is_slow()) {
             (Verdict::Success, false) => Some(Counted::Success),
             (Verdict::Success, true) => Some(Counted::SlowSuccess),
             (Verdict::Failure | Verdict::Open, _) => Some(Counted::Failure),
@@ -109,7 +153,7 @@ impl Outcome {
     /// Until when a failure asked not to be called, capped; an exhausted quota asks for a minimum.
     #[must_use]
     pub fn announced_until(&self, policy: &Policy, now: Instant) -> Option<Instant> {
-        if !matches!(policy.verdicts.on(self.category), Verdict::Failure | Verdict::Open) {
+        if !matches!(self.verdict(policy), Verdict::Failure | Verdict::Open) {
             return None;
         }
         let quota = (self.category == Category::QuotaExhausted).then_some(policy.open.quota);

@@ -6,6 +6,7 @@
 
 use crate::breaker::StateName;
 use crate::call::Unread;
+use crate::key::Key;
 use crate::outcome::{Category, Verdict};
 use crate::policy::{Fallback, Mode};
 
@@ -103,11 +104,11 @@ impl Stat {
         Self::State,
         Self::Mode,
         Self::OpenRemaining,
-        Self::Successes,
-        Self::Failures,
         Self::Blocked,
         Self::WouldBlock,
         Self::HalfOpenRequests,
+        Self::Successes,
+        Self::Failures,
     ];
 
     /// How Envoy keeps it.
@@ -120,10 +121,11 @@ impl Stat {
         }
     }
 
-    /// The name to define it by for the breaker of `cluster`.
+    /// The name to define it by for this breaker.
     #[must_use]
-    pub fn name(self, cluster: &str) -> String {
-        let cluster = label("llm_cluster", cluster);
+    pub fn name(self, key: &Key) -> String {
+        let cluster = label("llm_cluster", &key.cluster);
+        let part = key.part.as_ref().map(|part| label("llm_model", part)).unwrap_or_default();
         let extra = match self {
             Self::Outcomes(category) => label("category", category.name()),
             Self::StateChanges(from, to) => {
@@ -134,7 +136,7 @@ impl Stat {
             Self::UnreadBodies(why) => label("reason", why.name()),
             _ => String::new(),
         };
-        format!("{PREFIX}{}.{cluster}{extra}", self.base())
+        format!("{PREFIX}{}.{cluster}{part}{extra}", self.base())
     }
 
     const fn base(self) -> &'static str {
@@ -198,7 +200,7 @@ mod tests {
     fn labels_are_in_istios_encoding() {
         let changes = Stat::StateChanges(StateName::Closed, StateName::HalfOpen);
         assert_eq!(
-            changes.name("outbound|443||api.openai.com"),
+            changes.name(&Key::of_cluster("outbound|443||api.openai.com")),
             "llm_circuit_breaker_state_changes_total.llm_cluster=.=outbound|443||api.openai.com;.;\
              from=.=closed;.;to=.=half_open;.;"
         );
@@ -207,8 +209,8 @@ mod tests {
     #[test]
     fn a_value_cannot_end_its_label() {
         assert_eq!(
-            Stat::State.name("a;.;to=.=b"),
-            "llm_circuit_breaker_state.llm_cluster=.=a_;to=.=b;.;"
+            Stat::State.name(&Key::of_part("a;.;to=.=b", "c;.;d")),
+            "llm_circuit_breaker_state.llm_cluster=.=a_;to=.=b;.;llm_model=.=c_;d;.;"
         );
     }
 }

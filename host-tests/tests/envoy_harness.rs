@@ -204,6 +204,15 @@ async fn a_simulator_is_steered_over_http() -> Outcome {
     assert_eq!(client.send(&Call::chat()).await?.status, 529);
     assert_eq!(user.send(&Call::get("/")).await?.json(), json!({"calls": 2, "in_flight": 0}));
 
+    let script = r#"{"kind": "script", "headers": {"content-type": "text/plain"}, "end": "silent", "chunks":
+        [{"body": "a"}, {"after": "release", "body": {"base64": "/w=="}}, {"after": {"milliseconds": 1}, "body": ""}]}"#;
+    assert_eq!(user.send(&put(script)).await?.status, 200);
+    let mut scripted = client.open(&Call::chat()).await?;
+    assert_eq!(scripted.headers()["content-type"], "text/plain");
+    assert_eq!(scripted.next().await.as_deref(), Some(&b"a"[..]));
+    user.send(&Call::post_json("/release", &json!(null))).await?;
+    assert_eq!(scripted.read_to_end().await.body, [0xff][..]);
+
     let refused = user.send(&put(r#"{"kind": "sulk"}"#)).await?;
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("sulk"), "{}", refused.text());

@@ -119,6 +119,19 @@ impl Breaker {
         (admission, change)
     }
 
+    /// A permit goes back unused: the slot that a probe held is free again.
+    pub fn give_back(&mut self, permit: &Permit) -> Change {
+        match (&mut self.state, permit.kind) {
+            (State::HalfOpen { leases, .. }, PermitKind::Probe { lease })
+                if permit.epoch == self.epoch =>
+            {
+                leases.release(lease);
+                Change::Data
+            }
+            _ => Change::Nothing,
+        }
+    }
+
     /// A call ended. Without a permit, or with one of another epoch, the outcome is for the stats
     /// only, but a reset that it announces may lengthen an open time that is running, unless it was
     /// shadow mode that let the call pass.

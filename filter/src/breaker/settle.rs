@@ -71,8 +71,8 @@ impl Settling<'_> {
 
     fn settle_probe(&self, breaker: &mut Breaker) -> Change {
         // Else a breaker that slowness opened would close at the next slow answer, and flap.
-        let too_slow = self.outcome.slow && self.policy.trip.slow_rate.is_some();
-        match self.policy.verdicts.on(self.outcome.category) {
+        let too_slow = self.outcome.is_slow() && self.policy.trip.slow_rate.is_some();
+        match self.outcome.verdict(self.policy) {
             Verdict::Ignore => Change::Data,
             Verdict::Success if !too_slow => self.count_probe_success(breaker),
             Verdict::Success | Verdict::Failure | Verdict::Open => {

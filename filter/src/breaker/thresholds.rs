@@ -49,7 +49,7 @@ impl Thresholds {
         outcome: &Outcome,
         now: Instant,
     ) -> Option<Cause> {
-        match policy.verdicts.on(outcome.category) {
+        match outcome.verdict(policy) {
             Verdict::Open => Some(Cause::Verdict),
             Verdict::Failure => self
                 .announced(policy, outcome)

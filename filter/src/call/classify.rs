@@ -49,6 +49,21 @@ pub(super) fn of_error(
     }
 }
 
+/// An error that came with a success's status, as an event or a document: by its words, else by
+/// the status that it claims to have.
+pub(super) fn of_error_in_success(
+    dialect: Dialect,
+    status: u16,
+    facts: &ErrorFacts,
+    request: Request,
+) -> Option<Category> {
+    let claimed = || {
+        let claimed = facts.said_status().filter(|status| *status >= 400)?;
+        of_status(claimed, request)
+    };
+    classify_error(dialect, status, None, facts).or_else(claimed)
+}
+
 /// An answer that Envoy gave in the upstream's place, or that another of its filters gave.
 pub(super) const fn of_envoys_answer(flags: Flags, request: Request) -> Category {
     if flags.any(NO_UPSTREAM_ASKED) {

@@ -1,16 +1,12 @@
 //! Which category does the body of this error name?
 
 use crate::call::classify::{self, Request};
+use crate::call::document::{Document, LIMIT_BYTES};
 use crate::call::head::ResponseHead;
-use crate::call::scanner::scanner;
-use crate::dialect::{Dialect, ERROR_PATHS, ErrorFacts};
+use crate::dialect::{Dialect, ErrorFacts};
 use crate::outcome::Category;
-use crate::stream::Completeness;
-use crate::stream::json::{Found, Scanner};
+use crate::stream::inflate::{Format, inflate};
 use core::time::Duration;
-
-/// What an error has to say stands in its first bytes.
-const LIMIT_BYTES: usize = 16 * 1024;
 
 /// The body of an answer whose status does not tell all, as far as it was read.
 #[derive(Debug)]
@@ -20,11 +16,20 @@ pub(super) struct ErrorBody {
     error_type: Option<String>,
     announced: Option<Duration>,
     limits_reset: Option<Duration>,
-    /// Before the first byte that is no white space.
-    blank: bool,
-    left_bytes: usize,
-    scanner: Scanner<'static>,
-    facts: ErrorFacts,
+    content: Content,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "all of it is in one box, and mostly plain")]
+enum Content {
+    Plain(Document),
+    /// It is inflated once, when it is judged: a decoder that is kept would take more memory than
+    /// what it has yet to read.
+    Compressed {
+        format: Format,
+        /// The first of it, at most [`LIMIT_BYTES`].
+        bytes: Vec<u8>,
+    },
 }
 
 /// What an error said.
@@ -34,48 +39,54 @@ pub(super) struct Judgement {
 }
 
 impl ErrorBody {
-    pub(super) fn new(head: &ResponseHead, dialect: Dialect) -> Self {
+    /// The body after this head, compressed in this format if in any.
+    pub(super) fn new(head: &ResponseHead, dialect: Dialect, format: Option<Format>) -> Self {
+        let content = match format {
+            None => Content::Plain(Document::new()),
+            Some(format) => Content::Compressed { format, bytes: Vec::new() },
+        };
         Self {
             dialect,
             status: head.status,
             error_type: head.error_type.clone(),
             announced: head.announced,
             limits_reset: head.limits_reset,
-            blank: true,
-            left_bytes: LIMIT_BYTES,
-            scanner: scanner(ERROR_PATHS),
-            facts: ErrorFacts::default(),
+            content,
         }
     }
 
-    /// Reads the next bytes; whether that is all that needs to be read.
+    /// Reads the next bytes; whether more of them would tell nothing.
     pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
-        let readable = bytes.get(..self.left_bytes).unwrap_or(bytes);
-        self.left_bytes = self.left_bytes.saturating_sub(readable.len());
-        let facts = &mut self.facts;
-        let mut found = |index, found: Found<'_>| facts.found(index, found);
-        if self.blank {
-            let document = readable.trim_ascii_start();
-            self.blank = document.is_empty();
-            // Google's array: its first element is the body, and what follows ends the reading.
-            self.scanner.feed(document.strip_prefix(b"[").unwrap_or(document), &mut found);
-        } else {
-            self.scanner.feed(readable, &mut found);
+        match &mut self.content {
+            Content::Plain(document) => document.read(bytes),
+            Content::Compressed { bytes: kept, .. } => {
+                let room = LIMIT_BYTES.saturating_sub(kept.len());
+                kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                kept.len() >= LIMIT_BYTES
+            }
         }
-        let more = matches!(self.scanner.end(), Completeness::Empty | Completeness::Truncated);
-        self.left_bytes == 0 || !more
     }
 
     /// What it said, as far as it was read.
     pub(super) fn judge(&self, request: Request) -> Judgement {
+        match &self.content {
+            Content::Plain(document) => self.judge_by(document.facts(), request),
+            Content::Compressed { format, bytes } => {
+                let mut document = Document::new();
+                document.read(&inflate(*format, bytes, LIMIT_BYTES));
+                self.judge_by(document.facts(), request)
+            }
+        }
+    }
+
+    fn judge_by(&self, facts: &ErrorFacts, request: Request) -> Judgement {
         let error_type = self.error_type.as_deref();
-        let category =
-            classify::of_error(self.dialect, self.status, error_type, &self.facts, request);
+        let category = classify::of_error(self.dialect, self.status, error_type, facts, request);
         let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
         let announced = self
             .announced
             .or_else(|| self.limits_reset.filter(|_| about_limits))
-            .or_else(|| self.facts.announced());
+            .or_else(|| facts.announced());
         Judgement { category, announced }
     }
 }
@@ -86,7 +97,11 @@ mod tests {
     use crate::call::head::Source;
 
     fn body(status: u16) -> ErrorBody {
-        ErrorBody::new(&ResponseHead::new(status, Source::Upstream), Dialect::OpenAi)
+        compressed(status, None)
+    }
+
+    fn compressed(status: u16, format: Option<Format>) -> ErrorBody {
+        ErrorBody::new(&ResponseHead::new(status, Source::Upstream), Dialect::OpenAi, format)
     }
 
     fn category(body: &ErrorBody) -> Category {
@@ -143,7 +158,7 @@ mod tests {
             let mut head = ResponseHead::new(429, Source::Upstream);
             head.announced = header;
             head.limits_reset = limits;
-            let mut body = ErrorBody::new(&head, Dialect::Gemini);
+            let mut body = ErrorBody::new(&head, Dialect::Gemini, None);
             assert!(body.read(google));
             body.judge(Request::Complete).announced.map(|wait| wait.as_secs_f64())
         };
@@ -157,7 +172,37 @@ mod tests {
     fn limits_that_reset_mean_nothing_where_the_error_is_about_something_else() {
         let mut head = ResponseHead::new(500, Source::Upstream);
         head.limits_reset = Some(Duration::from_secs(60));
-        let judged = ErrorBody::new(&head, Dialect::OpenAi).judge(Request::Complete);
+        let judged = ErrorBody::new(&head, Dialect::OpenAi, None).judge(Request::Complete);
         assert_eq!((judged.category, judged.announced), (Category::ServerError, None));
+    }
+
+    #[test]
+    fn a_compressed_one_is_told_wherever_it_ends_once_enough_is_there() {
+        let padded = [&QUOTA[..QUOTA.len() - 1], b", \"p\": \"", &[b'x'; 100][..], b"\"}"].concat();
+        let deflated = miniz_oxide::deflate::compress_to_vec_zlib(&padded, 6);
+        let told = |bytes: &[u8]| {
+            let mut body = compressed(429, Some(Format::Deflate));
+            bytes.iter().for_each(|byte| assert!(!body.read(&[*byte])));
+            category(&body)
+        };
+        assert_eq!(told(&deflated), Category::QuotaExhausted);
+        assert_eq!(told(&deflated[..deflated.len() - 6]), Category::QuotaExhausted);
+        assert_eq!(told(&deflated[..8]), Category::RateLimited, "the status decides");
+        assert_eq!(told(QUOTA), Category::RateLimited, "it is not compressed at all");
+    }
+
+    #[test]
+    fn no_more_than_16_kibibytes_of_a_compressed_one_are_kept_or_inflated() {
+        let mut body = compressed(429, Some(Format::Deflate));
+        let padding = [b'x'; 1024];
+        assert_eq!((0..100).position(|_| body.read(&padding)), Some(15));
+        assert!(body.read(&padding));
+        let Content::Compressed { bytes, .. } = &body.content else { panic!("not compressed") };
+        assert_eq!(bytes.len(), LIMIT_BYTES);
+
+        let bomb = [&b"{\"padding\": \""[..], &[b'x'; 1 << 20], b"\", ", &QUOTA[1..]].concat();
+        let mut body = compressed(429, Some(Format::Deflate));
+        assert!(!body.read(&miniz_oxide::deflate::compress_to_vec_zlib(&bomb, 6)));
+        assert_eq!(category(&body), Category::RateLimited, "the status decides");
     }
 }

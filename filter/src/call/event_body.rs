@@ -4,10 +4,10 @@ use crate::call::classify::{self, Request};
 use crate::call::error_body::Judgement;
 use crate::call::events::{End, Events};
 use crate::call::protocol::{Protocol, Streams};
-use crate::dialect::{ErrorFacts, EventName, classify_error};
+use crate::dialect::EventName;
 use crate::outcome::Category;
 use crate::stream::event_stream::{self, MessageType};
-use crate::stream::sse;
+use crate::stream::{json_array, sse};
 
 /// Many streams are open at once, some for many minutes.
 const LIMIT_BYTES: usize = 2048;
@@ -27,6 +27,7 @@ pub(super) struct EventBody {
 enum Framing {
     ServerSent(sse::Reader),
     Amazon(event_stream::Reader),
+    JsonArray(json_array::Reader),
 }
 
 impl EventBody {
@@ -38,13 +39,17 @@ impl EventBody {
         Self::new(protocol, status, Framing::Amazon(event_stream::Reader::new()))
     }
 
+    pub(super) fn json_array(protocol: Protocol, status: u16) -> Self {
+        Self::new(protocol, status, Framing::JsonArray(json_array::Reader::new()))
+    }
+
     fn new(protocol: Protocol, status: u16, framing: Framing) -> Self {
         Self { protocol, status, framing, events: Events::new(protocol.dialect) }
     }
 
-    /// Whether the model was seen to make something.
-    pub(super) const fn has_content(&self) -> bool {
-        self.events.have_content()
+    /// How many events had something that the model made.
+    pub(super) const fn contents(&self) -> u64 {
+        self.events.contents()
     }
 
     /// Whether the model was seen to come to an end, so that nothing that breaks now matters.
@@ -67,6 +72,10 @@ impl EventBody {
                     events.dispatch(frame_name(message_type, name));
                 }
             }),
+            Framing::JsonArray(reader) => reader.feed(bytes, &mut |part| match part {
+                json_array::Part::Data(data) => events.data(data),
+                json_array::Part::Dispatch => events.dispatch(EventName::Absent),
+            }),
         }
         self.events.end().is_some()
     }
@@ -87,7 +96,9 @@ impl EventBody {
     pub(super) fn judge(&self, request: Request) -> Judgement {
         match self.events.end() {
             Some(End::Error(facts)) => {
-                let category = self.of_error_event(facts, request);
+                let Protocol { dialect, .. } = self.protocol;
+                let category = classify::of_error_in_success(dialect, self.status, facts, request)
+                    .unwrap_or(Category::StreamInterrupted);
                 Judgement { category, announced: facts.announced() }
             }
             _ if self.is_complete() || self.protocol.streams == Streams::OfEvents => {
@@ -95,17 +106,6 @@ impl EventBody {
             }
             _ => Judgement { category: Category::StreamInterrupted, announced: None },
         }
-    }
-
-    /// By its words, else by the status it claims to have.
-    fn of_error_event(&self, facts: &ErrorFacts, request: Request) -> Category {
-        let claimed = || {
-            let status = facts.said_status().filter(|status| *status >= 400)?;
-            classify::of_status(status, request)
-        };
-        classify_error(self.protocol.dialect, self.status, None, facts)
-            .or_else(claimed)
-            .unwrap_or(Category::StreamInterrupted)
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) struct Events {
     scanner: Scanner<'static>,
     envelope: Option<Envelope>,
     data: Prefix<DATA_BYTES>,
-    has_content: bool,
+    contents: u64,
     finished: bool,
     end: Option<End>,
 }
@@ -37,15 +37,15 @@ impl Events {
             scanner: scanner(dialect.event_paths()),
             envelope: dialect.envelope().map(|path| Envelope::new(path, dialect)),
             data: Prefix::default(),
-            has_content: false,
+            contents: 0,
             finished: false,
             end: None,
         }
     }
 
-    /// Whether an event had something that the model made.
-    pub(super) const fn have_content(&self) -> bool {
-        self.has_content
+    /// How many events had something that the model made.
+    pub(super) const fn contents(&self) -> u64 {
+        self.contents
     }
 
     /// Whether the model said why it stopped.
@@ -80,7 +80,7 @@ impl Events {
         match self.reader.end_of_event(name, self.data.as_bytes()) {
             Meaning::KeepAlive | Meaning::Preamble => {}
             Meaning::Content { finished } => {
-                self.has_content = true;
+                self.contents = self.contents.saturating_add(1);
                 self.finished |= finished;
             }
             Meaning::Finish => self.finished = true,

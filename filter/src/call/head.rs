@@ -1,6 +1,10 @@
 //! What does the head of an answer say?
 
 use crate::call::flags::Ending;
+use crate::call::grpc::GrpcStatus;
+use crate::matcher::AtHead;
+use crate::outcome::Category;
+use crate::stream::inflate::Format;
 use core::time::Duration;
 
 /// No provider's name of an error is longer, in bytes.
@@ -20,14 +24,21 @@ pub enum Source {
 /// What a body is, as its head has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MediaType {
+    /// Nothing is said.
+    #[default]
+    Absent,
     /// JSON, also with a suffix of its own (`application/problem+json`).
     Json,
     /// `text/event-stream`.
     EventStream,
     /// `application/vnd.amazon.eventstream`.
     AmazonEventStream,
-    /// Anything else, or nothing said.
-    #[default]
+    /// `application/grpc`, also with a suffix of its own; not gRPC-Web, which has its trailers in
+    /// its body.
+    Grpc,
+    /// Any other `text/…`.
+    Text,
+    /// Anything else.
     Other,
 }
 
@@ -36,17 +47,55 @@ impl MediaType {
     #[must_use]
     pub fn of(content_type: Option<&[u8]>) -> Self {
         let name = content_type.and_then(|it| it.split(|byte| *byte == b';').next());
-        let name = name.unwrap_or_default().trim_ascii();
-        let suffix = name.len().checked_sub(5).and_then(|at| name.get(at..)).unwrap_or_default();
-        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        if is(b"application/json") || suffix.eq_ignore_ascii_case(b"+json") {
-            Self::Json
-        } else if is(b"text/event-stream") {
-            Self::EventStream
-        } else if is(b"application/vnd.amazon.eventstream") {
-            Self::AmazonEventStream
-        } else {
-            Self::Other
+        let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+        match name.as_slice() {
+            b"" => Self::Absent,
+            b"application/json" => Self::Json,
+            b"application/grpc" => Self::Grpc,
+            name if name.starts_with(b"application/grpc+") => Self::Grpc,
+            b"text/event-stream" => Self::EventStream,
+            b"application/vnd.amazon.eventstream" => Self::AmazonEventStream,
+            name if name.ends_with(b"+json") => Self::Json,
+            name if name.starts_with(b"text/") => Self::Text,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coding {
+    /// Not at all.
+    #[default]
+    Identity,
+    /// `gzip`.
+    Gzip,
+    /// `deflate`.
+    Deflate,
+    /// In a way that is not understood here, or in several.
+    Other,
+}
+
+impl Coding {
+    /// The coding that the header `content-encoding` names.
+    #[must_use]
+    pub fn of(content_encoding: Option<&[u8]>) -> Self {
+        let name = content_encoding.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+        match name.as_slice() {
+            b"" | b"identity" => Self::Identity,
+            // RFC 9110, 8.4.1.3: a recipient should take both for the same.
+            b"gzip" | b"x-gzip" => Self::Gzip,
+            b"deflate" => Self::Deflate,
+            _ => Self::Other,
+        }
+    }
+
+    /// The format that undoes it, if one must and can.
+    pub(super) const fn format(self) -> Option<Format> {
+        match self {
+            Self::Gzip => Some(Format::Gzip),
+            Self::Deflate => Some(Format::Deflate),
+            Self::Identity | Self::Other => None,
         }
     }
 }
@@ -66,8 +115,12 @@ pub struct ResponseHead {
     pub error_type: Option<String>,
     /// What the body is.
     pub media_type: MediaType,
-    /// Whether the body is compressed.
-    pub compressed: bool,
+    /// How the body is compressed.
+    pub coding: Coding,
+    /// The header `grpc-status`, which stands here where the answer has no trailers.
+    pub grpc_status: Option<GrpcStatus>,
+    /// What the operator's matchers make of it.
+    pub matched: AtHead,
 }
 
 impl ResponseHead {
@@ -80,9 +133,17 @@ impl ResponseHead {
             announced: None,
             limits_reset: None,
             error_type: None,
-            media_type: MediaType::Other,
-            compressed: false,
+            media_type: MediaType::Absent,
+            coding: Coding::Identity,
+            grpc_status: None,
+            matched: AtHead::NoneHolds,
         }
+    }
+
+    /// How long it asked not to be called if it is of this category.
+    pub(super) fn announced_for(&self, category: Category) -> Option<Duration> {
+        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
+        self.announced.or(self.limits_reset.filter(|_| about_limits))
     }
 
     /// Whether the upstream, or a breaker before it, answered.
@@ -98,40 +159,51 @@ pub fn error_type(value: &[u8]) -> Option<String> {
     (1..=ERROR_TYPE_LIMIT).contains(&text.len()).then(|| text.to_owned())
 }
 
-/// Whether the header `content-encoding` says that a body's bytes are not its own.
-#[must_use]
-pub fn is_compressed(content_encoding: Option<&[u8]>) -> bool {
-    let coding = content_encoding.unwrap_or_default().trim_ascii();
-    !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn media_types_are_told_whatever_their_case_and_parameters() {
-        let cases: [(&[u8], MediaType); 8] = [
+        let cases: [(&[u8], MediaType); 15] = [
             (b"application/json", MediaType::Json),
             (b"Application/JSON; charset=utf-8", MediaType::Json),
             (b"application/problem+json", MediaType::Json),
             (b"text/event-stream;charset=utf-8", MediaType::EventStream),
             (b"application/vnd.amazon.eventstream", MediaType::AmazonEventStream),
+            (b"application/grpc", MediaType::Grpc),
+            (b"application/gRPC+json;x=y", MediaType::Grpc),
+            (b"application/grpc-web+proto", MediaType::Other),
+            (b"application/grpcx", MediaType::Other),
             (b"application/jsonl", MediaType::Other),
-            (b"text/html", MediaType::Other),
+            (b"text/html", MediaType::Text),
+            (b"Text/Plain; charset=utf-8", MediaType::Text),
+            (b"audio/mpeg", MediaType::Other),
             (b"\xff\xfe", MediaType::Other),
+            (b" ; charset=utf-8", MediaType::Absent),
         ];
         for (header, expected) in cases {
             assert_eq!(MediaType::of(Some(header)), expected, "{header:?}");
         }
-        assert_eq!(MediaType::of(None), MediaType::Other);
+        assert_eq!(MediaType::of(None), MediaType::Absent);
     }
 
     #[test]
-    fn identity_is_no_compression() {
-        assert!(is_compressed(Some(b"gzip")) && is_compressed(Some(b"br, gzip")));
-        assert!(!is_compressed(None) && !is_compressed(Some(b"")));
-        assert!(!is_compressed(Some(b" Identity ")));
+    fn codings_are_told_and_several_are_none_that_is_understood() {
+        let cases: [(&[u8], Coding); 8] = [
+            (b"", Coding::Identity),
+            (b" Identity ", Coding::Identity),
+            (b"gzip", Coding::Gzip),
+            (b"X-GZip", Coding::Gzip),
+            (b"deflate", Coding::Deflate),
+            (b"br", Coding::Other),
+            (b"zstd", Coding::Other),
+            (b"gzip, br", Coding::Other),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(Coding::of(Some(header)), expected, "{header:?}");
+        }
+        assert_eq!(Coding::of(None), Coding::Identity);
     }
 
     #[test]

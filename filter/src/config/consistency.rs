@@ -2,7 +2,7 @@
 
 use super::document::{Contradiction, Object};
 use super::duration::show;
-use crate::policy::{Open, Policy, WindowShape};
+use crate::policy::{KeyBy, Open, Policy, WindowShape};
 
 /// Where the lower layer of an entry of `breakers` stands in the document.
 const LOWER: &str = "defaults";
@@ -11,6 +11,8 @@ const LOWER: &str = "defaults";
 pub(super) fn check(layer: &mut Object<'_>, policy: &Policy) {
     let mut found = open_times(&policy.open);
     found.extend(thresholds(policy));
+    found.extend(slow_limits(policy));
+    found.extend(models(policy));
     layer.contradictions(LOWER, &found);
 }
 
@@ -43,6 +45,33 @@ fn thresholds(policy: &Policy) -> Vec<Contradiction> {
         allowed: format!("{path} ({threshold}) at most window.calls ({held})"),
     })
     .collect()
+}
+
+/// A call that hangs past a limit is a time-out and never becomes slow.
+fn slow_limits(policy: &Policy) -> Vec<Contradiction> {
+    let Policy { slow, limits, .. } = policy;
+    [
+        ("slow.first_token", slow.first_token, "limits.first_token", limits.first_token),
+        ("slow.gap", slow.gap, "limits.gap", limits.gap),
+        ("slow.total", slow.total, "limits.total", limits.total),
+    ]
+    .into_iter()
+    .filter_map(|(slow_path, slow, path, limit)| Some((slow_path, slow?, path, limit?)))
+    .filter(|(_, slow, _, limit)| slow >= limit)
+    .map(|(slow_path, slow, path, limit)| Contradiction {
+        between: vec![slow_path, path],
+        allowed: format!("{slow_path} ({}) below {path} ({})", show(slow), show(limit)),
+    })
+    .collect()
+}
+
+/// Without models to tell apart, all calls would share the breaker of those not named.
+fn models(policy: &Policy) -> Option<Contradiction> {
+    let nameless = policy.key_by == KeyBy::Model && policy.models.is_empty();
+    nameless.then(|| Contradiction {
+        between: vec!["key_by", "models"],
+        allowed: "key_by (model) with at least one glob in models".into(),
+    })
 }
 
 /// How many calls a window can ever hold; `None` if any number.

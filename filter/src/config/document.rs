@@ -106,6 +106,47 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Reads a list of values, none of them twice; `None` if it is not given or is no such list,
+    /// which is noted as is every entry that is wrong.
+    pub(super) fn list<R: Rule<Out: PartialEq>>(
+        &mut self,
+        name: &'static str,
+        entries: &Entries,
+        rule: &R,
+    ) -> Option<Vec<R::Out>> {
+        let value = self.given(name)?;
+        let path = join(&self.path, name);
+        let Some(list) = entries.read(value) else {
+            self.errors.wrong(path, value, &entries.allowed());
+            return None;
+        };
+        let mut all = Vec::with_capacity(list.len());
+        for (index, entry) in list.iter().enumerate() {
+            let read = rule.read(entry);
+            let path = format!("{path}[{index}]");
+            if read.is_none() {
+                self.errors.wrong(path, entry, &rule.allowed());
+            } else if let Some(first) = all.iter().position(|known| *known == read) {
+                self.errors.wrong(path, entry, &format!("no repetition of {name}[{first}]"));
+            }
+            all.push(read);
+        }
+        Some(all.into_iter().flatten().collect())
+    }
+
+    /// As [`list`](Self::list), noting also that it is not given.
+    pub(super) fn mandatory_list<R: Rule<Out: PartialEq>>(
+        &mut self,
+        name: &'static str,
+        entries: &Entries,
+        rule: &R,
+    ) -> Option<Vec<R::Out>> {
+        if self.given(name).is_none() {
+            self.errors.missing(join(&self.path, name), &entries.allowed());
+        }
+        self.list(name, entries, rule)
+    }
+
     /// Takes note of a field that was read elsewhere.
     pub(super) fn known(&mut self, name: &'static str) {
         if !self.known.contains(&name) {
@@ -136,6 +177,12 @@ impl<'a> Object<'a> {
         if let Some(value) = self.given(name) {
             self.errors.wrong(join(&self.path, name), value, allowed);
         }
+    }
+
+    /// Refuses this object for what its fields are together.
+    pub(super) fn refuse_all(&mut self, allowed: &str) {
+        let fields = Value::Object(self.fields.clone());
+        self.errors.wrong(self.path.clone(), &fields, allowed);
     }
 
     /// Refuses fields that have a meaning only beside other values than those given here.

@@ -86,12 +86,12 @@ impl Errors {
         self.push(path, problem, allowed);
     }
 
-    /// Whether the value at `path` is not what the document meant, because it or what holds it
-    /// is already wrong.
+    /// Whether the value at `path` is not what the document meant, because it, what holds it or,
+    /// of a list, an entry is already wrong.
     pub(super) fn spoil(&self, path: &str) -> bool {
-        self.shown.iter().any(|error| {
-            path.strip_prefix(error.path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        self.shown.iter().map(|error| error.path.as_str()).any(|wrong| {
+            path.strip_prefix(wrong).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                || wrong.strip_prefix(path).is_some_and(|rest| rest.starts_with('['))
         })
     }
 
@@ -177,8 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn an_error_spoils_its_own_path_and_what_is_below_it() {
+    fn an_error_spoils_its_own_path_what_is_below_it_and_the_list_it_is_in() {
         let mut errors = Errors::default();
+        errors.wrong("defaults.models[1]".into(), &Value::Null, "a glob");
+        assert!(errors.spoil("defaults.models"));
+        assert!(!errors.spoil("defaults.model"));
         errors.wrong("defaults.window".into(), &Value::Null, "an object");
         assert!(errors.spoil("defaults.window"));
         assert!(errors.spoil("defaults.window.calls"));

@@ -4,37 +4,30 @@ use core::mem::discriminant;
 
 use serde_json::Value;
 
-use super::consistency;
 use super::document::Object;
-use super::later;
-use super::ranges;
-use super::rules::Rule;
-use crate::policy::{Fallback, HalfOpen, Open, Policy, Trip, WindowShape};
+use super::rules::{Flag, Rule};
+use super::{consistency, keys, later, matchers, ranges};
+use crate::policy::{Fallback, HalfOpen, Limits, Open, Policy, Slow, Trip, WindowShape};
 
 /// Reads all fields of a policy; `policy` holds the lower layer's values before, all after.
 pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
     layer.value("mode", &mut policy.mode, &ranges::MODE);
+    layer.value("provider", &mut policy.provider, &ranges::PROVIDER);
+    keys::read(layer, policy);
     layer.object("window", |object| read_window(object, &mut policy.window));
     layer.object("trip", |object| read_trip(object, &mut policy.trip));
     layer.object("open", |object| read_open(object, &mut policy.open));
     layer.object("half_open", |object| read_half_open(object, &mut policy.half_open));
     layer.optional("ramp", &mut policy.ramp, &ranges::RAMP);
-    layer.object("slow", |object| {
-        let slow = &mut policy.slow;
-        let headers = &mut slow.response_headers;
-        object.optional("response_headers", headers, &ranges::SLOW_RESPONSE_HEADERS);
-        object.optional("total", &mut slow.total, &ranges::SLOW_TOTAL);
-        object.later(later::SLOW);
-    });
-    layer.object("limits", |object| {
-        object.optional("abandoned", &mut policy.limits.abandoned, &ranges::ABANDONED);
-        object.later(later::LIMITS);
-    });
+    layer.object("slow", |object| read_slow(object, &mut policy.slow));
+    layer.object("limits", |object| read_limits(object, &mut policy.limits));
     layer.object("verdicts", |object| {
         for (category, verdict) in policy.verdicts.iter_mut() {
             object.value(category.name(), verdict, &ranges::VERDICT);
         }
     });
+    matchers::read(layer, &mut policy.matchers);
+    layer.value("body_limit", &mut policy.body_limit, &ranges::BODY_LIMIT);
     read_fallbacks(layer, &mut policy.fallback);
     layer.later(later::POLICY);
     consistency::check(layer, policy);
@@ -88,6 +81,22 @@ fn read_half_open(object: &mut Object<'_>, half_open: &mut HalfOpen) {
     object.value("probes", &mut half_open.probes, &ranges::PROBES);
     object.value("successes", &mut half_open.successes, &ranges::SUCCESSES);
     object.value("lease", &mut half_open.lease, &ranges::LEASE);
+}
+
+fn read_slow(object: &mut Object<'_>, slow: &mut Slow) {
+    let headers = &mut slow.response_headers;
+    object.optional("response_headers", headers, &ranges::SLOW_RESPONSE_HEADERS);
+    object.optional("first_token", &mut slow.first_token, &ranges::SLOW_FIRST_TOKEN);
+    object.optional("gap", &mut slow.gap, &ranges::SLOW_GAP);
+    object.optional("total", &mut slow.total, &ranges::SLOW_TOTAL);
+}
+
+fn read_limits(object: &mut Object<'_>, limits: &mut Limits) {
+    object.optional("first_token", &mut limits.first_token, &ranges::LIMIT_FIRST_TOKEN);
+    object.optional("gap", &mut limits.gap, &ranges::LIMIT_GAP);
+    object.optional("total", &mut limits.total, &ranges::LIMIT_TOTAL);
+    object.optional("abandoned", &mut limits.abandoned, &ranges::ABANDONED);
+    object.value("abort", &mut limits.abort, &Flag);
 }
 
 /// A list is one value: a layer that gives one replaces the lower layer's as a whole.

@@ -19,41 +19,21 @@ enum Today {
     False,
     /// This word.
     Word(&'static str),
-    /// `[]`.
-    EmptyList,
 }
 
 pub(super) const DOCUMENT: &[Later] = &[
     Later { name: "role", today: Today::Word("traffic") },
-    Later { name: "stop_iteration", today: Today::False },
     Later { name: "log_format", today: Today::Word("json") },
     Later { name: "admin", today: Today::Null },
     Later { name: "fleet", today: Today::Null },
 ];
 
 pub(super) const POLICY: &[Later] = &[
-    Later { name: "provider", today: Today::Word("auto") },
-    Later { name: "key_by", today: Today::Word("cluster") },
-    Later { name: "models", today: Today::EmptyList },
-    Later { name: "model_header", today: Today::Null },
-    Later { name: "provider_wide", today: Today::EmptyList },
-    Later { name: "matchers", today: Today::EmptyList },
     Later { name: "on_failure", today: Today::False },
     Later { name: "hold_max", today: Today::Null },
     Later { name: "append_stream_error", today: Today::False },
-    Later { name: "body_limit", today: Today::Null },
     Later { name: "debug_headers", today: Today::False },
     Later { name: "reset_generation", today: Today::Null },
-];
-
-pub(super) const SLOW: &[Later] =
-    &[Later { name: "first_token", today: Today::Null }, Later { name: "gap", today: Today::Null }];
-
-pub(super) const LIMITS: &[Later] = &[
-    Later { name: "first_token", today: Today::Null },
-    Later { name: "gap", today: Today::Null },
-    Later { name: "total", today: Today::Null },
-    Later { name: "abort", today: Today::False },
 ];
 
 /// Kinds of fallback; what else such an entry says is not looked at.
@@ -72,7 +52,6 @@ impl Later {
         match (&self.today, value) {
             (_, Value::Null) | (Today::False, Value::Bool(false)) => true,
             (Today::Word(word), Value::String(given)) => given == word,
-            (Today::EmptyList, Value::Array(list)) => list.is_empty(),
             _ => false,
         }
     }
@@ -83,7 +62,6 @@ impl Later {
             Today::Null => "null, or leave it out".into(),
             Today::False => "false".into(),
             Today::Word(word) => format!("\"{word}\""),
-            Today::EmptyList => "[]".into(),
         }
     }
 }

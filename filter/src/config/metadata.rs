@@ -92,6 +92,36 @@ pub const FIELDS: &[Field] = &[
             lower_optional(&mut policy.limits.abandoned, &text(raw), &ranges::ABANDONED)
         },
     },
+    Field {
+        path: &["slow", "first_token"],
+        apply: |policy, raw| {
+            lower_optional(&mut policy.slow.first_token, &text(raw), &ranges::SLOW_FIRST_TOKEN)
+        },
+    },
+    Field {
+        path: &["slow", "gap"],
+        apply: |policy, raw| lower_optional(&mut policy.slow.gap, &text(raw), &ranges::SLOW_GAP),
+    },
+    Field {
+        path: &["limits", "first_token"],
+        apply: |policy, raw| {
+            lower_optional(&mut policy.limits.first_token, &text(raw), &ranges::LIMIT_FIRST_TOKEN)
+        },
+    },
+    Field {
+        path: &["limits", "gap"],
+        apply: |policy, raw| lower_optional(&mut policy.limits.gap, &text(raw), &ranges::LIMIT_GAP),
+    },
+    Field {
+        path: &["limits", "total"],
+        apply: |policy, raw| {
+            lower_optional(&mut policy.limits.total, &text(raw), &ranges::LIMIT_TOTAL)
+        },
+    },
+    Field {
+        path: &["limits", "abort"],
+        apply: |policy, raw| only_true(&mut policy.limits.abort, raw),
+    },
 ];
 
 /// A field of the metadata that changes nothing; its `Display` is one short line.
@@ -112,8 +142,8 @@ impl fmt::Display for Ignored {
 /// The policy with what the metadata tightens, and what of the metadata is ignored.
 ///
 /// `read` answers the bytes of the property with these names below the filter's metadata: a
-/// number as a little-endian f64 (or as its decimal text), a string as itself; `None` if it is
-/// absent, no bytes if the host cannot tell it (as with `null`). What restates the policy's own
+/// number as a little-endian f64 (or as its decimal text), a boolean as one byte (or as its word), a
+/// string as itself; `None` if it is absent, no bytes if the host cannot tell it (as with `null`). What restates the policy's own
 /// value is neither a change nor ignored.
 pub fn tighten(
     policy: &Policy,
@@ -179,6 +209,16 @@ fn only_shadow(policy: &mut Policy, raw: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+fn only_true(current: &mut bool, raw: &[u8]) -> Result<(), String> {
+    match raw {
+        [1] | b"true" => *current = true,
+        [0] | b"false" if !*current => {}
+        [0] | b"false" => return Err("false is not accepted over the configured true".into()),
+        _ => return Err("only true is accepted".into()),
+    }
+    Ok(())
+}
+
 /// A value that an [`Ignored`] names as the document would.
 trait Shown: PartialOrd {
     fn shown(&self) -> String;
@@ -239,7 +279,7 @@ fn read<R: Rule>(given: &Value, rule: &R) -> Result<R::Out, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::WindowShape;
+    use crate::policy::{Limits, WindowShape};
 
     fn tightened(policy: &Policy, fields: &[(&[&str], Vec<u8>)]) -> (Policy, Vec<String>) {
         let read = |path: &[&str]| {
@@ -263,7 +303,7 @@ mod tests {
     fn every_field_can_be_tightened() {
         let mut policy = Policy::default();
         policy.trip.slow_rate = Some(0.9);
-        let fields: [(&[&str], _); 9] = [
+        let fields: [(&[&str], _); 15] = [
             (&["mode"], b"shadow".to_vec()),
             (&["trip", "consecutive_failures"], number(3.0)),
             (&["trip", "failure_rate"], number(0.25)),
@@ -273,8 +313,16 @@ mod tests {
             (&["slow", "response_headers"], b"1.5s".to_vec()),
             (&["slow", "total"], b"60s".to_vec()),
             (&["limits", "abandoned"], b"10s".to_vec()),
+            (&["slow", "first_token"], b"0.001s".to_vec()),
+            (&["slow", "gap"], b"3600s".to_vec()),
+            (&["limits", "first_token"], b"119.9s".to_vec()),
+            (&["limits", "gap"], b"0.1s".to_vec()),
+            (&["limits", "total"], b"86400s".to_vec()),
+            (&["limits", "abort"], vec![1]),
         ];
-        assert_eq!(fields.len(), FIELDS.len());
+        // Their places are published: none may move.
+        let places: Vec<_> = FIELDS.iter().map(|field| field.path).collect();
+        assert_eq!(fields.each_ref().map(|(path, _)| *path), *places);
         let (tight, ignored) = tightened(&policy, &fields);
         assert_eq!(ignored, Vec::<String>::new());
         policy.mode = Mode::Shadow;
@@ -285,8 +333,39 @@ mod tests {
         policy.trip.open_on_announced = Some(Duration::from_secs(5));
         policy.slow.response_headers = Some(Duration::from_millis(1500));
         policy.slow.total = Some(Duration::from_secs(60));
-        policy.limits.abandoned = Some(Duration::from_secs(10));
+        policy.slow.first_token = Some(Duration::from_millis(1));
+        policy.slow.gap = Some(Duration::from_secs(3600));
+        policy.limits = Limits {
+            first_token: Some(Duration::from_millis(119_900)),
+            gap: Some(Duration::from_millis(100)),
+            total: Some(Duration::from_secs(86_400)),
+            abandoned: Some(Duration::from_secs(10)),
+            abort: true,
+        };
         assert_eq!(tight, policy);
+    }
+
+    #[test]
+    fn abort_can_be_switched_on_and_not_off() {
+        for (configured, raw, expected, warned) in [
+            (false, &[1][..], true, ""),
+            (false, b"true", true, ""),
+            (true, &[1], true, ""),
+            (false, &[0], false, ""),
+            (false, b"false", false, ""),
+            (true, &[0], true, "limits.abort: false is not accepted over the configured true"),
+            (true, b"false", true, "limits.abort: false is not accepted over the configured true"),
+            (false, b"", false, "limits.abort: only true is accepted"),
+            (false, b"yes", false, "limits.abort: only true is accepted"),
+            (true, &[2], true, "limits.abort: only true is accepted"),
+            (false, &1_f64.to_le_bytes(), false, "limits.abort: only true is accepted"),
+        ] {
+            let mut policy = Policy::default();
+            policy.limits.abort = configured;
+            let (policy, ignored) = tightened(&policy, &[(&["limits", "abort"], raw.to_vec())]);
+            assert_eq!(policy.limits.abort, expected, "{raw:?} over {configured}");
+            assert_eq!(ignored.concat(), warned, "{raw:?} over {configured}");
+        }
     }
 
     #[test]
@@ -308,6 +387,7 @@ mod tests {
                 (&["trip", "consecutive_failures"], number(6.0)),
                 (&["trip", "failure_rate"], number(0.75)),
                 (&["limits", "abandoned"], b"31s".to_vec()),
+                (&["limits", "first_token"], b"120.5s".to_vec()),
             ],
         );
         assert_eq!(same, policy);
@@ -317,6 +397,7 @@ mod tests {
                 "trip.consecutive_failures: 6 is above the configured 5",
                 "trip.failure_rate: 0.75 is above the configured 0.5",
                 "limits.abandoned: 31s is above the configured 30s",
+                "limits.first_token: 120.5s is above the configured 120s",
             ]
         );
     }
@@ -344,6 +425,9 @@ mod tests {
             (&["slow", "total"], number(5.0)),
             (&["slow", "total"], b"5".to_vec()),
             (&["slow", "total"], vec![0xFF, b's']),
+            (&["slow", "gap"], b"0.0009s".to_vec()),
+            (&["limits", "gap"], b"0.09s".to_vec()),
+            (&["limits", "total"], b"86401s".to_vec()),
             (&["mode"], b"disabled".to_vec()),
             (&["mode"], b"SHADOW".to_vec()),
             (&["mode"], vec![0xFF]),

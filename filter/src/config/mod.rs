@@ -10,7 +10,9 @@ mod duration;
 mod errors;
 mod fields;
 mod json;
+mod keys;
 mod later;
+mod matchers;
 pub mod metadata;
 mod ranges;
 mod rules;
@@ -18,6 +20,7 @@ mod source;
 mod structs;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +30,7 @@ use crate::glob::Glob;
 use crate::policy::Policy;
 use document::Object;
 pub use errors::{ConfigError, Errors};
-use rules::{Rule, Whole};
+use rules::{Flag, Rule, Whole};
 
 /// The only version of the document there is.
 const VERSION: Whole = Whole { min: 1, max: 1 };
@@ -91,6 +94,7 @@ impl Config {
     fn read(&mut self, object: &mut Object<'_>) {
         object.known("config_version");
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
+        object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.object("defaults", |defaults| fields::read(defaults, &mut self.defaults));
         let mut seen = BTreeMap::new();
         object.objects("breakers", &ranges::BREAKERS, |index, entry| {

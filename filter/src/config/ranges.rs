@@ -5,8 +5,10 @@
 
 use core::time::Duration;
 
-use super::rules::{Entries, Number, OneOf, Pattern, Rate, Span, Whole};
-use crate::outcome::Verdict;
+use super::rules::{AnyBut, Entries, Number, OneOf, Rate, Span, Whole};
+use super::texts::{HeaderName, JsonPath, KeyName, Pattern, Text};
+use crate::category::{Category, Verdict};
+use crate::dialect::Dialect;
 use crate::policy::{Fallback, Mode, WindowShape};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -18,7 +20,7 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) const MAX_BREAKERS: Whole = Whole { min: 1, max: 16_384 };
 /// As many as a linear search for a cluster's first match can bear.
-pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024 };
+pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024, of: "objects" };
 /// Far above the names that Istio makes of the longest host name.
 pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
 
@@ -28,6 +30,26 @@ pub(super) const MODE: OneOf<Mode> = OneOf(&[
     ("disabled", Mode::Disabled),
     ("forced_open", Mode::ForcedOpen),
 ]);
+
+pub(super) const PROVIDER: OneOf<Option<Dialect>> = OneOf(&[
+    ("auto", None),
+    (Dialect::OpenAi.name(), Some(Dialect::OpenAi)),
+    (Dialect::Anthropic.name(), Some(Dialect::Anthropic)),
+    (Dialect::Gemini.name(), Some(Dialect::Gemini)),
+    (Dialect::Bedrock.name(), Some(Dialect::Bedrock)),
+    (Dialect::Generic.name(), Some(Dialect::Generic)),
+]);
+
+pub(super) const KEY_HEADER: HeaderName = HeaderName;
+pub(super) const KEY_VALUES: Entries = Entries { min: 1, max: 256, of: "texts" };
+pub(super) const KEY_VALUE: KeyName = KeyName { kind: "a text", max_bytes: 128 };
+pub(super) const MODELS: Entries = Entries { min: 0, max: 256, of: "globs" };
+pub(super) const MODEL: KeyName = KeyName { kind: "a glob", max_bytes: 256 };
+pub(super) const MODEL_HEADER: HeaderName = HeaderName;
+pub(super) const PROVIDER_WIDE: Entries =
+    Entries { min: 0, max: Category::ALL.len(), of: "categories" };
+/// A model whose successes were all its provider's would never close its breaker again.
+pub(super) const PROVIDER_WIDE_CATEGORY: AnyBut = AnyBut(&[Category::Success, Category::Slow]);
 
 /// The built-in shapes that a window of the other type starts from.
 pub(super) const WINDOW_TYPE: OneOf<WindowShape> = OneOf(&[
@@ -60,7 +82,13 @@ pub(super) const LEASE: Span = Span { min: TENTH, max: HOUR };
 
 pub(super) const RAMP: Span = Span { min: TENTH, max: HOUR };
 pub(super) const SLOW_RESPONSE_HEADERS: Span = Span { min: MILLISECOND, max: HOUR };
+pub(super) const SLOW_FIRST_TOKEN: Span = Span { min: MILLISECOND, max: HOUR };
+pub(super) const SLOW_GAP: Span = Span { min: MILLISECOND, max: HOUR };
 pub(super) const SLOW_TOTAL: Span = Span { min: MILLISECOND, max: HOUR };
+
+pub(super) const LIMIT_FIRST_TOKEN: Span = Span { min: TENTH, max: HOUR };
+pub(super) const LIMIT_GAP: Span = Span { min: TENTH, max: HOUR };
+pub(super) const LIMIT_TOTAL: Span = Span { min: TENTH, max: DAY };
 pub(super) const ABANDONED: Span = Span { min: TENTH, max: HOUR };
 
 pub(super) const VERDICT: OneOf<Verdict> = OneOf(&[
@@ -70,6 +98,17 @@ pub(super) const VERDICT: OneOf<Verdict> = OneOf(&[
     ("open", Verdict::Open),
 ]);
 
-pub(super) const FALLBACKS: Entries = Entries { min: 1, max: 16 };
+/// Each is tried on every answer that no earlier one knew.
+pub(super) const MATCHERS: Entries = Entries { min: 0, max: 64, of: "objects" };
+pub(super) const STATUS: Whole = Whole { min: 100, max: 599 };
+pub(super) const MATCHED_HEADER: HeaderName = HeaderName;
+pub(super) const MATCHED_PATH: JsonPath = JsonPath { max_segments: 8, max_bytes: 128 };
+pub(super) const MATCHED_TEXT: Text = Text { max_bytes: 128 };
+/// Slow is a matter of limits, whatever the answer says.
+pub(super) const MATCHED_CATEGORY: AnyBut = AnyBut(&[Category::Slow]);
+
+pub(super) const BODY_LIMIT: Whole = Whole { min: 1024, max: 1024 * 1024 };
+
+pub(super) const FALLBACKS: Entries = Entries { min: 1, max: 16, of: "objects" };
 pub(super) const FALLBACK_KIND: OneOf<Fallback> =
     OneOf(&[("error", Fallback::Error), ("pass", Fallback::Pass)]);

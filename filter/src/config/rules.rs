@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde_json::Value;
 
 use super::duration;
-use crate::glob::Glob;
+use crate::category::Category;
 
 /// Reads one kind of value.
 pub(super) trait Rule {
@@ -105,6 +105,21 @@ impl Rule for Span {
     }
 }
 
+/// Yes or no; as a word in quotes it is more likely a mistake, such as `"no"`.
+pub(super) struct Flag;
+
+impl Rule for Flag {
+    type Out = bool;
+
+    fn read(&self, value: &Value) -> Option<bool> {
+        value.as_bool()
+    }
+
+    fn allowed(&self) -> String {
+        "true or false".into()
+    }
+}
+
 /// One of some words.
 pub(super) struct OneOf<T: 'static>(pub(super) &'static [(&'static str, T)]);
 
@@ -122,21 +137,26 @@ impl<T: Copy> Rule for OneOf<T> {
     }
 }
 
-/// A pattern for names.
-pub(super) struct Pattern {
-    pub(super) max_bytes: usize,
+/// A category, but for some that make no sense here.
+pub(super) struct AnyBut(pub(super) &'static [Category]);
+
+impl AnyBut {
+    fn all(&self) -> impl Iterator<Item = Category> {
+        Category::ALL.into_iter().filter(|category| !self.0.contains(category))
+    }
 }
 
-impl Rule for Pattern {
-    type Out = Glob;
+impl Rule for AnyBut {
+    type Out = Category;
 
-    fn read(&self, value: &Value) -> Option<Glob> {
-        let text = value.as_str()?;
-        (1..=self.max_bytes).contains(&text.len()).then(|| Glob::new(text))
+    fn read(&self, value: &Value) -> Option<Category> {
+        let name = value.as_str()?;
+        self.all().find(|category| category.name() == name)
     }
 
     fn allowed(&self) -> String {
-        format!("a glob of 1 to {} bytes, `*` and `?` over the whole name", self.max_bytes)
+        let names: Vec<_> = self.all().map(Category::name).collect();
+        format!("one of {}", names.join(", "))
     }
 }
 
@@ -144,6 +164,8 @@ impl Rule for Pattern {
 pub(super) struct Entries {
     pub(super) min: usize,
     pub(super) max: usize,
+    /// What they are.
+    pub(super) of: &'static str,
 }
 
 impl Entries {
@@ -157,7 +179,7 @@ impl Entries {
 
     /// What is allowed, in words that complete "allowed: …".
     pub(super) fn allowed(&self) -> String {
-        format!("a list of {} to {} objects", self.min, self.max)
+        format!("a list of {} to {} {}", self.min, self.max, self.of)
     }
 }
 
@@ -198,6 +220,15 @@ mod tests {
         assert_eq!(span.read(&json!("2.000000001s")), None);
         assert_eq!(span.read(&json!(1)), None);
         assert_eq!(span.allowed(), "a duration such as \"30s\" or \"0.5s\", 0.1s to 2s");
+    }
+
+    #[test]
+    fn a_flag_is_a_boolean_and_nothing_that_looks_like_one() {
+        assert_eq!(Flag.read(&json!(true)), Some(true));
+        assert_eq!(Flag.read(&json!(false)), Some(false));
+        for value in [json!("true"), json!("no"), json!(1), json!(0), json!([true])] {
+            assert_eq!(Flag.read(&value), None, "{value}");
+        }
     }
 
     #[test]

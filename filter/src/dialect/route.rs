@@ -146,10 +146,12 @@ fn is_json(content_type: Option<&str>) -> bool {
 }
 
 fn accepts_stream(accept: Option<&str>) -> bool {
-    // OpenAI's Python SDK accepts application/json even for a stream: absence says nothing.
-    accept.is_some_and(|it| {
-        it.contains("text/event-stream") || it.contains("application/vnd.amazon.eventstream")
-    })
+    // OpenAI's Python SDK accepts application/json even for a stream: absence says nothing. Whoever
+    // accepts both (MCP's clients must) may get either.
+    let has = |media_type: &str| accept.is_some_and(|it| it.contains(media_type));
+    (has("text/event-stream") || has("application/vnd.amazon.eventstream"))
+        && !has("application/json")
+        && !has("*/*")
 }
 
 /// Percent-decoded, if that is UTF-8 of a sane length.

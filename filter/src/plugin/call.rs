@@ -1,10 +1,11 @@
-//! One request that was let through: what of it reaches the breaker and the stats, and when.
+//! One request that was let through: what of it reaches its breakers and the stats, and when.
 
 use crate::breaker::{Permit, PermitKind};
 use crate::call::Exchange;
-use crate::outcome::{ANSWER_RESOLUTION, Outcome, Verdict};
-use crate::plugin::breakers::Entry;
-use crate::policy::Policy;
+use crate::level::Level;
+use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
+use crate::plugin::entry::Entry;
+use crate::policy::{Mode, Policy};
 use crate::stats::{CallResult, Stat};
 use crate::time::Instant;
 use core::time::Duration;
@@ -12,59 +13,113 @@ use std::rc::Rc;
 
 /// A request that was let through.
 pub(super) struct Call {
-    pub(super) entry: Rc<Entry>,
+    /// Its breakers, one at least, and what each of them gave; the first one keeps its stats.
+    pub(super) shares: Vec<Share>,
     /// As it was when the request came: a configuration update leaves it alone.
     pub(super) policy: Rc<Policy>,
-    pub(super) permit: Option<Permit>,
     pub(super) exchange: Exchange,
-    /// When the breaker last knew of an answer.
+    /// When the first breaker last knew of an answer.
     pub(super) answered_at: Instant,
+}
+
+/// One breaker's share in a call.
+pub(super) struct Share {
+    pub(super) level: Level,
+    pub(super) entry: Rc<Entry>,
+    /// Without one the outcome is for the stats only.
+    pub(super) permit: Option<Permit>,
 }
 
 impl Call {
     /// Tell the others that this upstream answers, unless they know.
     pub(super) fn note_answer(&mut self, now: Instant) {
-        if now.since(self.answered_at) >= ANSWER_RESOLUTION {
+        if now.since(self.answered_at) >= ANSWER_RESOLUTION
+            && let Some(share) = self.shares.first()
+        {
             self.answered_at = now;
-            let _ = self.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
+            let _ = share.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
+        }
+    }
+
+    pub(super) fn count(&self, stat: Stat) {
+        if let Some(share) = self.shares.first() {
+            share.entry.stats.count(stat);
         }
     }
 
     pub(super) fn note_first_content(&self, waited: Duration) {
-        self.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
+        if let Some(share) = self.shares.first() {
+            share.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
+        }
+    }
+
+    /// Whether it is to be ended, too, when it is judged to hang.
+    pub(super) fn ends_if_it_hangs(&self) -> bool {
+        self.policy.limits.abort && self.policy.mode != Mode::Shadow
     }
 
     /// A probe whose answer began well is good: others need not wait minutes for its end. What it
     /// is in the stats, its end tells.
     pub(super) fn judge_early(&mut self, now: Instant) {
+        let Self { shares, policy, exchange, .. } = self;
         let is_probe = |permit: &mut Permit| matches!(permit.kind, PermitKind::Probe { .. });
-        let Some(permit) = self.permit.take_if(is_probe) else { return };
-        let Self { entry, policy, exchange, .. } = self;
-        let outcome = exchange.success_so_far(policy, now);
-        let decided = entry.decide(now, |breaker| {
+        for share in shares {
+            if let Some(permit) = share.permit.take_if(is_probe) {
+                let outcome = exchange.success_so_far(policy, now);
+                share.permit = share.judge_early(&permit, &outcome, policy, now);
+            }
+        }
+    }
+
+    /// Use the permits up.
+    pub(super) fn settle(self, outcome: &Outcome, now: Instant) {
+        let Self { shares, policy, exchange, .. } = self;
+        let mut shares = shares.into_iter();
+        let Some(first) = shares.next() else { return };
+        let category = first.record(outcome, &policy, now);
+        let outcome = Outcome { category, ..*outcome };
+        for share in shares {
+            share.record(&outcome, &policy, now);
+        }
+        let verdict = policy.verdicts.on(category);
+        count(&first.entry, &outcome, verdict, now.since(exchange.requested_at()));
+    }
+}
+
+impl Share {
+    /// What is left of a probe's permit, if anything.
+    fn judge_early(
+        &self,
+        permit: &Permit,
+        outcome: &Outcome,
+        policy: &Policy,
+        now: Instant,
+    ) -> Option<Permit> {
+        let heard = self.level.hears(outcome, policy);
+        let decided = self.entry.decide(now, |breaker| {
             let (change, follow_up) =
-                breaker.record_early(policy, now, &permit, &outcome, entry.jitter);
+                breaker.record_early(policy, now, permit, &heard, self.entry.jitter);
             (follow_up, change)
         });
         if let Some(transition) = decided.transition {
-            entry.report(&transition, Some(&outcome));
+            self.entry.report(&transition, Some(outcome));
         }
-        self.permit = decided.value.flatten();
+        decided.value.flatten()
     }
 
-    /// Use the permit up.
-    pub(super) fn settle(self, outcome: &Outcome, now: Instant) {
-        let Self { entry, policy, permit, exchange, .. } = self;
-        let decided = entry.decide(now, |breaker| {
-            let recorded = breaker.record(&policy, now, permit.as_ref(), outcome, entry.jitter);
+    /// The category that was recorded: a client's leaving may turn out to be a time-out.
+    fn record(&self, outcome: &Outcome, policy: &Policy, now: Instant) -> Category {
+        let heard = self.level.hears(outcome, policy);
+        let decided = self.entry.decide(now, |breaker| {
+            let permit = self.permit.as_ref();
+            let recorded = breaker.record(policy, now, permit, &heard, self.entry.jitter);
             (recorded.category, recorded.change)
         });
         let category = decided.value.unwrap_or(outcome.category);
-        let outcome = Outcome { category, ..*outcome };
         if let Some(transition) = decided.transition {
-            entry.report(&transition, Some(&outcome));
+            self.entry.report(&transition, Some(&Outcome { category, ..*outcome }));
         }
-        count(&entry, &outcome, policy.verdicts.on(category), now.since(exchange.requested_at()));
+        category
     }
 }
 

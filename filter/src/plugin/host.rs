@@ -20,9 +20,11 @@ const CAS_MISMATCH: u32 = 8;
 
 /// The code details of our answers, as access logs show them.
 const REPLY_DETAILS: &str = "llm_breaker_open";
+const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CLOCK_MONOTONIC: u32 = 1;
+const RESPONSE_STREAM: u32 = 1;
 const NO_GRPC_STATUS: i32 = -1;
 
 /// Creating with cas 0 would overwrite; any other number succeeds on an absent key only, unless it
@@ -31,6 +33,8 @@ const CREATE: u32 = u32::MAX;
 
 #[rustfmt::skip]
 unsafe extern "C" {
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_close_stream(stream: u32) -> u32;
     fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
@@ -65,6 +69,7 @@ pub(super) enum Level {
 pub(super) enum Map {
     RequestHeaders = 0,
     ResponseHeaders = 2,
+    ResponseTrailers = 3,
 }
 
 /// A stat that the host keeps.
@@ -109,9 +114,19 @@ pub(super) fn plugin_configuration() -> Vec<u8> {
 
 /// Bytes of the piece of the answer's body that its callback is about; fewer if it has fewer.
 pub(super) fn response_body(start: usize, size: usize) -> Option<Vec<u8>> {
+    body(RESPONSE_BODY, start, size)
+}
+
+/// Bytes of the request's body: of all that came while it is held, else of the piece that its
+/// callback is about; fewer if it has fewer.
+pub(super) fn request_body(start: usize, size: usize) -> Option<Vec<u8>> {
+    body(REQUEST_BODY, start, size)
+}
+
+fn body(buffer: u32, start: usize, size: usize) -> Option<Vec<u8>> {
     let read = |value: *mut *mut u8, length: *mut usize| {
         // SAFETY: the host writes one pointer and one size where it is told to.
-        unsafe { proxy_get_buffer_bytes(RESPONSE_BODY, start, size, value, length) }
+        unsafe { proxy_get_buffer_bytes(buffer, start, size, value, length) }
     };
     returned(read)
 }
@@ -151,6 +166,19 @@ pub(super) fn headers(map: Map) -> Vec<u8> {
         unsafe { proxy_get_header_map_pairs(map as u32, value, size) }
     };
     returned(read).unwrap_or_default()
+}
+
+/// From now on host calls are about this stream; whether there is one.
+pub(super) fn set_effective_context(context: u32) -> bool {
+    // SAFETY: no pointer is involved.
+    let status = unsafe { proxy_set_effective_context(context) };
+    status == OK
+}
+
+/// Break the answer off.
+pub(super) fn close_response() {
+    // SAFETY: no pointer is involved.
+    unsafe { proxy_close_stream(RESPONSE_STREAM) };
 }
 
 /// Answer the request; whether the host took the answer.

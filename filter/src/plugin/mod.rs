@@ -1,12 +1,17 @@
 //! The shell around the core, compiled for Wasm only: callbacks in, host calls out.
 
+mod admission;
 mod breakers;
 mod call;
+mod entry;
 mod heads;
 mod host;
+mod in_flight;
+mod metadata;
 mod root;
 mod stats;
 mod stream;
+mod watchdog;
 
 use proxy_wasm::types::LogLevel;
 

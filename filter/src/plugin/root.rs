@@ -3,9 +3,11 @@
 use crate::breaker::StateName;
 use crate::config::Config;
 use crate::journal;
-use crate::plugin::breakers::{Breakers, Entry};
+use crate::plugin::breakers::Breakers;
+use crate::plugin::entry::Entry;
 use crate::plugin::host::{self, Level};
 use crate::plugin::stream::Stream;
+use crate::plugin::watchdog;
 use crate::time::Instant;
 use core::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -75,6 +77,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let Some(breakers) = &self.breakers else { return };
         let now = host::now();
+        watchdog::judge_overdue(breakers, now);
         YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
         let is_youngest = YOUNGEST.get() == breakers.in_force_since;
         for entry in breakers.all(now) {
@@ -85,9 +88,9 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         self.duty.set(Duty::ServeRequests);
-        Some(Box::new(Stream::new(self.breakers.clone())))
+        Some(Box::new(Stream::new(context, self.breakers.clone())))
     }
 
     fn get_type(&self) -> Option<ContextType> {

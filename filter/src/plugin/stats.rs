@@ -1,5 +1,6 @@
 //! Which of the host's stats are already defined in this VM? Defining one twice would leak it.
 
+use crate::key::Key;
 use crate::plugin::host::{self, Metric};
 use crate::stats::{Kind, Stat};
 use std::cell::RefCell;
@@ -13,19 +14,19 @@ thread_local! {
 /// The stats of one breaker.
 #[derive(Debug)]
 pub(super) struct Stats {
-    cluster: String,
+    key: Key,
 }
 
 impl Stats {
-    /// The stats of the breaker of `cluster`; none is defined before it moves.
-    pub(super) fn of(cluster: &str) -> Self {
-        Self { cluster: cluster.to_owned() }
+    /// The stats of this breaker; none is defined before it moves.
+    pub(super) fn of(key: &Key) -> Self {
+        Self { key: key.clone() }
     }
 
     /// Define those that should show before they move.
     pub(super) fn show(&self) {
         for stat in Stat::FROM_THE_START {
-            with(stat.kind(), &stat.name(&self.cluster), |_| ());
+            with(stat.kind(), &stat.name(&self.key), |_| ());
         }
     }
 
@@ -38,7 +39,7 @@ impl Stats {
     pub(super) fn add(&self, stat: Stat, by: u32) {
         // Envoy refuses to add nothing.
         if by > 0 {
-            with(stat.kind(), &stat.name(&self.cluster), |metric| {
+            with(stat.kind(), &stat.name(&self.key), |metric| {
                 host::increment_metric(metric, by);
             });
         }
@@ -46,7 +47,7 @@ impl Stats {
 
     /// Set a gauge, or add a sample to a histogram.
     pub(super) fn record(&self, stat: Stat, value: u64) {
-        with(stat.kind(), &stat.name(&self.cluster), |metric| host::record_metric(metric, value));
+        with(stat.kind(), &stat.name(&self.key), |metric| host::record_metric(metric, value));
     }
 }
 

@@ -1,17 +1,20 @@
 //! One request: callbacks to the exchange, decisions to the host.
 
-use crate::breaker::{self, Admission, Permit, StateName, unit};
-use crate::call::{Ending, Exchange, Flags, Source};
+use crate::call::{Ending, Exchange, Flags, RequestModel, Source};
 use crate::fallback;
-use crate::outcome::Outcome;
-use crate::plugin::breakers::{Breakers, Entry};
+use crate::level::Level;
+use crate::outcome::{EndedBy, Outcome};
+use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
+use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
-use crate::plugin::heads::{request_head, response_head, routed_cluster};
+use crate::plugin::entry::Entry;
+use crate::plugin::heads::{
+    Part, RequestHead, request_head, response_head, routed_cluster, trailing_grpc_status,
+};
 use crate::plugin::host;
 use crate::policy::{Fallback, Mode, Policy};
 use crate::stats::Stat;
 use crate::time::Instant;
-use core::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -19,128 +22,189 @@ use std::rc::Rc;
 /// What is copied of a body at once.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// The stream context of one request.
+/// The stream context of one request. Once the request was let through, its call is kept by
+/// [`InFlight`](crate::plugin::in_flight::InFlight); the filter's own answer, which re-enters the
+/// callbacks, belongs to no call.
 pub(super) struct Stream {
+    context: u32,
     breakers: Option<Rc<Breakers>>,
-    phase: Phase,
+    held: Option<Box<Held>>,
 }
 
-/// Where a request stands.
-enum Phase {
-    /// Not seen, or none of the breaker's business.
-    Untracked,
-    /// On its way to the upstream and back.
-    Forwarded(Call),
-    /// Settled: by its outcome, or by the filter's own answer, which re-enters the callbacks.
-    Settled,
+/// A request that waits at its headers until its body has named its model.
+struct Held {
+    cluster: Rc<Entry>,
+    head: RequestHead,
+    model: RequestModel,
+    patience: Patience,
+    since: Instant,
 }
 
-/// What the breaker answered.
-enum Answer {
-    /// None of its business.
-    Untracked,
-    /// Let it through; without a permit its outcome is for the stats only.
-    Forward(Option<Permit>),
-    /// Hold it back, and say how long.
-    Reject(Duration),
+/// For how much of a body a request is held. Envoy refuses (413) what outgrows its buffer while it
+/// is held, and one callback can bring a whole buffer: so a body that may be longer than the limit
+/// is not waited for beyond its first piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    FirstPiece,
+    WholeBody,
 }
 
 impl Stream {
-    pub(super) const fn new(breakers: Option<Rc<Breakers>>) -> Self {
-        Self { breakers, phase: Phase::Untracked }
+    pub(super) const fn new(context: u32, breakers: Option<Rc<Breakers>>) -> Self {
+        Self { context, breakers, held: None }
     }
 
-    fn admit(&mut self, entry: Rc<Entry>, now: Instant) -> Action {
-        let policy = entry.policy();
-        let (answer, answered_at) = ask(&entry, &policy, now);
-        let permit = match answer {
+    fn request_started(&mut self, has_body: bool) -> Action {
+        let Some(breakers) = &self.breakers else { return Action::Continue };
+        let Some(cluster) = routed_cluster() else { return Action::Continue };
+        let now = host::now();
+        let Some(cluster) = breakers.of_cluster(&cluster, now) else { return Action::Continue };
+        let policy = cluster.policy();
+        let head = request_head(&policy);
+        let may_hold = has_body && breakers.may_hold_requests() && policy.mode.is_active();
+        if head.part == Part::InBody && may_hold {
+            self.held = Some(Box::new(Held::new(cluster, head, policy.body_limit, now)));
+            return Action::Pause;
+        }
+        let part = head.part.name(&policy, None).map(str::to_owned);
+        self.admit(cluster, &head, part.as_deref(), now)
+    }
+
+    /// As far as it is held back the request's body is all that came of it so far.
+    fn request_data(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let goes_on = self.held.as_mut().is_some_and(|held| held.read(size));
+        if goes_on && !end_of_stream { Action::Pause } else { self.resume() }
+    }
+
+    /// Decide on a request that was held, now that its model is known or will not be.
+    fn resume(&mut self) -> Action {
+        let Some(held) = self.held.take() else { return Action::Continue };
+        let Held { cluster, head, model, since, .. } = *held;
+        let policy = cluster.policy();
+        let part = head.part.name(&policy, model.model()).map(str::to_owned);
+        self.admit(cluster, &head, part.as_deref(), since)
+    }
+
+    fn admit(
+        &self,
+        cluster: Rc<Entry>,
+        head: &RequestHead,
+        part: Option<&str>,
+        requested_at: Instant,
+    ) -> Action {
+        let Some(breakers) = &self.breakers else { return Action::Continue };
+        let now = host::now();
+        let policy = cluster.policy();
+        let asked = its_breakers(breakers, cluster, part, now);
+        let forwarded = match admission::ask(asked, &policy, now) {
             Answer::Untracked => return Action::Continue,
-            Answer::Forward(permit) => permit,
-            Answer::Reject(_) if policy.mode == Mode::Shadow => {
-                entry.stats.count(Stat::WouldBlock);
-                None
+            Answer::Forward(forwarded) => forwarded,
+            Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
+                rejected.by.stats.count(Stat::WouldBlock);
+                rejected.without_permits()
             }
-            Answer::Reject(retry_after) => match fall_back(&entry, &policy, retry_after) {
-                Fallback::Error => {
-                    self.phase = Phase::Settled;
-                    return Action::Pause;
-                }
-                Fallback::Pass => None,
+            Answer::Reject(rejected) => match fall_back(&rejected, &policy) {
+                Fallback::Error => return Action::Pause,
+                Fallback::Pass => rejected.without_permits(),
             },
         };
-        let (timeouts, protocol) = request_head();
-        let exchange = Exchange::begin(now, timeouts, protocol);
-        self.phase = Phase::Forwarded(Call { entry, policy, permit, exchange, answered_at });
+        let Forwarded { shares, answered_at } = forwarded;
+        let exchange = Exchange::begin(requested_at, head.timeouts, head.protocol);
+        breakers.in_flight.begin(self.context, Call { shares, policy, exchange, answered_at });
         Action::Continue
     }
 
-    fn request_ended(&mut self) {
-        if let Phase::Forwarded(call) = &mut self.phase {
-            call.exchange.request_ended(host::now());
-        }
+    fn request_ended(&self) {
+        self.with_call(|call| call.exchange.request_ended(host::now()));
     }
 
-    fn response_started(&mut self) {
-        let Phase::Forwarded(call) = &mut self.phase else { return };
+    fn response_started(&self) {
         let now = host::now();
-        let head = response_head(call.exchange.protocol().dialect);
-        if head.source == Source::Upstream {
-            call.note_answer(now);
-        }
-        let outcome = call.exchange.response_started(&head, &call.policy, now);
-        if let Some(why) = call.exchange.unread() {
-            call.entry.stats.count(Stat::UnreadBodies(why));
-        }
-        if let Some(outcome) = outcome {
-            self.settle(&outcome, now);
-        }
+        let outcome = self.with_call(|call| {
+            let head = response_head(call.exchange.protocol().dialect, &call.policy.matchers);
+            if head.source == Source::Upstream {
+                call.note_answer(now);
+            }
+            let outcome = call.exchange.response_started(&head, &call.policy, now);
+            if let Some(why) = call.exchange.unread() {
+                call.count(Stat::UnreadBodies(why));
+            }
+            outcome
+        });
+        self.settle(outcome.flatten(), now);
     }
 
     /// Bytes of an answer's body are fetched only where they can matter, and only a few at once.
-    fn response_data(&mut self, size: usize) {
+    fn response_data(&self, size: usize) {
         for start in (0..size).step_by(PIECE_BYTES) {
-            let Phase::Forwarded(call) = &mut self.phase else { return };
-            if !call.exchange.reads_body() {
-                return;
-            }
             let length = PIECE_BYTES.min(size.saturating_sub(start));
-            let Some(piece) = host::response_body(start, length) else {
-                return call.exchange.body_lost();
-            };
             let now = host::now();
-            let seen = call.exchange.response_data(&piece, &call.policy, now);
-            if let Some(waited) = seen.first_content_after {
-                call.note_first_content(waited);
-            }
-            match seen.outcome {
-                Some(outcome) => self.settle(&outcome, now),
-                None if seen.first_content_after.is_some() => call.judge_early(now),
-                None => {}
+            let read = self.with_call(|call| read_piece(call, start, length, now));
+            match read {
+                Some(Read::Known(outcome)) => self.settle(Some(outcome), now),
+                Some(Read::More) => {}
+                Some(Read::Nothing) | None => return,
             }
         }
     }
 
-    fn response_ended(&mut self) {
-        let Phase::Forwarded(call) = &mut self.phase else { return };
+    fn response_trailers(&self) {
+        self.with_call(|call| {
+            if call.exchange.reads_trailers() {
+                call.exchange.response_trailers(trailing_grpc_status());
+            }
+        });
+    }
+
+    fn response_ended(&self) {
         let now = host::now();
-        if let Some(outcome) = call.exchange.response_ended(&call.policy, now) {
-            self.settle(&outcome, now);
+        let ended = self.with_call(|call| call.exchange.response_ended(&call.policy, now));
+        self.settle(ended.flatten(), now);
+    }
+
+    fn broken_off(&self) {
+        let now = host::now();
+        let outcome = self.with_call(|call| {
+            let flags = Flags(host::response_flags());
+            let ending = Ending::new(flags, &host::response_code_details());
+            call.exchange.broken_off(ending, &call.policy, now)
+        });
+        self.settle(outcome, now);
+    }
+
+    fn with_call<T>(&self, look: impl FnOnce(&mut Call) -> T) -> Option<T> {
+        self.breakers.as_ref()?.in_flight.with(self.context, look)
+    }
+
+    fn settle(&self, outcome: Option<Outcome>, now: Instant) {
+        if let (Some(outcome), Some(breakers)) = (outcome, &self.breakers)
+            && let Some(call) = breakers.in_flight.take(self.context)
+        {
+            call.settle(&outcome, now);
         }
     }
+}
 
-    fn broken_off(&mut self) {
-        let Phase::Forwarded(call) = &self.phase else { return };
-        let now = host::now();
-        let flags = Flags(host::response_flags());
-        let ending = Ending::new(flags, &host::response_code_details());
-        let outcome = call.exchange.broken_off(ending, &call.policy, now);
-        self.settle(&outcome, now);
+impl Held {
+    fn new(cluster: Rc<Entry>, head: RequestHead, limit_bytes: u32, since: Instant) -> Self {
+        let fits = head.content_length.is_some_and(|length| length <= limit_bytes);
+        let patience = if fits { Patience::WholeBody } else { Patience::FirstPiece };
+        let model = RequestModel::within(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
+        Self { cluster, head, model, patience, since }
     }
 
-    /// The one place where a call's permit is used up.
-    fn settle(&mut self, outcome: &Outcome, now: Instant) {
-        if let Phase::Forwarded(call) = core::mem::replace(&mut self.phase, Phase::Settled) {
-            call.settle(outcome, now);
+    /// Reads what came; whether to wait for more.
+    fn read(&mut self, size: usize) -> bool {
+        loop {
+            let start = self.model.read_bytes();
+            let length = PIECE_BYTES.min(size.saturating_sub(start));
+            if length == 0 {
+                return self.patience == Patience::WholeBody;
+            }
+            let Some(piece) = host::request_body(start, length) else { return false };
+            if piece.is_empty() || !self.model.read(&piece) {
+                return false;
+            }
         }
     }
 }
@@ -154,27 +218,25 @@ impl Context for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let Some(breakers) = &self.breakers else { return Action::Continue };
-        let Some(cluster) = routed_cluster() else { return Action::Continue };
-        let now = host::now();
-        let Some(entry) = breakers.of_request(&cluster, now) else { return Action::Continue };
-        let action = self.admit(entry, now);
+        let action = self.request_started(!end_of_stream);
         if end_of_stream {
             self.request_ended();
         }
         action
     }
 
-    fn on_http_request_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let action = self.request_data(size, end_of_stream);
         if end_of_stream {
             self.request_ended();
         }
-        Action::Continue
+        action
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        let action = self.resume();
         self.request_ended();
-        Action::Continue
+        action
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
@@ -194,6 +256,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response_trailers();
         self.response_ended();
         Action::Continue
     }
@@ -203,48 +266,62 @@ impl HttpContext for Stream {
     }
 }
 
-/// Ask the breaker, and when it last knew of an answer. Where the shared record could not be had, a
-/// closed breaker lets the call pass, and any other rejects it.
-fn ask(entry: &Entry, policy: &Policy, now: Instant) -> (Answer, Instant) {
-    if let Some(admission) = breaker::overruled(policy) {
-        return (answer(entry, admission), Instant::ZERO);
+/// What a piece of an answer's body was good for.
+enum Read {
+    /// Bodies of this kind are not read, or not any more.
+    Nothing,
+    More,
+    Known(Outcome),
+}
+
+fn read_piece(call: &mut Call, start: usize, length: usize, now: Instant) -> Read {
+    if !call.exchange.reads_body() {
+        return Read::Nothing;
     }
-    let decided = entry.decide(now, |breaker| {
-        let (admission, change) = breaker.admit(policy, now, unit(now.as_nanos()));
-        ((admission, breaker.answered_at), change)
-    });
-    if let Some(transition) = decided.transition {
-        entry.report(&transition, None);
+    let Some(piece) = host::response_body(start, length) else {
+        call.exchange.body_lost();
+        return Read::Nothing;
+    };
+    let seen = call.exchange.response_data(&piece, &call.policy, now);
+    if let Some(waited) = seen.first_content_after {
+        call.note_first_content(waited);
     }
-    match (decided.value, decided.state) {
-        (Some((admission, answered_at)), _) => (answer(entry, admission), answered_at),
-        (None, None | Some(StateName::Closed)) => (Answer::Forward(None), now),
-        (None, Some(StateName::Open | StateName::HalfOpen)) => {
-            (Answer::Reject(Duration::ZERO), now)
+    match seen.outcome {
+        // Settled now, it would go on: the next tick judges it the same, and ends it.
+        Some(outcome) if outcome.ended_by == EndedBy::Limit && call.ends_if_it_hangs() => {
+            Read::More
+        }
+        Some(outcome) => Read::Known(outcome),
+        None => {
+            if seen.first_content_after.is_some() {
+                call.judge_early(now);
+            }
+            Read::More
         }
     }
 }
 
-fn answer(entry: &Entry, admission: Admission) -> Answer {
-    match admission {
-        Admission::Untracked => Answer::Untracked,
-        Admission::Pass(permit) => Answer::Forward(Some(permit)),
-        Admission::Probe(permit) => {
-            entry.stats.count(Stat::HalfOpenRequests);
-            Answer::Forward(Some(permit))
-        }
-        Admission::Reject { retry_after } => Answer::Reject(retry_after),
-    }
+/// The breakers of a request, the finer one first.
+fn its_breakers(
+    breakers: &Breakers,
+    cluster: Rc<Entry>,
+    part: Option<&str>,
+    now: Instant,
+) -> Vec<(Level, Rc<Entry>)> {
+    let Some(part) = part else { return vec![(Level::Sole, cluster)] };
+    let finer = breakers.of_part(&cluster, part, now).map(|entry| (Level::Part, entry));
+    finer.into_iter().chain([(Level::Provider, cluster)]).collect()
 }
 
 /// Use the first fallback, which can always answer. If the host does not take the answer, the call
 /// passes: nobody would resume it.
-fn fall_back(entry: &Entry, policy: &Policy, retry_after: Duration) -> Fallback {
+fn fall_back(rejected: &Rejected, policy: &Policy) -> Fallback {
     let fallback = policy.fallback.first().copied().unwrap_or(Fallback::Error);
-    entry.stats.count(Stat::Fallbacks(fallback));
+    let stats = &rejected.by.stats;
+    stats.count(Stat::Fallbacks(fallback));
     if fallback == Fallback::Pass {
         return fallback;
     }
-    entry.stats.count(Stat::Blocked);
-    if host::reply(&fallback::error(retry_after)) { fallback } else { Fallback::Pass }
+    stats.count(Stat::Blocked);
+    if host::reply(&fallback::error(rejected.retry_after)) { fallback } else { Fallback::Pass }
 }

@@ -28,8 +28,9 @@ pub struct Decided<T> {
     pub reset: bool,
 }
 
-struct Carried<T> {
-    value: T,
+/// What was decided, but for its value.
+#[derive(Clone, Copy)]
+struct Carried {
     change: Change,
     reset: bool,
 }
@@ -49,6 +50,28 @@ impl Ledger {
         now: Instant,
         mut decide: impl FnMut(&mut Breaker) -> (T, Change),
     ) -> Decided<T> {
+        let mut latest = None;
+        // All decisions share the code behind this, whatever their values.
+        let decided = self.carry_out(cell, now, &mut |breaker| {
+            let (value, change) = decide(breaker);
+            latest = Some(value);
+            change
+        });
+        Decided {
+            value: latest.filter(|_| decided.value.is_some()),
+            transition: decided.transition,
+            state: decided.state,
+            conflicts: decided.conflicts,
+            reset: decided.reset,
+        }
+    }
+
+    fn carry_out(
+        &self,
+        cell: &impl Cell,
+        now: Instant,
+        decide: &mut dyn FnMut(&mut Breaker) -> Change,
+    ) -> Decided<()> {
         let mut state = None;
         let swapped = swap(cell, &self.key, |bytes| {
             let known = bytes.map(record::decode);
@@ -57,9 +80,9 @@ impl Ledger {
             let is_new = known.is_none();
             let mut breaker = known.unwrap_or_else(|| Breaker::new(now));
             let before = breaker.state.name();
-            let (value, change) = decide(&mut breaker);
+            let change = decide(&mut breaker);
             state = Some((before, breaker.state.name()));
-            let carried = Carried { value, change, reset };
+            let carried = Carried { change, reset };
             if is_new || change != Change::Nothing {
                 Swap::Store(record::encode(&breaker), carried)
             } else {
@@ -70,13 +93,13 @@ impl Ledger {
     }
 }
 
-impl<T> Decided<T> {
+impl Decided<()> {
     /// From what was carried out, and the state before and after it.
-    fn new(swapped: Swapped<Carried<T>>, state: Option<(StateName, StateName)>) -> Self {
+    fn new(swapped: Swapped<Carried>, state: Option<(StateName, StateName)>) -> Self {
         let conflicts = swapped.conflicts;
         match swapped.decided {
-            Some(Carried { value, change, reset }) => Self {
-                value: Some(value),
+            Some(Carried { change, reset }) => Self {
+                value: Some(()),
                 transition: match change {
                     Change::Transition(transition) => Some(transition),
                     Change::Nothing | Change::Data => None,

@@ -2,6 +2,7 @@
 //!
 //! Every reader takes its bytes in any split, also inside a UTF-8 character, keeps a constant few
 //! hundred bytes of its own, allocates nothing and hands what it finds to the caller at once.
+//! [`inflate`] alone is none: it takes all of its bytes at once.
 //!
 //! | module | question |
 //! |---|---|
@@ -10,10 +11,14 @@
 //! | [`base64`] | what bytes does a base64 text stand for? |
 //! | [`sse`] | where do the events of a `text/event-stream` begin and end? |
 //! | [`event_stream`] | where do the frames of Amazon's binary event streams begin and end? |
+//! | [`json_array`] | where do the elements of a JSON array that is a stream begin and end? |
+//! | [`inflate`] | what did these compressed bytes say before they were compressed? |
 
 pub mod base64;
 pub mod event_stream;
+pub mod inflate;
 pub mod json;
+pub mod json_array;
 pub mod prefix;
 pub mod sse;
 

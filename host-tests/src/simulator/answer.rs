@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use super::observed::{InFlight, Received};
-use super::{Behaviour, State, StreamEnd};
+use super::{Behaviour, Chunk, Pause, State, StreamEnd};
 
 /// How many content events a healthy stream has.
 const HEALTHY_EVENTS: usize = 3;
@@ -45,7 +45,7 @@ type Releases = watch::Receiver<u64>;
 /// What is still to be sent after the headers.
 enum Rest {
     Whole(Bytes, HeaderMap),
-    Events { count: usize, interval: Duration, end: StreamEnd },
+    Chunks { chunks: Vec<Chunk>, end: StreamEnd },
     Cut(Bytes),
 }
 
@@ -100,20 +100,21 @@ async fn respond(
 fn answer_now(behaviour: Behaviour, wants_stream: bool) -> io::Result<(Response<()>, Rest)> {
     match behaviour {
         Behaviour::Healthy if wants_stream => {
-            Ok(event_stream(HEALTHY_EVENTS, Duration::ZERO, StreamEnd::Done))
+            stream(&BTreeMap::new(), content(HEALTHY_EVENTS, 0), StreamEnd::Done)
         }
         // What is still waited for does not get here.
         Behaviour::Healthy | Behaviour::Hang | Behaviour::Held { .. } | Behaviour::Delay { .. } => {
             whole(200, &BTreeMap::new(), completion(), HeaderMap::new())
         }
         Behaviour::Status { status, headers, body } => {
-            let body = body.unwrap_or_else(|| error_body(status));
-            whole(status, &headers, body, HeaderMap::new())
+            let body = body.unwrap_or_else(|| error_body(status).into());
+            whole(status, &headers, body.bytes(), HeaderMap::new())
         }
         Behaviour::Close => Err(io::Error::other("told to close")),
         Behaviour::Stream { events, interval_milliseconds, end } => {
-            Ok(event_stream(events, Duration::from_millis(interval_milliseconds), end))
+            stream(&BTreeMap::new(), content(events, interval_milliseconds), end)
         }
+        Behaviour::Script { headers, chunks, end } => stream(&headers, chunks, end),
         Behaviour::ShortBody => Ok(short()),
         Behaviour::Trailers { trailers } => {
             let names: Vec<_> = trailers.keys().map(String::as_str).collect();
@@ -132,13 +133,30 @@ async fn released(releases: &mut Releases) {
 fn whole(
     status: u16,
     headers: &BTreeMap<String, String>,
-    body: String,
+    body: Bytes,
     trailers: HeaderMap,
 ) -> io::Result<(Response<()>, Rest)> {
+    Ok((head(status, "application/json", headers)?, Rest::Whole(body, trailers)))
+}
+
+fn stream(
+    headers: &BTreeMap<String, String>,
+    chunks: Vec<Chunk>,
+    end: StreamEnd,
+) -> io::Result<(Response<()>, Rest)> {
+    Ok((head(200, "text/event-stream", headers)?, Rest::Chunks { chunks, end }))
+}
+
+/// A head with these headers, which may name another content type.
+fn head(
+    status: u16,
+    content_type: &'static str,
+    headers: &BTreeMap<String, String>,
+) -> io::Result<Response<()>> {
     let mut response = Response::builder().status(status).body(()).map_err(io::Error::other)?;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().extend(header_map(headers)?);
-    Ok((response, Rest::Whole(Bytes::from(body), trailers)))
+    Ok(response)
 }
 
 fn header_map(headers: &BTreeMap<String, String>) -> io::Result<HeaderMap> {
@@ -149,17 +167,21 @@ fn header_map(headers: &BTreeMap<String, String>) -> io::Result<HeaderMap> {
     headers.iter().map(parse).collect()
 }
 
-fn event_stream(count: usize, interval: Duration, end: StreamEnd) -> (Response<()>, Rest) {
-    let mut response = Response::new(());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    (response, Rest::Events { count, interval, end })
+/// Content events, the time between two of them as given.
+fn content(count: usize, interval_milliseconds: u64) -> Vec<Chunk> {
+    let event = event(&json!({"content": "Hello "}), None);
+    let mut chunks = vec![Chunk::after_milliseconds(interval_milliseconds, event.clone()); count];
+    if let Some(first) = chunks.first_mut() {
+        first.after = Pause::None;
+    }
+    chunks
 }
 
 fn short() -> (Response<()>, Rest) {
     let body = completion();
     let mut response = Response::new(());
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    (response, Rest::Cut(Bytes::from(body).split_to(10)))
+    (response, Rest::Cut(body.slice(..10)))
 }
 
 /// Sends what follows the headers; the receiver is gone as soon as the connection is.
@@ -176,26 +198,43 @@ async fn send(rest: Rest, mut releases: Releases, frames: mpsc::Sender<io::Resul
             let _ = frames.send(Ok(Frame::data(body))).await;
             cut(&frames).await;
         }
-        Rest::Events { count, interval, end } => {
-            for _ in 0..count {
-                let _ = frames.send(Ok(event(&json!({"content": "Hello "}), None))).await;
-                tokio::time::sleep(interval).await;
+        Rest::Chunks { chunks, end } => {
+            tokio::select! {
+                () = send_each(chunks, end, &mut releases, &frames) => {}
+                // Whatever is waited for.
+                () = frames.closed() => {}
             }
-            if end == StreamEnd::Hang {
-                tokio::select! {
-                    () = released(&mut releases) => {}
-                    () = frames.closed() => return,
-                }
-            }
-            finish(end, &frames).await;
         }
     }
+}
+
+async fn send_each(
+    chunks: Vec<Chunk>,
+    end: StreamEnd,
+    releases: &mut Releases,
+    frames: &mpsc::Sender<io::Result<Frame<Bytes>>>,
+) {
+    for Chunk { after, body } in chunks {
+        match after {
+            Pause::None => {}
+            Pause::Milliseconds(wait) => tokio::time::sleep(Duration::from_millis(wait)).await,
+            Pause::Release => released(releases).await,
+        }
+        let body = body.bytes();
+        if !body.is_empty() {
+            let _ = frames.send(Ok(Frame::data(body))).await;
+        }
+    }
+    if end == StreamEnd::Hang {
+        released(releases).await;
+    }
+    finish(end, frames).await;
 }
 
 async fn finish(end: StreamEnd, frames: &mpsc::Sender<io::Result<Frame<Bytes>>>) {
     match end {
         StreamEnd::Done | StreamEnd::Hang => {
-            let _ = frames.send(Ok(event(&json!({}), Some("stop")))).await;
+            let _ = frames.send(Ok(Frame::data(event(&json!({}), Some("stop"))))).await;
             let _ = frames.send(Ok(Frame::data(Bytes::from_static(b"data: [DONE]\n\n")))).await;
         }
         StreamEnd::Silent => {}
@@ -207,7 +246,7 @@ async fn cut(frames: &mpsc::Sender<io::Result<Frame<Bytes>>>) {
     let _ = frames.send(Err(io::Error::other("told to cut"))).await;
 }
 
-fn event(delta: &Value, finish_reason: Option<&str>) -> Frame<Bytes> {
+fn event(delta: &Value, finish_reason: Option<&str>) -> Bytes {
     let choice = json!({"index": 0, "delta": delta, "finish_reason": finish_reason});
     let chunk = json!({
         "id": "chatcmpl-simulated",
@@ -216,10 +255,10 @@ fn event(delta: &Value, finish_reason: Option<&str>) -> Frame<Bytes> {
         "model": "gpt-4.1",
         "choices": [choice],
     });
-    Frame::data(Bytes::from(format!("data: {chunk}\n\n")))
+    format!("data: {chunk}\n\n").into()
 }
 
-fn completion() -> String {
+fn completion() -> Bytes {
     let message = json!({"role": "assistant", "content": "Hello from the simulator."});
     json!({
         "id": "chatcmpl-simulated",
@@ -230,6 +269,7 @@ fn completion() -> String {
         "usage": {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14},
     })
     .to_string()
+    .into()
 }
 
 fn error_body(status: u16) -> String {

@@ -7,6 +7,9 @@
 //! | `POST /queue` with an array of them | these first, one call each |
 //! | `POST /release` | what hangs goes on |
 //!
+//! The kinds, their fields and the defaults are those of [`Behaviour`] and what it is made of, names
+//! in snake case; a body is a string or `{"base64": "…"}`.
+//!
 //! What it does not understand is answered 400 with the reason, or 404.
 
 use std::convert::Infallible;

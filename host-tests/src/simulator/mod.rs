@@ -5,6 +5,8 @@
 //! let simulator = Simulator::start().await?;
 //! simulator.behave(Behaviour::status(500));               // from now on
 //! simulator.queue([Behaviour::Close, Behaviour::Hang]);   // but first these, one call each
+//! simulator.queue([Behaviour::script([Chunk::now(": ping\n\n"), Chunk::released("data: 1\n\n")], StreamEnd::Cut)]);
+//! simulator.queue([Behaviour::answer(429, &[("content-encoding", "gzip")], Encoding::Gzip.encode("{}"))]);
 //! simulator.wait_for_calls(2).await;
 //! simulator.release();                                    // what hangs is answered now
 //! simulator.refuse().await;                               // connection refused, open ones closed
@@ -16,7 +18,9 @@
 
 mod answer;
 mod behaviour;
+mod body;
 pub mod control;
+mod encoding;
 mod observed;
 mod server;
 
@@ -27,7 +31,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-pub use self::behaviour::{Behaviour, StreamEnd};
+pub use self::behaviour::{Behaviour, Chunk, Pause, StreamEnd};
+pub use self::body::Body;
+pub use self::encoding::Encoding;
 use self::observed::Observed;
 pub use self::observed::Received;
 use self::server::Port;

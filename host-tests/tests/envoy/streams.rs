@@ -1,7 +1,5 @@
 //! A stream counts by its events: how it ends after its 200, and when it shows that it works.
 
-use std::collections::BTreeMap;
-
 use llm_breaker_host_tests::client::{Answer, Call, Client, Ending, OpenAnswer};
 use llm_breaker_host_tests::envoy::{Listener, OPENAI};
 use llm_breaker_host_tests::simulator::{Behaviour, StreamEnd};
@@ -21,9 +19,8 @@ const fn stream(events: usize, end: StreamEnd) -> Behaviour {
 
 /// Exactly these events, a blank line after each, and a clean end.
 fn events(events: &[&str]) -> Behaviour {
-    let headers = BTreeMap::from([("content-type".to_owned(), "text/event-stream".to_owned())]);
-    let body = events.iter().map(|event| format!("{event}\n\n")).collect();
-    Behaviour::Status { status: 200, headers, body: Some(body) }
+    let body: String = events.iter().map(|event| format!("{event}\n\n")).collect();
+    Behaviour::answer(200, &[("content-type", "text/event-stream")], body)
 }
 
 #[tokio::test]

@@ -1,4 +1,6 @@
 use super::*;
+use crate::call::head::MediaType;
+use crate::dialect::Dialect;
 use crate::policy::Slow;
 
 const TIMEOUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT;
@@ -52,7 +54,7 @@ fn a_failure_is_known_at_the_head_and_a_success_at_the_end() {
     let begun = exchange.response_started(&head(200, Source::Upstream), &policy(), at(101));
     assert_eq!(begun, None);
     let whole = exchange.response_ended(&policy(), at(102));
-    assert_eq!(whole, Some(Outcome::of(Category::Success)));
+    assert_eq!(whole, Some(Outcome { answered: true, ..Outcome::of(Category::Success) }));
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn a_client_that_got_a_byte_abandons_nothing() {
     let mut exchange = sent(&[]);
     let _ = exchange.response_started(&head(200, Source::Upstream), &policy(), at(101));
     let outcome = exchange.broken_off(Ending { flags: CLIENT_LEFT }, &policy(), at(200));
-    assert_eq!(outcome, LEFT);
+    assert_eq!(outcome, Outcome { answered: true, ..LEFT });
 }
 
 #[test]
@@ -182,4 +184,121 @@ fn a_slow_upload_is_not_the_upstreams_slowness() {
     let _ = exchange.response_started(&answer, &slow_after(5), at(151));
     let outcome = exchange.response_ended(&slow_after(5), at(152));
     assert_eq!(category(outcome), Some(Category::Success));
+}
+
+/// A chat that asks for a stream, sent at second 100.
+fn streamed() -> Exchange {
+    let protocol = Protocol {
+        dialect: Dialect::OpenAi,
+        streams: Streams::OfGeneration,
+        asked_for: AskedFor::Stream,
+    };
+    let mut exchange = Exchange::begin(at(100), ClientTimeouts::default(), protocol);
+    exchange.request_ended(at(100));
+    exchange
+}
+
+fn begin_events(exchange: &mut Exchange, now: u64) {
+    let mut head = head(200, Source::Upstream);
+    head.media_type = MediaType::EventStream;
+    assert_eq!(exchange.response_started(&head, &policy(), at(now)), None);
+}
+
+const CONTENT: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+const ROLE: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+const HUNG: Outcome = Outcome { ended_by: EndedBy::Limit, ..Outcome::of(Category::Timeout) };
+/// The same after the head of its answer.
+const HUNG_LATER: Outcome = Outcome { answered: true, ..HUNG };
+
+#[test]
+fn a_stream_hangs_until_its_first_content_whatever_keeps_it_warm() {
+    let mut exchange = streamed();
+    assert_eq!(exchange.overdue(&policy(), at(219)), None);
+    assert_eq!(exchange.overdue(&policy(), at(220)), Some(HUNG), "before its head, too");
+    begin_events(&mut exchange, 101);
+    for warm in [&b": still here\n\n"[..], ROLE, b"event: ping\ndata: {}\n\n"] {
+        let seen = exchange.response_data(warm, &policy(), at(219));
+        assert_eq!(seen, Seen::default());
+    }
+    assert_eq!(exchange.overdue(&policy(), at(220)), Some(HUNG_LATER));
+    let late = exchange.response_data(CONTENT, &policy(), at(221));
+    assert_eq!(late.outcome, Some(HUNG_LATER), "also where no tick came in between");
+}
+
+#[test]
+fn a_silent_thinker_and_a_whole_answer_are_waited_for() {
+    let mut exchange = streamed();
+    begin_events(&mut exchange, 101);
+    let first = exchange.response_data(CONTENT, &policy(), at(200));
+    assert_eq!(first.first_content_after, Some(Duration::from_secs(100)));
+    assert_eq!(exchange.overdue(&policy(), at(5_000)), None, "no limit for gaps by default");
+
+    let mut whole = sent(&[]);
+    assert_eq!(whole.overdue(&policy(), at(5_000)), None, "not known to be a stream");
+    assert_eq!(whole.response_started(&head(200, Source::Upstream), &policy(), at(5_000)), None);
+    assert_eq!(whole.overdue(&policy(), at(9_000)), None);
+}
+
+#[test]
+fn a_gap_and_the_whole_have_limits_of_their_own() {
+    let mut policy = policy();
+    policy.limits.gap = Some(Duration::from_secs(10));
+    policy.limits.total = Some(Duration::from_secs(50));
+    let mut exchange = streamed();
+    begin_events(&mut exchange, 101);
+    assert_eq!(exchange.response_data(CONTENT, &policy, at(105)).outcome, None);
+    assert_eq!(exchange.response_data(ROLE, &policy, at(114)).outcome, None);
+    assert_eq!(exchange.overdue(&policy, at(114)), None);
+    assert_eq!(exchange.overdue(&policy, at(115)), Some(HUNG_LATER), "a gap");
+    policy.limits.gap = None;
+    assert_eq!(exchange.overdue(&policy, at(149)), None);
+    assert_eq!(exchange.overdue(&policy, at(150)), Some(HUNG_LATER), "the whole");
+    let finished = b"data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\n";
+    assert_eq!(exchange.response_data(finished, &policy, at(149)).outcome, None);
+    assert_eq!(exchange.overdue(&policy, at(500)), None, "the model had finished in time");
+    let ended = exchange.response_data(DONE, &policy, at(501)).outcome;
+    assert_eq!(category(ended), Some(Category::Success));
+}
+
+#[test]
+fn a_client_that_leaves_after_the_limit_leaves_a_call_that_hung() {
+    let left = Ending { flags: CLIENT_LEFT };
+    assert_eq!(category(Some(streamed().broken_off(left, &policy(), at(219)))), {
+        Some(Category::Cancelled)
+    });
+    assert_eq!(streamed().broken_off(left, &policy(), at(221)), HUNG);
+}
+
+#[test]
+fn a_limit_begins_when_the_request_was_sent() {
+    let protocol = streamed().protocol();
+    let mut uploading = Exchange::begin(at(100), ClientTimeouts::default(), protocol);
+    assert_eq!(uploading.overdue(&policy(), at(5_000)), None);
+    uploading.request_ended(at(300));
+    assert_eq!(uploading.overdue(&policy(), at(419)), None);
+    assert_eq!(uploading.overdue(&policy(), at(420)), Some(HUNG));
+}
+
+#[test]
+fn a_first_token_or_a_gap_can_be_slow() {
+    let slow_by = |slow: Slow| {
+        let policy = Policy { slow, ..policy() };
+        let mut exchange = streamed();
+        begin_events(&mut exchange, 101);
+        for second in [110, 111, 119] {
+            assert_eq!(exchange.response_data(CONTENT, &policy, at(second)).outcome, None);
+        }
+        exchange.response_data(DONE, &policy, at(120)).outcome.expect("an outcome")
+    };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    for (limit, slow) in [(9, true), (10, false)] {
+        let outcome = slow_by(Slow { first_token: seconds(limit), ..Slow::default() });
+        assert_eq!(outcome.slow, slow, "{limit} s");
+    }
+    for (limit, slow) in [(7, true), (8, false)] {
+        let outcome = slow_by(Slow { gap: seconds(limit), ..Slow::default() });
+        assert_eq!(outcome.slow, slow, "{limit} s");
+    }
 }

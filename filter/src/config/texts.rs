@@ -1,0 +1,189 @@
+//! What a single text may be that names something or is compared with something.
+
+use serde_json::Value;
+
+use super::rules::Rule;
+use crate::glob::Glob;
+
+/// What begins the names of this filter's own headers.
+const OWN_HEADERS: &str = "x-llm-breaker";
+/// The name of the breaker that everything shares which the configuration does not name.
+const SHARED: &str = "other";
+
+/// A pattern for names.
+pub(super) struct Pattern {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for Pattern {
+    type Out = Glob;
+
+    fn read(&self, value: &Value) -> Option<Glob> {
+        let text = value.as_str()?;
+        (1..=self.max_bytes).contains(&text.len()).then(|| Glob::new(text))
+    }
+
+    fn allowed(&self) -> String {
+        format!("a glob of 1 to {} bytes, `*` and `?` over the whole name", self.max_bytes)
+    }
+}
+
+/// A text.
+pub(super) struct Text {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for Text {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let text = value.as_str()?;
+        (1..=self.max_bytes).contains(&text.len()).then(|| text.into())
+    }
+
+    fn allowed(&self) -> String {
+        format!("a text of 1 to {} bytes", self.max_bytes)
+    }
+}
+
+/// A text that names a breaker, and so stands in stats and in the log.
+pub(super) struct KeyName {
+    /// What it is, with its article.
+    pub(super) kind: &'static str,
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for KeyName {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let text = Text { max_bytes: self.max_bytes }.read(value)?;
+        (text != SHARED && !text.contains(char::is_control)).then_some(text)
+    }
+
+    fn allowed(&self) -> String {
+        let Self { kind, max_bytes } = self;
+        format!(
+            "{kind} of 1 to {max_bytes} bytes without control characters, and not \"{SHARED}\", \
+             which names the breaker of all the rest"
+        )
+    }
+}
+
+/// The name of an HTTP header, which is read in lower case.
+pub(super) struct HeaderName;
+
+impl HeaderName {
+    const MAX_BYTES: usize = 128;
+}
+
+impl Rule for HeaderName {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let name = value.as_str()?.to_ascii_lowercase();
+        let valid = (1..=Self::MAX_BYTES).contains(&name.len()) && name.bytes().all(is_token);
+        (valid && !name.starts_with(OWN_HEADERS)).then_some(name)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "the name of an HTTP header, 1 to {} bytes, no pseudo-header such as :path and none of \
+             {OWN_HEADERS}*",
+            Self::MAX_BYTES
+        )
+    }
+}
+
+/// A `tchar` of RFC 9110, section 5.6.2.
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
+/// A place in a JSON document, its keys from the outside in.
+pub(super) struct JsonPath {
+    pub(super) max_segments: usize,
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for JsonPath {
+    type Out = Vec<String>;
+
+    fn read(&self, value: &Value) -> Option<Vec<String>> {
+        let path: Vec<_> = value.as_str()?.split('.').map(String::from).collect();
+        let fits = |segment: &String| (1..=self.max_bytes).contains(&segment.len());
+        (path.len() <= self.max_segments && path.iter().all(fits)).then_some(path)
+    }
+
+    fn allowed(&self) -> String {
+        let Self { max_segments, max_bytes } = self;
+        format!(
+            "a path such as \"error.code\", 1 to {max_segments} keys of 1 to {max_bytes} bytes, `*` \
+             for any element of an array"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_header_is_a_token_in_lower_case_and_none_of_the_filters_own() {
+        let longest = "x".repeat(128);
+        for name in ["x-team", "a", "0", "!#$%&'*+-.^_`|~", "x-llm", "x-llm-break", &longest] {
+            assert_eq!(HeaderName.read(&json!(name)).as_deref(), Some(name));
+        }
+        assert_eq!(HeaderName.read(&json!("X-Team")).as_deref(), Some("x-team"));
+        let too_long = "x".repeat(129);
+        for name in [
+            "",
+            ":path",
+            "x team",
+            "x-team ",
+            "x:y",
+            "x\n",
+            "ü",
+            "(x)",
+            "\"x\"",
+            "x,y",
+            "x/y",
+            "x-llm-breaker",
+            "x-llm-breaker-token",
+            "X-LLM-Breaker",
+            &too_long,
+        ] {
+            assert_eq!(HeaderName.read(&json!(name)), None, "{name:?}");
+        }
+        assert_eq!(HeaderName.read(&json!(7)), None);
+    }
+
+    #[test]
+    fn a_json_path_has_a_few_keys_none_of_them_empty() {
+        let rule = JsonPath { max_segments: 3, max_bytes: 4 };
+        for (text, keys) in
+            [("code", &["code"][..]), ("a.*.c", &["a", "*", "c"]), ("@t/p.x y", &["@t/p", "x y"])]
+        {
+            assert_eq!(rule.read(&json!(text)).expect(text), keys);
+        }
+        for text in ["", ".", "a.", ".a", "a..b", "a.b.c.d", "codes"] {
+            assert_eq!(rule.read(&json!(text)), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_breakers_name_fits_a_log_line_and_is_not_that_of_all_the_rest() {
+        let rule = KeyName { kind: "a text", max_bytes: 6 };
+        for text in ["a", "others", "Other", "*", "ü b"] {
+            assert_eq!(rule.read(&json!(text)).as_deref(), Some(text));
+        }
+        for text in ["", "other", "seven77", "a\nb", "\u{7f}", "\u{85}"] {
+            assert_eq!(rule.read(&json!(text)), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! May this request go out? All of its breakers must agree, and what one of them gave is given back
+//! if another refuses.
+
+use crate::breaker::{self, Admission, Permit, PermitKind, StateName, unit};
+use crate::level::Level;
+use crate::plugin::call::Share;
+use crate::plugin::entry::Entry;
+use crate::policy::Policy;
+use crate::stats::Stat;
+use crate::time::Instant;
+use core::time::Duration;
+use std::rc::Rc;
+
+/// What the breakers of a request say.
+pub(super) enum Answer {
+    /// None of their business.
+    Untracked,
+    /// Let it through.
+    Forward(Forwarded),
+    /// Hold it back.
+    Reject(Rejected),
+}
+
+/// A request that may go out.
+pub(super) struct Forwarded {
+    /// What each breaker gave.
+    pub(super) shares: Vec<Share>,
+    /// When the first breaker last knew of an answer.
+    pub(super) answered_at: Instant,
+}
+
+/// A request that is held back.
+pub(super) struct Rejected {
+    /// The breaker that refused.
+    pub(super) by: Rc<Entry>,
+    /// The longest wait of all its breakers.
+    pub(super) retry_after: Duration,
+    levels: Vec<(Level, Rc<Entry>)>,
+}
+
+impl Rejected {
+    /// Let the request through all the same: its outcome is for the stats.
+    pub(super) fn without_permits(self) -> Forwarded {
+        let share = |(level, entry)| Share { level, entry, permit: None };
+        let shares = self.levels.into_iter().map(share).collect();
+        Forwarded { shares, answered_at: Instant::ZERO }
+    }
+}
+
+/// What one breaker says, and when it last knew of an answer.
+enum Word {
+    Untracked,
+    Forward(Option<Permit>, Instant),
+    Reject(Duration),
+}
+
+/// Ask the breakers of a request, the finer one first.
+pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant) -> Answer {
+    let mut forwarded = Forwarded { shares: Vec::new(), answered_at: Instant::ZERO };
+    let mut asked = levels.iter();
+    while let Some((level, entry)) = asked.next() {
+        match ask_one(entry, policy, now) {
+            Word::Untracked => return Answer::Untracked,
+            Word::Forward(permit, answered_at) => {
+                if forwarded.shares.is_empty() {
+                    forwarded.answered_at = answered_at;
+                }
+                let (level, entry) = (*level, Rc::clone(entry));
+                forwarded.shares.push(Share { level, entry, permit });
+            }
+            Word::Reject(retry_after) => {
+                forwarded.shares.into_iter().for_each(|share| give_back(share, now));
+                let others = asked.map(|(_, entry)| open_remaining(entry, now));
+                let retry_after = others.fold(retry_after, Duration::max);
+                let by = Rc::clone(entry);
+                return Answer::Reject(Rejected { by, retry_after, levels });
+            }
+        }
+    }
+    for share in &forwarded.shares {
+        if share.permit.as_ref().is_some_and(is_probe) {
+            share.entry.stats.count(Stat::HalfOpenRequests);
+        }
+    }
+    Answer::Forward(forwarded)
+}
+
+/// Where the shared record could not be had, a closed breaker lets the call pass, and any other
+/// rejects it.
+fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> Word {
+    if let Some(admission) = breaker::overruled(policy) {
+        return word(admission, Instant::ZERO);
+    }
+    let decided = entry.decide(now, |breaker| {
+        let (admission, change) = breaker.admit(policy, now, unit(now.as_nanos()));
+        ((admission, breaker.answered_at), change)
+    });
+    if let Some(transition) = decided.transition {
+        entry.report(&transition, None);
+    }
+    match (decided.value, decided.state) {
+        (Some((admission, answered_at)), _) => word(admission, answered_at),
+        (None, None | Some(StateName::Closed)) => Word::Forward(None, now),
+        (None, Some(StateName::Open | StateName::HalfOpen)) => Word::Reject(Duration::ZERO),
+    }
+}
+
+fn word(admission: Admission, answered_at: Instant) -> Word {
+    match admission {
+        Admission::Untracked => Word::Untracked,
+        Admission::Pass(permit) | Admission::Probe(permit) => {
+            Word::Forward(Some(permit), answered_at)
+        }
+        Admission::Reject { retry_after } => Word::Reject(retry_after),
+    }
+}
+
+fn give_back(share: Share, now: Instant) {
+    if let Some(permit) = share.permit.filter(is_probe) {
+        let _ = share.entry.decide(now, |breaker| ((), breaker.give_back(&permit)));
+    }
+}
+
+fn open_remaining(entry: &Entry, now: Instant) -> Duration {
+    let look =
+        |breaker: &mut breaker::Breaker| (breaker.open_remaining(now), breaker::Change::Nothing);
+    entry.decide(now, look).value.unwrap_or_default()
+}
+
+const fn is_probe(permit: &Permit) -> bool {
+    matches!(permit.kind, PermitKind::Probe { .. })
+}

@@ -1,0 +1,133 @@
+//! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
+
+use crate::breaker::{Breaker, Change, Jitter, StateName, Transition};
+use crate::journal;
+use crate::key::Key;
+use crate::outcome::Outcome;
+use crate::plugin::host::{self, Level, SharedData};
+use crate::plugin::stats::Stats;
+use crate::policy::{Mode, Policy};
+use crate::shared::{Decided, Ledger, Metadata};
+use crate::stats::Stat;
+use crate::time::Instant;
+use core::time::Duration;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A cluster's metadata is read again after that long at the earliest.
+const METADATA_AGE: Duration = Duration::from_secs(10);
+
+/// One breaker.
+pub(super) struct Entry {
+    pub(super) key: Key,
+    /// The key's name in shared data.
+    pub(super) name: String,
+    ledger: Ledger,
+    pub(super) jitter: Jitter,
+    pub(super) stats: Stats,
+    in_force: RefCell<InForce>,
+}
+
+struct InForce {
+    policy: Rc<Policy>,
+    metadata: Metadata,
+    metadata_read_at: Option<Instant>,
+}
+
+impl Entry {
+    /// The breaker of this key under the configured policy; its metadata is not known yet.
+    pub(super) fn new(key: Key, policy: Policy, node: &str) -> Self {
+        let name = key.name();
+        Self {
+            ledger: Ledger::of(&name),
+            jitter: Jitter::of(&name, node),
+            stats: Stats::of(&key),
+            in_force: RefCell::new(InForce {
+                policy: Rc::new(policy),
+                metadata: Metadata::default(),
+                metadata_read_at: None,
+            }),
+            key,
+            name,
+        }
+    }
+
+    /// Whether the cluster's metadata must be read; it counts as read from then on.
+    pub(super) fn metadata_is_due(&self, now: Instant) -> bool {
+        let mut in_force = self.in_force.borrow_mut();
+        let due = in_force.metadata_read_at.is_none_or(|at| now.since(at) >= METADATA_AGE);
+        if due {
+            in_force.metadata_read_at = Some(now);
+        }
+        due
+    }
+
+    pub(super) fn policy(&self) -> Rc<Policy> {
+        Rc::clone(&self.in_force.borrow().policy)
+    }
+
+    /// What the cluster's metadata said last.
+    pub(super) fn metadata(&self) -> Metadata {
+        self.in_force.borrow().metadata.clone()
+    }
+
+    /// Follow other metadata than before, by the policy that it makes.
+    pub(super) fn follow(
+        &self,
+        metadata: Metadata,
+        now: Instant,
+        tighten: impl FnOnce(&Metadata) -> Policy,
+    ) {
+        let mut in_force = self.in_force.borrow_mut();
+        if in_force.metadata == metadata {
+            return;
+        }
+        let mut policy = tighten(&metadata);
+        // A mode that metadata changes is younger than the configuration.
+        if policy.mode != in_force.policy.mode {
+            policy.in_force_since = now;
+        }
+        in_force.policy = Rc::new(policy);
+        in_force.metadata = metadata;
+    }
+
+    /// Decide on the shared record, and count and log what that changed.
+    pub(super) fn decide<T>(
+        &self,
+        now: Instant,
+        decide: impl FnMut(&mut Breaker) -> (T, Change),
+    ) -> Decided<T> {
+        let decided = self.ledger.update(&SharedData, now, decide);
+        self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
+        if decided.reset {
+            self.stats.count(Stat::SharedStateResets);
+            host::log(Level::Warn, &journal::shared_state_reset(&self.key));
+        }
+        decided
+    }
+
+    /// Count and log a transition that this VM's store brought about.
+    pub(super) fn report(&self, transition: &Transition, outcome: Option<&Outcome>) {
+        self.stats.count(Stat::StateChanges(transition.from, transition.to));
+        self.stats.record(Stat::State, transition.to.gauge());
+        let open = transition.open_for.map_or(Duration::ZERO, |open_for| open_for.duration());
+        self.stats.record(Stat::OpenRemaining, open.as_secs());
+        // Istio's default log level hides what is less than a warning.
+        let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
+        host::log(level, &journal::transition(&self.key, transition, outcome));
+    }
+
+    /// Set the gauges to what the record says.
+    pub(super) fn show(&self, state: StateName, open_remaining: Duration) {
+        let policy = self.policy();
+        let (state, open_remaining) = match policy.mode {
+            Mode::Enforce | Mode::Shadow => (state, open_remaining),
+            // What the breaker was before says nothing about what callers get.
+            Mode::Disabled => (StateName::Closed, Duration::ZERO),
+            Mode::ForcedOpen => (StateName::Open, Duration::ZERO),
+        };
+        self.stats.record(Stat::State, state.gauge());
+        self.stats.record(Stat::Mode, policy.mode.gauge());
+        self.stats.record(Stat::OpenRemaining, open_remaining.as_secs());
+    }
+}
