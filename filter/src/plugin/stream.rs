@@ -3,7 +3,7 @@
 use crate::call::{Ending, Exchange, Flags, RequestModel, Source};
 use crate::fallback;
 use crate::level::Level;
-use crate::outcome::Outcome;
+use crate::outcome::{EndedBy, Outcome};
 use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
@@ -287,6 +287,10 @@ fn read_piece(call: &mut Call, start: usize, length: usize, now: Instant) -> Rea
         call.note_first_content(waited);
     }
     match seen.outcome {
+        // Settled now, it would go on: the next tick judges it the same, and ends it.
+        Some(outcome) if outcome.ended_by == EndedBy::Limit && call.ends_if_it_hangs() => {
+            Read::More
+        }
         Some(outcome) => Read::Known(outcome),
         None => {
             if seen.first_content_after.is_some() {

@@ -1,6 +1,7 @@
 //! That the wasmtime host is no fiction: the same scenarios on it and on the real Envoy, recorded
 //! by the same filter, the `recorder`.
 
+mod held;
 mod on_envoy;
 mod on_host;
 mod scenario;
@@ -11,7 +12,11 @@ mod upstream;
 pub use self::{
     on_envoy::EnvoySide,
     on_host::HostSide,
-    scenario::{Client, Request, Route, Scenario, Step},
-    scenarios::ALL,
+    scenario::{BUFFER_LIMIT_BYTES, Client, Moment, Plugin, Request, Route, Scenario, Step},
     trace::{Outcome, Trace},
 };
+
+/// All scenarios, in the order in which they are run.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    scenarios::ALL.iter().chain(held::ALL)
+}

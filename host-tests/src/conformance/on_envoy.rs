@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use super::{
-    scenario::{Client, Request, Route, Scenario, Step},
+    scenario::{BUFFER_LIMIT_BYTES, Client, Moment, Plugin, Request, Route, Scenario, Step},
     trace::{Outcome, Trace, recorded},
     upstream::ScriptedUpstream,
 };
@@ -30,6 +30,7 @@ const LATER: &str = "3s";
 
 const MAIN: &str = "main";
 const SHORT_UPLOADS: &str = "short_uploads";
+const HOLDING: &str = "holding";
 
 impl EnvoySide {
     /// Starts an Envoy with one worker that runs the recorder.
@@ -50,6 +51,12 @@ impl EnvoySide {
             .listener(listener(MAIN))
             .listener(
                 listener(SHORT_UPLOADS).connection_manager_patch(json!({"request_timeout": SOON})),
+            )
+            .listener(
+                listener(HOLDING)
+                    .configuration_text("tick fast")
+                    .allow_on_headers_stop_iteration()
+                    .patch(json!({"per_connection_buffer_limit_bytes": BUFFER_LIMIT_BYTES})),
             );
         let envoy = envoy.start().await.expect("Envoy starts");
         Self { envoy, upstream }
@@ -64,39 +71,95 @@ impl EnvoySide {
         let before = self.envoy.log().lines().len();
         let mut asked = self.upstream.asked();
         asked.mark_unchanged();
-        let uploads = scenario.route == Route::ShortUploads;
-        let name = if uploads { SHORT_UPLOADS } else { MAIN };
-        let mut connection =
-            TcpStream::connect(self.envoy.address_of(name)).await.expect("a connection");
+        let mut connection = self.connect(scenario).await;
         connection.write_all(wire(scenario).as_bytes()).await.expect("Envoy reads");
-        let outcome = match scenario.client {
-            Client::Reads => {
-                let bytes = patiently("an answer", read(&mut connection, None)).await;
-                parsed(&bytes, scenario.request)
-            }
-            Client::LeavesUnanswered => {
-                patiently("the request upstream", asked.changed()).await.expect("a server");
-                Outcome::Nothing
-            }
-            Client::LeavesMidStream => {
-                patiently("the first event", read(&mut connection, Some("data: 1"))).await;
-                Outcome::Nothing
-            }
+        self.upload(&mut connection, scenario, before).await;
+        let (moment, ticks) = match scenario.client {
+            Client::Reads => (Moment::Over, false),
+            Client::Leaves(moment) => (moment, false),
+            Client::ReadsWithTick(moment) => (moment, true),
         };
+        let mut answer = Vec::new();
+        match moment {
+            Moment::Held => self.wait_for(before, 1, &["request_body"]).await,
+            Moment::Withheld => {
+                let last = scenario.upstream.contains(&Step::LastChunk);
+                self.wait_for(before, 1 + usize::from(last), &["response_body"]).await;
+            }
+            Moment::Unanswered => {
+                patiently("the request upstream", asked.changed()).await.expect("a server");
+            }
+            Moment::MidStream => {
+                answer = patiently("the first event", read(&mut connection, Some("data: 1"))).await;
+            }
+            Moment::Over => answer = patiently("an answer", read(&mut connection, None)).await,
+        }
+        if ticks {
+            self.tick(scenario).await;
+            answer.extend(patiently("the rest", read(&mut connection, None)).await);
+        }
         drop(connection);
-        Trace::new(self.lines_after(before, scenario).await, outcome)
+        let lines = self.lines_after(before, scenario).await;
+        let leaves = matches!(scenario.client, Client::Leaves(_));
+        let outcome = if leaves { Outcome::Nothing } else { parsed(&answer, scenario.request) };
+        Trace::new(lines, outcome)
+    }
+
+    async fn connect(&self, scenario: &Scenario) -> TcpStream {
+        let listener = match (scenario.plugin, scenario.route) {
+            (Plugin::Holding, _) => HOLDING,
+            (Plugin::Plain, Route::ShortUploads) => SHORT_UPLOADS,
+            (Plugin::Plain, _) => MAIN,
+        };
+        TcpStream::connect(self.envoy.address_of(listener)).await.expect("a connection")
+    }
+
+    /// Sends a body that comes in pieces, until the stream is over.
+    async fn upload(&self, connection: &mut TcpStream, scenario: &Scenario, before: usize) {
+        let seen = ["request_headers", "request_body", "done"];
+        for (sent, piece) in scenario.request.pieces().iter().enumerate() {
+            self.wait_for(before, 1 + sent, &seen).await;
+            if self.envoy.log().lines()[before..].iter().any(|line| is_recorded(line, &["done"])) {
+                return;
+            }
+            // Envoy may have closed the connection by now.
+            drop(connection.write_all(piece.as_bytes()).await);
+        }
+    }
+
+    /// Has the recorder do at a tick what the scenario's request wished.
+    async fn tick(&self, scenario: &Scenario) {
+        let mut connection = self.connect(scenario).await;
+        let request = "GET / HTTP/1.1\r\nhost: llm.test\r\nx-recorder: now\r\n\r\n";
+        connection.write_all(request.as_bytes()).await.expect("Envoy reads");
+        patiently("the recorder's word", read(&mut connection, Some("\r\n\r\n"))).await;
+    }
+
+    /// Waits for so many of these callbacks, counted from line `before` of the log.
+    async fn wait_for(&self, before: usize, count: usize, callbacks: &[&str]) {
+        let log = self.envoy.log();
+        let lines = log.lines();
+        let earlier = lines[..before].iter().filter(|line| is_recorded(line, callbacks)).count();
+        let count = earlier + count;
+        log.wait_for_count(count, |line| is_recorded(line, callbacks)).await;
     }
 
     /// The log from line `before` on, once the stream is over.
     async fn lines_after(&self, before: usize, scenario: &Scenario) -> Vec<String> {
-        let log = self.envoy.log();
-        let last =
-            if scenario.recorder == "crash" { "recorder|request_headers" } else { "recorder|done" };
-        let done = |line: &str| recorded(line).is_some_and(|line| line.starts_with(last));
-        let earlier = log.lines()[..before].iter().filter(|line| done(line)).count();
-        log.wait_for_count(earlier + 1, done).await;
-        log.lines().split_off(before)
+        let last = if scenario.recorder == "crash" { "request_headers" } else { "done" };
+        self.wait_for(before, 1, &[last]).await;
+        if !scenario.at_tick.is_empty() {
+            self.wait_for(before, 1, &["tick_over"]).await;
+        }
+        self.envoy.log().lines().split_off(before)
     }
+}
+
+/// Whether the recorder wrote this line at one of these callbacks.
+fn is_recorded(line: &str, callbacks: &[&str]) -> bool {
+    let line = recorded(line);
+    let callback = line.as_ref().and_then(|line| line.split('|').nth(1));
+    callback.is_some_and(|callback| callbacks.contains(&callback))
 }
 
 /// A listener with the recorder, a filter on either side of it, and all routes.
@@ -223,16 +286,24 @@ fn wire(scenario: &Scenario) -> String {
     let is_begun = scenario.upstream.iter().any(|step| matches!(step, Step::Chunked(_)));
     let path = path(scenario.route, if is_begun { LATER } else { SOON });
     let line = |method: &str| format!("{method} {path} HTTP/1.1\r\nhost: llm.test\r\n");
-    let wish = match scenario.recorder {
+    let wish = |name: &str, wish: &str| match wish {
         "" => String::new(),
-        wish => format!("x-recorder: {wish}\r\n"),
+        wish => format!("{name}: {wish}\r\n"),
     };
+    let wish = wish("x-recorder", scenario.recorder) + &wish("x-at-tick", scenario.at_tick);
     let head = |method: &str| format!("{}{wish}connection: close\r\n", line(method));
     match scenario.request {
         Request::Get => head("GET") + "\r\n",
         Request::Head => head("HEAD") + "\r\n",
         Request::Post => head("POST") + "content-length: 2\r\n\r\n{}",
         Request::HalfPost => head("POST") + "content-length: 4\r\n\r\n{}",
+        Request::Pieces | Request::LargePieces => {
+            let length: usize = scenario.request.pieces().iter().map(String::len).sum();
+            head("POST") + &format!("content-length: {length}\r\n\r\n")
+        }
+        Request::PostWithTrailer => {
+            head("POST") + "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx-trailer: 1\r\n\r\n"
+        }
         Request::HurriedPost => {
             let trusted = "x-forwarded-for: 10.0.0.1\r\nx-envoy-upstream-rq-timeout-ms: 300\r\n";
             head("POST") + trusted + "content-length: 2\r\n\r\n{}"

@@ -9,6 +9,7 @@ use super::pairs::Pairs;
 pub struct Request {
     pub(crate) headers: Pairs,
     pub(crate) chunks: Vec<Vec<u8>>,
+    pub(crate) trailers: Pairs,
     pub(crate) ended: bool,
     pub(crate) route: Route,
     pub(crate) other_filter: Option<EarlierReply>,
@@ -53,6 +54,7 @@ impl Request {
         Self {
             headers: headers.map(|(name, value)| (name.into(), value.into())).into(),
             chunks: Vec::new(),
+            trailers: Vec::new(),
             ended: true,
             route: Route::NotFound,
             other_filter: None,
@@ -81,6 +83,18 @@ impl Request {
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.chunks = vec![body.as_ref().into()];
         self
+    }
+
+    /// Adds a trailer, with which the body then ends.
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.trailers.push((name.to_ascii_lowercase().into_bytes(), value.into()));
+        self
+    }
+
+    /// Nothing of the body yet: it comes with [`Call::upload`](super::Call::upload).
+    pub fn without_upload(mut self) -> Self {
+        self.chunks.clear();
+        self.unfinished()
     }
 
     /// The body stops short: its end comes with [`Call::finish_upload`](super::Call::finish_upload)
@@ -158,7 +172,7 @@ impl Request {
     }
 
     pub(crate) fn has_body(&self) -> bool {
-        !self.chunks.is_empty() || !self.ended
+        !self.chunks.is_empty() || !self.trailers.is_empty() || !self.ended
     }
 
     fn routed(mut self, name: &str, state: ClusterState) -> Self {

@@ -3,12 +3,18 @@
 //!
 //! A request's `x-recorder` header says what: `reply` at the request headers, `replace` the answer
 //! at the response headers, `store` a count in shared data, `reroute`, make a `callout`, or
-//! `crash`. The configuration says what the root context does: `tick`, or at its tick `rescue` the
-//! stream that began last, or `refuse` to be configured. One line per callback:
-//! `recorder|<callback>|<key>=<value>|…`.
+//! `crash`; `hold` the request at its headers until its body is whole (`hold 3`: or has so many
+//! bytes), `keep` it for good, or `deny` it at a piece of its body (`deny 3`: that makes it so many
+//! bytes); to `delay`, `linger` with, or `swap` the answer, as `hold`, `keep` and `deny` do with
+//! the request. `x-at-tick` says what the root context does to the stream at a tick, which is the first
+//! after a request that wishes `now` and is itself not recorded; see `rescue`. The configuration
+//! says whether there are ticks (`tick`, `tick fast`), or to `refuse` to be configured. One line
+//! per callback: `recorder|<callback>|<key>=<value>|…`.
 #![allow(missing_docs, reason = "the SDK's `main!` makes a public function that has none")]
 
-use std::{cell::Cell, time::Duration};
+mod rescue;
+
+use std::{rc::Rc, time::Duration};
 
 use proxy_wasm::{
     hostcalls,
@@ -16,15 +22,18 @@ use proxy_wasm::{
     types::{Action, Bytes, ContextType, LogLevel, MapType},
 };
 
+use rescue::Rescue;
+
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Recorder::default()));
+    proxy_wasm::set_root_context(|context| {
+        Box::new(Recorder { context, rescue: Rc::default() })
+    });
 }}
 
-#[derive(Default)]
 struct Recorder {
-    rescues: bool,
-    newest: Cell<Option<u32>>,
+    context: u32,
+    rescue: Rc<Rescue>,
 }
 
 impl Context for Recorder {}
@@ -33,24 +42,21 @@ impl RootContext for Recorder {
     fn on_configure(&mut self, _size: usize) -> bool {
         let configuration = self.get_plugin_configuration().unwrap_or_default();
         log::info!("recorder|configure|{}", String::from_utf8_lossy(&configuration));
-        self.rescues = configuration == b"rescue";
-        if self.rescues || configuration == b"tick" {
-            self.set_tick_period(Duration::from_secs(1));
+        match configuration.as_slice() {
+            b"tick" => self.set_tick_period(Duration::from_secs(1)),
+            b"tick fast" => self.set_tick_period(Duration::from_millis(50)),
+            _ => {}
         }
         configuration != b"refuse"
     }
 
     fn on_tick(&mut self) {
         log::info!("recorder|tick");
-        if let (true, Some(stream)) = (self.rescues, self.newest.take()) {
-            hostcalls::set_effective_context(stream).expect("the stream lives");
-            hostcalls::send_http_response(504, vec![], None).expect("it waits for an answer");
-        }
+        self.rescue.act(self.context);
     }
 
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        self.newest.set(Some(context_id));
-        Some(Box::new(Stream { wish: None }))
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream { context, wish: None, rescue: self.rescue.clone() }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -59,36 +65,64 @@ impl RootContext for Recorder {
 }
 
 struct Stream {
+    context: u32,
     wish: Option<Bytes>,
+    rescue: Rc<Rescue>,
+}
+
+/// One line with what can be seen of the stream that the effective context is.
+fn record(callback: &str, details: &str) {
+    let text = |path: &[&str]| {
+        let value = hostcalls::get_property(path.to_vec()).ok().flatten();
+        value.map_or("-".into(), |value| String::from_utf8_lossy(&value).into_owned())
+    };
+    let number = |path: &[&str]| {
+        let value = hostcalls::get_property(path.to_vec()).ok().flatten();
+        value.map_or("-".into(), |value| {
+            let mut bytes = [0; 8];
+            bytes.iter_mut().zip(value).for_each(|(to, from)| *to = from);
+            format!("{:#x}", u64::from_le_bytes(bytes))
+        })
+    };
+    let present = |path: &[&str]| text(path) != "-";
+    log::info!(
+        "recorder|{callback}|{details}|cluster={}|flags={}|code_details={}|attempts={}\
+         |has_host={}|failure={}|request_map={}|response_map={}|trailer_map={}",
+        text(&["xds", "cluster_name"]),
+        number(&["response", "flags"]),
+        text(&["response", "code_details"]),
+        number(&["upstream", "request_attempt_count"]),
+        present(&["upstream", "address"]),
+        text(&["upstream", "transport_failure_reason"]),
+        reach(MapType::HttpRequestHeaders, ":path"),
+        reach(MapType::HttpResponseHeaders, ":status"),
+        reach(MapType::HttpResponseTrailers, "x-trailer"),
+    );
+}
+
+/// A body, or its size if that is large.
+fn shown(body: Option<Bytes>) -> String {
+    let body = body.unwrap_or_default();
+    match body.len() {
+        0..50 => body.escape_ascii().to_string(),
+        length => format!("[{length} bytes]"),
+    }
 }
 
 impl Stream {
     fn record(&self, callback: &str, details: &str) {
-        let text = |path: &[&str]| {
-            let value = hostcalls::get_property(path.to_vec()).ok().flatten();
-            value.map_or("-".into(), |value| String::from_utf8_lossy(&value).into_owned())
-        };
-        let number = |path: &[&str]| {
-            let value = hostcalls::get_property(path.to_vec()).ok().flatten();
-            value.map_or("-".into(), |value| {
-                let mut bytes = [0; 8];
-                bytes.iter_mut().zip(value).for_each(|(to, from)| *to = from);
-                format!("{:#x}", u64::from_le_bytes(bytes))
-            })
-        };
-        let present = |path: &[&str]| text(path) != "-";
-        log::info!(
-            "recorder|{callback}|{details}|cluster={}|flags={}|code_details={}|attempts={}\
-             |has_host={}|failure={}|request_map={}|response_map={}",
-            text(&["xds", "cluster_name"]),
-            number(&["response", "flags"]),
-            text(&["response", "code_details"]),
-            number(&["upstream", "request_attempt_count"]),
-            present(&["upstream", "address"]),
-            text(&["upstream", "transport_failure_reason"]),
-            reach(MapType::HttpRequestHeaders, ":path"),
-            reach(MapType::HttpResponseHeaders, ":status"),
-        );
+        if self.wish.as_deref() != Some(b"now") {
+            record(callback, details);
+        }
+    }
+
+    /// Whether the wish is `name`, perhaps with a number of bytes, which `length` falls short of.
+    fn waits(&self, name: &str, default: usize, length: usize) -> Option<bool> {
+        let wish = String::from_utf8_lossy(self.wish.as_deref()?).into_owned();
+        let mut words = wish.split(' ');
+        let is_meant = words.next() == Some(name);
+        let bytes = words.next().and_then(|bytes| bytes.parse().ok()).unwrap_or(default);
+        is_meant.then_some(length < bytes)
     }
 
     /// Adds one to the number in shared data, unless somebody else stored meanwhile.
@@ -111,6 +145,9 @@ impl Context for Stream {
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
         self.wish = self.get_http_request_header_bytes("x-recorder");
+        if let Some(act) = self.get_http_request_header("x-at-tick") {
+            self.rescue.aim(self.context, act);
+        }
         self.record("request_headers", &format!("end={end}"));
         match self.wish.as_deref() {
             Some(b"crash") => panic!("as the request wished"),
@@ -123,13 +160,40 @@ impl HttpContext for Stream {
                 self.send_http_response(429, vec![("x-from", "recorder")], Some(b"replied"));
                 return Action::Pause;
             }
+            Some(b"now") => {
+                self.rescue.expect();
+                self.send_http_response(204, vec![], None);
+                return Action::Pause;
+            }
+            Some(wish) if [&b"hold"[..], b"keep", b"deny"].iter().any(|w| wish.starts_with(w)) => {
+                return Action::Pause;
+            }
             _ => {}
         }
         Action::Continue
     }
 
-    fn on_http_request_body(&mut self, _size: usize, end: bool) -> Action {
-        self.record("request_body", &format!("end={end}"));
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        let body = shown(self.get_http_request_body(0, 1 << 30));
+        self.record("request_body", &format!("end={end}|size={size}|body={body}"));
+        if self.wish.as_deref() == Some(b"keep") || self.waits("deny", 0, size) == Some(true) {
+            return Action::Pause;
+        }
+        match self.waits("hold", usize::MAX, size) {
+            Some(true) if !end => return Action::Pause,
+            // What was let go is not held again.
+            Some(_) => drop(self.wish.take()),
+            None => {}
+        }
+        if self.waits("deny", 0, size) == Some(false) {
+            self.send_http_response(429, vec![("x-from", "recorder")], Some(b"denied"));
+            return Action::Pause;
+        }
+        Action::Continue
+    }
+
+    fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        self.record("request_trailers", &format!("count={count}"));
         Action::Continue
     }
 
@@ -141,16 +205,39 @@ impl HttpContext for Stream {
             self.send_http_response(503, vec![("x-from", "recorder")], Some(b"replaced"));
             return Action::Pause;
         }
+        if ["delay", "linger", "swap"].iter().any(|wish| self.waits(wish, 0, 0).is_some()) {
+            return Action::Pause;
+        }
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, _size: usize, end: bool) -> Action {
-        self.record("response_body", &format!("end={end}"));
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        let wishes = ["delay", "linger", "swap"];
+        let is_held = wishes.iter().any(|wish| self.waits(wish, 0, 0).is_some());
+        if is_held {
+            let body = shown(self.get_http_response_body(0, 1 << 30));
+            self.record("response_body", &format!("end={end}|size={size}|body={body}"));
+        } else {
+            self.record("response_body", &format!("end={end}"));
+        }
+        if self.wish.as_deref() == Some(b"linger") || self.waits("swap", 0, size) == Some(true) {
+            return Action::Pause;
+        }
+        match self.waits("delay", usize::MAX, size) {
+            Some(true) if !end => return Action::Pause,
+            Some(_) => drop(self.wish.take()),
+            None => {}
+        }
+        if self.waits("swap", 0, size) == Some(false) {
+            self.send_http_response(503, vec![("x-from", "recorder")], Some(b"swapped"));
+            return Action::Pause;
+        }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, count: usize) -> Action {
-        self.record("response_trailers", &format!("count={count}"));
+        let value = self.get_http_response_trailer("x-trailer").unwrap_or_default();
+        self.record("response_trailers", &format!("count={count}|x-trailer={value}"));
         Action::Continue
     }
 
