@@ -8,7 +8,7 @@ use crate::breaker::StateName;
 use crate::call::Unread;
 use crate::key::Key;
 use crate::outcome::{Category, Verdict};
-use crate::policy::{Fallback, Mode};
+use crate::policy::{FallbackKind, Mode};
 
 const PREFIX: &str = "llm_circuit_breaker_";
 
@@ -80,7 +80,7 @@ pub enum Stat {
     /// Probes sent.
     HalfOpenRequests,
     /// Fallbacks used.
-    Fallbacks(Fallback),
+    Fallbacks(FallbackKind),
     /// Whole calls, in milliseconds.
     CallDuration(CallResult),
     /// Streams until their first content, in milliseconds.
@@ -171,17 +171,6 @@ impl Mode {
             Self::Shadow => 1,
             Self::Disabled => 2,
             Self::ForcedOpen => 3,
-        }
-    }
-}
-
-impl Fallback {
-    /// The name in stats.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Pass => "pass",
         }
     }
 }

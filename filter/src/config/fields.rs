@@ -7,7 +7,10 @@ use serde_json::Value;
 use super::document::Object;
 use super::rules::{Flag, Rule};
 use super::{consistency, keys, later, matchers, ranges};
-use crate::policy::{Fallback, HalfOpen, Limits, Open, Policy, Slow, Trip, WindowShape};
+use crate::policy::{
+    Choice, ErrorAnswer, Fallback, FallbackKind, HalfOpen, Limits, Open, Policy, Slow, Trip,
+    WindowShape,
+};
 
 /// Reads all fields of a policy; `policy` holds the lower layer's values before, all after.
 pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
@@ -100,7 +103,7 @@ fn read_limits(object: &mut Object<'_>, limits: &mut Limits) {
 }
 
 /// A list is one value: a layer that gives one replaces the lower layer's as a whole.
-fn read_fallbacks(layer: &mut Object<'_>, fallbacks: &mut Vec<Fallback>) {
+fn read_fallbacks(layer: &mut Object<'_>, fallbacks: &mut Vec<Choice>) {
     let mut list = Vec::new();
     layer.objects("fallback", &ranges::FALLBACKS, |_, entry| list.extend(read_fallback(entry)));
     if !list.is_empty() {
@@ -108,7 +111,7 @@ fn read_fallbacks(layer: &mut Object<'_>, fallbacks: &mut Vec<Fallback>) {
     }
 }
 
-fn read_fallback(entry: &mut Object<'_>) -> Option<Fallback> {
+fn read_fallback(entry: &mut Object<'_>) -> Option<Choice> {
     let kind = entry.given("kind").and_then(Value::as_str);
     if kind.is_some_and(|kind| later::FALLBACK_KINDS.contains(&kind)) {
         entry.refuse_for_now("kind", &ranges::FALLBACK_KIND.allowed());
@@ -116,5 +119,9 @@ fn read_fallback(entry: &mut Object<'_>) -> Option<Fallback> {
         return None;
     }
     entry.later(later::FALLBACK);
-    entry.mandatory("kind", &ranges::FALLBACK_KIND)
+    let fallback = match entry.mandatory("kind", &ranges::FALLBACK_KIND)? {
+        FallbackKind::Pass => Fallback::Pass,
+        _ => Fallback::Error(ErrorAnswer::default()),
+    };
+    Some(Choice { when: Vec::new(), fallback })
 }

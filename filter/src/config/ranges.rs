@@ -9,7 +9,7 @@ use super::rules::{AnyBut, Entries, Number, OneOf, Rate, Span, Whole};
 use super::texts::{HeaderName, JsonPath, KeyName, Pattern, Text};
 use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
-use crate::policy::{Fallback, Mode, WindowShape};
+use crate::policy::{FallbackKind, Mode, WindowShape};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const TENTH: Duration = Duration::from_millis(100);
@@ -110,5 +110,5 @@ pub(super) const MATCHED_CATEGORY: AnyBut = AnyBut(&[Category::Slow]);
 pub(super) const BODY_LIMIT: Whole = Whole { min: 1024, max: 1024 * 1024 };
 
 pub(super) const FALLBACKS: Entries = Entries { min: 1, max: 16, of: "objects" };
-pub(super) const FALLBACK_KIND: OneOf<Fallback> =
-    OneOf(&[("error", Fallback::Error), ("pass", Fallback::Pass)]);
+pub(super) const FALLBACK_KIND: OneOf<FallbackKind> =
+    OneOf(&[("error", FallbackKind::Error), ("pass", FallbackKind::Pass)]);

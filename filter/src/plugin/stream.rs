@@ -12,7 +12,7 @@ use crate::plugin::heads::{
     Part, RequestHead, request_head, response_head, routed_cluster, trailing_grpc_status,
 };
 use crate::plugin::host;
-use crate::policy::{Fallback, Mode, Policy};
+use crate::policy::{FallbackKind, Mode, Policy};
 use crate::stats::Stat;
 use crate::time::Instant;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -104,8 +104,8 @@ impl Stream {
                 rejected.without_permits()
             }
             Answer::Reject(rejected) => match fall_back(&rejected, &policy) {
-                Fallback::Error => return Action::Pause,
-                Fallback::Pass => rejected.without_permits(),
+                FallbackKind::Pass => rejected.without_permits(),
+                _ => return Action::Pause,
             },
         };
         let Forwarded { shares, answered_at } = forwarded;
@@ -315,13 +315,14 @@ fn its_breakers(
 
 /// Use the first fallback, which can always answer. If the host does not take the answer, the call
 /// passes: nobody would resume it.
-fn fall_back(rejected: &Rejected, policy: &Policy) -> Fallback {
-    let fallback = policy.fallback.first().copied().unwrap_or(Fallback::Error);
+fn fall_back(rejected: &Rejected, policy: &Policy) -> FallbackKind {
+    let first = policy.fallback.first();
+    let kind = first.map_or(FallbackKind::Error, |choice| choice.fallback.kind());
     let stats = &rejected.by.stats;
-    stats.count(Stat::Fallbacks(fallback));
-    if fallback == Fallback::Pass {
-        return fallback;
+    stats.count(Stat::Fallbacks(kind));
+    if kind == FallbackKind::Pass {
+        return kind;
     }
     stats.count(Stat::Blocked);
-    if host::reply(&fallback::error(rejected.retry_after)) { fallback } else { Fallback::Pass }
+    if host::reply(&fallback::error(rejected.retry_after)) { kind } else { FallbackKind::Pass }
 }

@@ -3,12 +3,19 @@
 //! A policy comes out of [`crate::config`]; its fields mirror the configuration document, where
 //! every default is stated once, here, in [`Policy::default`].
 
+mod fallback;
+
 use crate::category::{Category, Verdicts};
 use crate::dialect::Dialect;
 use crate::glob::Glob;
 use crate::matcher::Matcher;
 use crate::time::Instant;
 use core::time::Duration;
+
+pub use fallback::{
+    CREDENTIALS, Choice, CompletionAnswer, ErrorAnswer, Fallback, FallbackKind, HOLD_MAX, Reason,
+    Reroute,
+};
 
 /// Whether a breaker decides, only watches, stays out of the way, or is held open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,15 +152,6 @@ pub enum KeyBy {
     },
 }
 
-/// One entry of the list of answers for a call that an open breaker holds back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fallback {
-    /// A typed error.
-    Error,
-    /// Let the call through.
-    Pass,
-}
-
 /// Everything that one breaker needs to decide.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -195,8 +193,17 @@ pub struct Policy {
     pub matchers: Vec<Matcher>,
     /// Bytes of a request's body that may be read to know its model, 1 KiB to 1 MiB.
     pub body_limit: u32,
-    /// What to answer while open, 1 to 16 entries; the first that can answer does.
-    pub fallback: Vec<Fallback>,
+    /// What to do in the upstream's place, 1 to 16 entries; the first that holds and can answer
+    /// does. Behind the last stands a typed error.
+    pub fallback: Vec<Choice>,
+    /// Whether a call that itself fails before anything was sent to its client gets a fallback, too.
+    pub on_failure: bool,
+    /// With `on_failure`: for how long an answer may be held until it is known, 0.1 s to 30 s.
+    pub hold_max: Duration,
+    /// Whether a stream that ended without its end gets its dialect's error event appended.
+    pub append_stream_error: bool,
+    /// Whether answers say more about who served and why, for debugging.
+    pub debug_headers: bool,
 }
 
 impl Default for Policy {
@@ -239,7 +246,14 @@ impl Default for Policy {
             verdicts: Verdicts::default(),
             matchers: Vec::new(),
             body_limit: 256 * 1024,
-            fallback: vec![Fallback::Error],
+            fallback: vec![Choice {
+                when: Vec::new(),
+                fallback: Fallback::Error(ErrorAnswer::default()),
+            }],
+            on_failure: false,
+            hold_max: HOLD_MAX,
+            append_stream_error: false,
+            debug_headers: false,
         }
     }
 }

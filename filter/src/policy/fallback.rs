@@ -1,0 +1,136 @@
+//! What is answered, or done, in an upstream's place: plain data, already validated.
+
+use crate::category::Category;
+use crate::dialect::Dialect;
+use core::time::Duration;
+
+/// One entry of the list of fallbacks. The first that holds and can answer does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// For which reasons it is meant; none named are all.
+    pub when: Vec<Reason>,
+    /// What it does.
+    pub fallback: Fallback,
+}
+
+/// Why a call gets a fallback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The category of the outcome that opened its breaker, or of this very call.
+    Category(Category),
+    /// The mode is `forced_open`.
+    ForcedOpen,
+}
+
+/// What a fallback does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// Answers with a typed error.
+    Error(ErrorAnswer),
+    /// Answers with a made completion.
+    Completion(CompletionAnswer),
+    /// Sends the call to another cluster.
+    Reroute(Box<Reroute>),
+    /// Lets the call through.
+    Pass,
+    /// Lets one call at a time through, to the target whose wait ends first.
+    LastResort,
+}
+
+/// A kind of fallback, as stats and logs name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FallbackKind {
+    /// A typed error.
+    Error,
+    /// A made completion.
+    Completion,
+    /// Another cluster.
+    Reroute,
+    /// Through all the same.
+    Pass,
+    /// Through under a lease.
+    LastResort,
+}
+
+impl FallbackKind {
+    /// The name in stats, logs and configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Completion => "completion",
+            Self::Reroute => "reroute",
+            Self::Pass => "pass",
+            Self::LastResort => "last_resort",
+        }
+    }
+}
+
+impl Fallback {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> FallbackKind {
+        match self {
+            Self::Error(_) => FallbackKind::Error,
+            Self::Completion(_) => FallbackKind::Completion,
+            Self::Reroute(_) => FallbackKind::Reroute,
+            Self::Pass => FallbackKind::Pass,
+            Self::LastResort => FallbackKind::LastResort,
+        }
+    }
+}
+
+/// What of a typed error is not left to the dialect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorAnswer {
+    /// The status, 400 to 599; `None` for what the dialect's SDKs type best.
+    pub status: Option<u16>,
+    /// The message, 1 to 1024 bytes; `None` for the built-in one.
+    pub message: Option<String>,
+    /// Further headers, at most 16, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A made completion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompletionAnswer {
+    /// What the model is made to say, 1 to 16,384 bytes.
+    pub text: String,
+    /// The JSON document that is said to a request that asks for JSON, 1 to 16,384 bytes.
+    pub json: Option<String>,
+    /// Which model says so, 1 to 128 bytes: a mark that tells a machine that none did.
+    pub model: String,
+}
+
+/// Another way for a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reroute {
+    /// The request header by which a route is chosen, in lower case.
+    pub header: String,
+    /// Its value.
+    pub value: String,
+    /// The cluster that this route leads to, whose breaker is asked first.
+    pub cluster: String,
+    /// What the target speaks; `None` for whatever it is asked in.
+    pub provider: Option<Dialect>,
+    /// Whether something on the way translates requests of other dialects.
+    pub translates: bool,
+    /// The path to ask it for, in place of the request's.
+    pub path: Option<String>,
+    /// The model to ask it for, in place of the request's.
+    pub model: Option<String>,
+    /// Request headers to set, at most 16, names in lower case.
+    pub set_headers: Vec<(String, String)>,
+    /// Request headers to remove, at most 32, in lower case.
+    pub remove_headers: Vec<String>,
+    /// The longest request body it takes, in bytes; requests of unknown length are none.
+    pub max_request_bytes: Option<u64>,
+    /// How many calls in a minute are sent to it, by all workers of the process.
+    pub max_per_minute: Option<u32>,
+}
+
+/// The credentials of providers: those of one must not reach another.
+pub const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
+/// For how long an answer is held at most, if nothing else is said.
+pub const HOLD_MAX: Duration = Duration::from_secs(2);
