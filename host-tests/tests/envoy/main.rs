@@ -13,6 +13,7 @@ mod downtime;
 mod epochs;
 mod hanging;
 mod isolation;
+mod memory;
 mod metadata;
 mod monitoring;
 mod outcomes;
