@@ -15,6 +15,7 @@ mod hanging;
 mod isolation;
 mod memory;
 mod metadata;
+mod models;
 mod monitoring;
 mod outcomes;
 mod recovery;

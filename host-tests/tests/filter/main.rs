@@ -17,6 +17,7 @@ mod limits;
 mod matchers;
 mod memory;
 mod metadata;
+mod model_in_body;
 mod models;
 mod modes;
 mod monitoring;
