@@ -1,12 +1,14 @@
 //! Must an answer's body be read to know its outcome?
 
-use crate::call::error_body::ErrorBody;
+use crate::call::classify::Request;
+use crate::call::error_body::{ErrorBody, Judgement};
 use crate::call::event_body::EventBody;
+use crate::call::grpc::{self, GrpcStatus};
 use crate::call::head::{Coding, MediaType, ResponseHead, Source};
 use crate::call::protocol::{AskedFor, Protocol, Streams};
 use crate::call::whole_body::WholeBody;
 use crate::dialect::Dialect;
-use crate::stream::inflate;
+use crate::matcher::AtHead;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) enum Body {
     Events(Box<EventBody>),
     /// A whole answer that may not be one.
     Whole(Box<WholeBody>),
+    /// gRPC messages, which say nothing: the status does, if it came.
+    Grpc(Option<GrpcStatus>),
 }
 
 /// Why a body is not read that would have something to say.
@@ -43,13 +47,14 @@ impl Unread {
 impl Body {
     /// The body that comes after this head.
     pub(super) fn of(head: &ResponseHead, protocol: Protocol) -> Self {
-        if head.source != Source::Upstream {
+        if head.source != Source::Upstream || matches!(head.matched, AtHead::Holds(_)) {
             return Self::Untold;
         }
         match head.status {
+            200 if head.media_type == MediaType::Grpc => Self::Grpc(head.grpc_status),
             200..=299 if protocol.streams == Streams::Unknown => Self::Untold,
             200..=299 => Self::of_success(head, protocol),
-            400..=599 if head.media_type == MediaType::Json => Self::of_error(head, protocol),
+            400.. if head.media_type == MediaType::Json => Self::of_error(head, protocol),
             _ => Self::Untold,
         }
     }
@@ -81,17 +86,27 @@ impl Body {
     }
 
     fn of_error(head: &ResponseHead, protocol: Protocol) -> Self {
-        let format = match head.coding {
-            Coding::Identity => None,
-            Coding::Gzip => Some(inflate::Format::Gzip),
-            Coding::Deflate => Some(inflate::Format::Deflate),
-            Coding::Other => return Self::Unread(Unread::Compressed),
-        };
+        if head.coding == Coding::Other {
+            return Self::Unread(Unread::Compressed);
+        }
+        let format = head.coding.format();
         Self::Error(Box::new(ErrorBody::new(head, protocol.dialect, format)))
     }
 
     /// Whether its bytes can still matter.
     pub(super) const fn is_read(&self) -> bool {
         matches!(self, Self::Error(_) | Self::Events(_) | Self::Whole(_))
+    }
+    /// What it says if it ends here; `None` if it is nothing that its head and its end do not.
+    pub(super) fn judge(&self, request: Request) -> Option<Judgement> {
+        match self {
+            Self::Untold | Self::Unread(_) => None,
+            Self::Error(error) => Some(error.judge(request)),
+            Self::Events(events) => Some(events.judge(request)),
+            Self::Whole(whole) => whole.judge(request),
+            Self::Grpc(status) => {
+                Some(Judgement { category: grpc::of_end(*status), announced: None })
+            }
+        }
     }
 }

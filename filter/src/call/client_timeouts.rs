@@ -31,6 +31,12 @@ impl ClientTimeouts {
         *timeout = [*timeout, duration].into_iter().flatten().min();
     }
 
+    /// Whether the upstream that says that its time is over can mean the client's `grpc-timeout`,
+    /// which it was sent.
+    pub(super) fn reached_upstream(self, waited: Duration) -> bool {
+        self.grpc.is_some_and(|timeout| has_passed(timeout, waited))
+    }
+
     /// Whether one of them can be what struck with these flags after that long.
     pub(super) fn struck(self, flags: Flags, waited: Duration) -> bool {
         [
@@ -40,10 +46,13 @@ impl ClientTimeouts {
         ]
         .into_iter()
         .any(|(timeout, flag)| {
-            flags.any(flag)
-                && timeout.is_some_and(|timeout| waited.saturating_add(TOLERANCE) >= timeout)
+            flags.any(flag) && timeout.is_some_and(|timeout| has_passed(timeout, waited))
         })
     }
+}
+
+fn has_passed(timeout: Duration, waited: Duration) -> bool {
+    waited.saturating_add(TOLERANCE) >= timeout
 }
 
 fn milliseconds(value: &[u8]) -> Option<Duration> {

@@ -1,14 +1,17 @@
 //! What has been seen of one call, and from when on is its outcome known?
 
-use crate::call::body::{Body, Unread};
+use crate::call::answer::Answer;
+use crate::call::body::Unread;
 use crate::call::classify::{self, Request};
 use crate::call::client_timeouts::ClientTimeouts;
 use crate::call::error_body::Judgement;
 use crate::call::flags::{CLIENT_LEFT, Ending, Flags, TIMED_OUT};
+use crate::call::grpc::GrpcStatus;
 use crate::call::head::{ResponseHead, Source};
-use crate::call::pace::{Pace, Waits};
+use crate::call::pace::Waits;
 use crate::call::protocol::{AskedFor, Protocol, Streams};
 use crate::dialect::ErrorFacts;
+use crate::matcher::AtHead;
 use crate::outcome::{Category, EndedBy, Outcome};
 use crate::policy::Policy;
 use crate::time::Instant;
@@ -22,13 +25,7 @@ pub struct Exchange {
     sent_at: Option<Instant>,
     client_timeouts: ClientTimeouts,
     protocol: Protocol,
-    response: Response,
-}
-
-#[derive(Debug)]
-enum Response {
-    Awaited,
-    Started { at: Instant, by_upstream: bool, body: Body, pace: Pace },
+    answer: Option<Answer>,
 }
 
 /// What a piece of an answer's body showed.
@@ -44,8 +41,7 @@ impl Exchange {
     /// A request that was let through.
     #[must_use]
     pub const fn begin(now: Instant, client_timeouts: ClientTimeouts, protocol: Protocol) -> Self {
-        let response = Response::Awaited;
-        Self { requested_at: now, sent_at: None, client_timeouts, protocol, response }
+        Self { requested_at: now, sent_at: None, client_timeouts, protocol, answer: None }
     }
 
     /// When the request's headers were seen.
@@ -72,79 +68,65 @@ impl Exchange {
         policy: &Policy,
         now: Instant,
     ) -> Option<Outcome> {
-        let body = Body::of(head, self.protocol);
-        let needs_body = body.is_read();
-        let (by_upstream, pace) = (head.is_upstreams(), Pace::default());
-        self.response = Response::Started { at: now, by_upstream, body, pace };
-        let (category, flags) = match head.source {
-            Source::Upstream if needs_body => return None,
-            Source::Upstream => (self.by_head(head)?, Flags::default()),
-            Source::OtherBreaker => (Category::Local, Flags::default()),
-            Source::Envoy(Ending { flags }) => {
+        let answer = self.answer.insert(Answer::new(head, self.protocol, now));
+        let needs_body = answer.reads_body();
+        let (category, flags) = match (head.source, head.matched) {
+            (Source::Upstream, AtHead::Holds(category)) => (category, Flags::default()),
+            (Source::Upstream, _) if needs_body => return None,
+            (Source::Upstream, _) => (self.by_head(head)?, Flags::default()),
+            (Source::OtherBreaker, _) => (Category::Local, Flags::default()),
+            (Source::Envoy(Ending { flags }), _) => {
                 (classify::of_envoys_answer(flags, self.request()), flags)
             }
         };
-        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
-        let announced = head.announced.or(head.limits_reset.filter(|_| about_limits));
-        Some(self.outcome(category, flags, announced, policy, now))
+        Some(self.outcome(category, flags, head.announced_for(category), policy, now))
     }
 
     /// Whether the answer's body must be shown to [`response_data`](Self::response_data).
     #[must_use]
-    pub const fn reads_body(&self) -> bool {
-        matches!(&self.response, Response::Started { body, .. } if body.is_read())
+    pub fn reads_body(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::reads_body)
+    }
+
+    /// Whether the answer's trailers must be shown to
+    /// [`response_trailers`](Self::response_trailers).
+    #[must_use]
+    pub fn reads_trailers(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::is_grpc)
     }
 
     /// Why the answer's body is not read, if it would have had something to say.
     #[must_use]
-    pub const fn unread(&self) -> Option<Unread> {
-        match self.response {
-            Response::Started { body: Body::Unread(why), .. } => Some(why),
-            _ => None,
-        }
+    pub fn unread(&self) -> Option<Unread> {
+        self.answer.as_ref().and_then(Answer::unread)
     }
 
     /// The next bytes of the answer's body were seen.
     pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
-        let Response::Started { body, pace, .. } = &mut self.response else {
-            return Seen::default();
-        };
-        let (known, first) = match body {
-            Body::Untold | Body::Unread(_) => (false, false),
-            Body::Error(error) => (error.read(bytes), false),
-            Body::Whole(whole) => (whole.read(bytes), false),
-            Body::Events(events) => {
-                let contents = events.contents();
-                let known = events.read(bytes);
-                let first = events.contents() > contents && pace.note_content(now);
-                if events.is_complete() {
-                    pace.note_end(now);
-                }
-                (known, first)
-            }
-        };
+        let request = self.request();
+        let Some(answer) = &mut self.answer else { return Seen::default() };
+        let shown = answer.read(bytes, &policy.matchers, request, now);
         let waited = now.since(self.sent_at.unwrap_or(self.requested_at));
-        let judged = if known { self.judged(policy, now) } else { None };
-        if known && judged.is_none() {
-            self.stop_reading();
-        }
         Seen {
-            first_content_after: first.then_some(waited),
-            outcome: judged.or_else(|| self.overdue(policy, now)),
+            first_content_after: shown.first_content.then_some(waited),
+            outcome: match shown.judgement {
+                Some(judgement) => Some(self.outcome_by(judgement, policy, now)),
+                None => self.overdue(policy, now),
+            },
         }
     }
 
-    /// Bytes of the answer's body could not be had. With a hole in it an answer tells nothing any
-    /// more; an error still has its status.
+    /// Bytes of the answer's body could not be had.
     pub fn body_lost(&mut self) {
-        if let Response::Started { body: Body::Events(_) | Body::Whole(_), .. } = self.response {
-            self.stop_reading();
+        if let Some(answer) = &mut self.answer {
+            answer.lose_body();
         }
     }
 
-    fn stop_reading(&mut self) {
-        if let Response::Started { body, .. } = &mut self.response {
-            *body = Body::Untold;
+    /// The answer's trailers were seen, with this status if they have one.
+    pub fn response_trailers(&mut self, grpc_status: Option<GrpcStatus>) {
+        if let Some(answer) = &mut self.answer {
+            answer.note_trailers(grpc_status);
         }
     }
 
@@ -160,7 +142,7 @@ impl Exchange {
     /// Whether the client was sent the head of an answer.
     #[must_use]
     pub const fn has_answer(&self) -> bool {
-        matches!(self.response, Response::Started { .. })
+        self.answer.is_some()
     }
 
     /// The outcome of a call that is judged while its answer goes on: by how it went so far.
@@ -171,27 +153,26 @@ impl Exchange {
 
     /// The last byte was seen of an answer whose outcome was not known before.
     pub fn response_ended(&mut self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        let Response::Started { body, .. } = &mut self.response else { return None };
-        if let Body::Events(events) = body {
-            events.end();
-        }
-        self.judged(policy, now).or_else(|| Some(self.success_so_far(policy, now)))
+        let request = self.request();
+        let answer = self.answer.as_mut()?;
+        answer.end();
+        Some(match answer.judge(&policy.matchers, request) {
+            Some(judgement) => self.outcome_by(judgement, policy, now),
+            None => self.success_so_far(policy, now),
+        })
     }
 
     /// The stream is over, and its outcome was not known before.
     #[must_use]
     pub fn broken_off(&self, ending: Ending, policy: &Policy, now: Instant) -> Outcome {
-        let category = match &self.response {
-            // The upstream had said all that matters, whoever then broke off.
-            Response::Started { body: Body::Error(_), .. } => None,
-            Response::Started { body: Body::Events(events), .. } if events.is_complete() => None,
-            Response::Started { .. } => Some(classify::of_broken_end(ending.flags)),
-            Response::Awaited => Some(classify::of_envoys_answer(ending.flags, self.request())),
+        let category = match &self.answer {
+            Some(answer) => match answer.judge_broken(&policy.matchers, self.request()) {
+                Some(judgement) => return self.outcome_by(judgement, policy, now),
+                None => classify::of_broken_end(ending.flags),
+            },
+            None => classify::of_envoys_answer(ending.flags, self.request()),
         };
-        match category {
-            Some(category) => self.outcome(category, ending.flags, None, policy, now),
-            None => self.judged(policy, now).unwrap_or_else(|| self.success_so_far(policy, now)),
-        }
+        self.outcome(category, ending.flags, None, policy, now)
     }
 
     fn by_head(&self, head: &ResponseHead) -> Option<Category> {
@@ -203,16 +184,15 @@ impl Exchange {
         Some(classify::of_error(dialect, head.status, Some(error_type), &nothing, self.request()))
     }
 
-    /// What the body says if it ends here; `None` if it is not one that says anything.
-    fn judged(&self, policy: &Policy, now: Instant) -> Option<Outcome> {
-        let Response::Started { body, .. } = &self.response else { return None };
-        let Judgement { category, announced } = match body {
-            Body::Untold | Body::Unread(_) => return None,
-            Body::Error(error) => error.judge(self.request()),
-            Body::Whole(whole) => whole.judge(self.request())?,
-            Body::Events(events) => events.judge(self.request()),
-        };
-        Some(self.outcome(category, Flags::default(), announced, policy, now))
+    fn outcome_by(&self, judgement: Judgement, policy: &Policy, now: Instant) -> Outcome {
+        let Judgement { category, announced } = judgement;
+        let waited = now.since(self.requested_at);
+        // A gRPC server knows its client's time-out, and ends with it.
+        let is_clients = category == Category::Timeout
+            && self.reads_trailers()
+            && self.client_timeouts.reached_upstream(waited);
+        let category = if is_clients { Category::Cancelled } else { category };
+        self.outcome(category, Flags::default(), announced, policy, now)
     }
 
     fn outcome(
@@ -235,7 +215,7 @@ impl Exchange {
         }
         let slow = self.waits(now).is_some_and(|waits| waits.are_slow(&policy.slow));
         let ended_by = match flags {
-            _ if own_timeout || flags.any(CLIENT_LEFT) => EndedBy::Client,
+            _ if category == Category::Cancelled || flags.any(CLIENT_LEFT) => EndedBy::Client,
             _ if flags.any(TIMED_OUT) => EndedBy::Envoy,
             _ => EndedBy::Upstream,
         };
@@ -253,15 +233,13 @@ impl Exchange {
     /// What was waited for since the request was sent completely.
     fn waits(&self, now: Instant) -> Option<Waits> {
         let sent_at = self.sent_at?;
-        let until = |end: Instant| end.since(sent_at);
-        let whole = Waits { response_headers: until(now), total: until(now), ..Waits::default() };
-        Some(match &self.response {
-            Response::Awaited if self.is_to_stream() => Waits { first_token: until(now), ..whole },
-            Response::Awaited | Response::Started { by_upstream: false, .. } => whole,
-            Response::Started { at, body: Body::Events(_), pace, .. } => {
-                pace.waits(sent_at, *at, now)
+        let waited = now.since(sent_at);
+        let first_token = if self.is_to_stream() { waited } else { Duration::ZERO };
+        Some(match &self.answer {
+            Some(answer) => answer.waits(sent_at, now),
+            None => {
+                Waits { response_headers: waited, first_token, total: waited, ..Waits::default() }
             }
-            Response::Started { at, .. } => Waits { response_headers: until(*at), ..whole },
         })
     }
 
@@ -271,8 +249,8 @@ impl Exchange {
         asked_for == AskedFor::Stream && streams != Streams::Unknown
     }
 
-    const fn is_answered(&self) -> bool {
-        matches!(self.response, Response::Started { by_upstream: true, .. })
+    fn is_answered(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::is_upstreams)
     }
 
     /// Since when a client waited that left without a byte, if that was long.

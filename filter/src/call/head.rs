@@ -1,6 +1,10 @@
 //! What does the head of an answer say?
 
 use crate::call::flags::Ending;
+use crate::call::grpc::GrpcStatus;
+use crate::matcher::AtHead;
+use crate::outcome::Category;
+use crate::stream::inflate::Format;
 use core::time::Duration;
 
 /// No provider's name of an error is longer, in bytes.
@@ -29,6 +33,9 @@ pub enum MediaType {
     EventStream,
     /// `application/vnd.amazon.eventstream`.
     AmazonEventStream,
+    /// `application/grpc`, also with a suffix of its own; not gRPC-Web, which has its trailers in
+    /// its body.
+    Grpc,
     /// Any other `text/…`.
     Text,
     /// Anything else.
@@ -44,6 +51,8 @@ impl MediaType {
         match name.as_slice() {
             b"" => Self::Absent,
             b"application/json" => Self::Json,
+            b"application/grpc" => Self::Grpc,
+            name if name.starts_with(b"application/grpc+") => Self::Grpc,
             b"text/event-stream" => Self::EventStream,
             b"application/vnd.amazon.eventstream" => Self::AmazonEventStream,
             name if name.ends_with(b"+json") => Self::Json,
@@ -80,6 +89,15 @@ impl Coding {
             _ => Self::Other,
         }
     }
+
+    /// The format that undoes it, if one must and can.
+    pub(super) const fn format(self) -> Option<Format> {
+        match self {
+            Self::Gzip => Some(Format::Gzip),
+            Self::Deflate => Some(Format::Deflate),
+            Self::Identity | Self::Other => None,
+        }
+    }
 }
 
 /// The head of an answer.
@@ -99,6 +117,10 @@ pub struct ResponseHead {
     pub media_type: MediaType,
     /// How the body is compressed.
     pub coding: Coding,
+    /// The header `grpc-status`, which stands here where the answer has no trailers.
+    pub grpc_status: Option<GrpcStatus>,
+    /// What the operator's matchers make of it.
+    pub matched: AtHead,
 }
 
 impl ResponseHead {
@@ -113,7 +135,15 @@ impl ResponseHead {
             error_type: None,
             media_type: MediaType::Absent,
             coding: Coding::Identity,
+            grpc_status: None,
+            matched: AtHead::NoneHolds,
         }
+    }
+
+    /// How long it asked not to be called if it is of this category.
+    pub(super) fn announced_for(&self, category: Category) -> Option<Duration> {
+        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
+        self.announced.or(self.limits_reset.filter(|_| about_limits))
     }
 
     /// Whether the upstream, or a breaker before it, answered.
@@ -135,12 +165,16 @@ mod tests {
 
     #[test]
     fn media_types_are_told_whatever_their_case_and_parameters() {
-        let cases: [(&[u8], MediaType); 11] = [
+        let cases: [(&[u8], MediaType); 15] = [
             (b"application/json", MediaType::Json),
             (b"Application/JSON; charset=utf-8", MediaType::Json),
             (b"application/problem+json", MediaType::Json),
             (b"text/event-stream;charset=utf-8", MediaType::EventStream),
             (b"application/vnd.amazon.eventstream", MediaType::AmazonEventStream),
+            (b"application/grpc", MediaType::Grpc),
+            (b"application/gRPC+json;x=y", MediaType::Grpc),
+            (b"application/grpc-web+proto", MediaType::Other),
+            (b"application/grpcx", MediaType::Other),
             (b"application/jsonl", MediaType::Other),
             (b"text/html", MediaType::Text),
             (b"Text/Plain; charset=utf-8", MediaType::Text),

@@ -1,6 +1,7 @@
 //! One call, from its request to its one outcome: what was observed, and what it means.
 
 mod announced;
+mod answer;
 mod body;
 mod classify;
 mod client_timeouts;
@@ -10,7 +11,9 @@ mod event_body;
 mod events;
 mod exchange;
 mod flags;
+mod grpc;
 mod head;
+mod matched_body;
 mod pace;
 mod protocol;
 mod request_model;
@@ -22,6 +25,7 @@ pub use body::Unread;
 pub use client_timeouts::ClientTimeouts;
 pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
+pub use grpc::GrpcStatus;
 pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
 pub use protocol::{AskedFor, Protocol, Streams};
 pub use request_model::RequestModel;

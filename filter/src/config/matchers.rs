@@ -38,13 +38,13 @@ fn read_json(object: &mut Object<'_>) -> Option<JsonMatch> {
 }
 
 fn read_text(object: &mut Object<'_>) -> Option<TextMatch> {
-    const KINDS: [(&str, fn(String) -> TextMatch); 3] = [
+    let kinds: [(_, fn(_) -> _); 3] = [
         ("equals", TextMatch::Equals),
         ("contains", TextMatch::Contains),
         ("prefix", TextMatch::Prefix),
     ];
     let (mut given, mut found) = (0, None);
-    for (name, kind) in KINDS {
+    for (name, kind) in kinds {
         let mut text = None;
         object.optional(name, &mut text, &ranges::MATCHED_TEXT);
         given += usize::from(object.given(name).is_some());

@@ -5,7 +5,7 @@ use crate::call::Exchange;
 use crate::level::Level;
 use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
 use crate::plugin::entry::Entry;
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::stats::{CallResult, Stat};
 use crate::time::Instant;
 use core::time::Duration;
@@ -51,6 +51,11 @@ impl Call {
         if let Some(share) = self.shares.first() {
             share.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
         }
+    }
+
+    /// Whether it is to be ended, too, when it is judged to hang.
+    pub(super) fn ends_if_it_hangs(&self) -> bool {
+        self.policy.limits.abort && self.policy.mode != Mode::Shadow
     }
 
     /// A probe whose answer began well is good: others need not wait minutes for its end. What it

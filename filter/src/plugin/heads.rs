@@ -1,12 +1,13 @@
-//! What do the heads of this call say? Each header map is read once, in its own callback.
+//! What do the heads and trailers of this call say? Each map is read once, in its own callback.
 
 use crate::call::{
-    ClientTimeouts, Coding, Ending, Flags, MediaType, Protocol, ResponseHead, Source, announced,
-    error_type,
+    ClientTimeouts, Coding, Ending, Flags, GrpcStatus, MediaType, Protocol, ResponseHead, Source,
+    announced, error_type,
 };
 use crate::dialect::{self, Detected, Dialect, announced_by_limits};
 use crate::fallback::MARK;
 use crate::key::{part_of_model, part_of_value};
+use crate::matcher::{self, AtHead, Matcher};
 use crate::outcome::Category;
 use crate::pairs;
 use crate::plugin::host::{self, Map};
@@ -14,6 +15,9 @@ use crate::policy::{KeyBy, Policy};
 
 /// Envoy's code details of an answer that the upstream gave.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
+
+/// Where a gRPC answer says how it went.
+const GRPC_STATUS: &str = "grpc-status";
 
 /// The cluster that the router chose.
 pub(super) fn routed_cluster() -> Option<String> {
@@ -29,6 +33,8 @@ pub(super) struct RequestHead {
     pub(super) protocol: Protocol,
     /// Which part of the cluster's calls it is of.
     pub(super) part: Part,
+    /// The size of its body in bytes, where it says so.
+    pub(super) content_length: Option<u32>,
 }
 
 /// Which part of a cluster's calls a request is of.
@@ -80,6 +86,7 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
         KeyBy::Header { name, .. } => Some(name.as_str()),
     };
     let mut named = None;
+    let mut content_length = None;
     let mut timeouts = ClientTimeouts::default();
     let mut request = dialect::Request::default();
     for (name, value) in pairs::decode(&headers) {
@@ -95,20 +102,19 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
             b":path" => request.path = value,
             b"content-type" => request.content_type = Some(value),
             b"accept" => request.accept = Some(value),
+            b"content-length" => content_length = value.parse().ok(),
             _ => {}
         }
     }
     let detected = Dialect::detect(&request, policy.provider);
     let protocol = Protocol::of(&detected, request.method);
-    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named) }
+    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named), content_length }
 }
 
-/// What an answer's head says.
-pub(super) fn response_head(dialect: Dialect) -> ResponseHead {
+/// What an answer's head says, also to these matchers.
+pub(super) fn response_head(dialect: Dialect, matchers: &[Matcher]) -> ResponseHead {
     let headers = host::headers(Map::ResponseHeaders);
-    let value = |wanted: &str| {
-        pairs::decode(&headers).find(|(name, _)| *name == wanted.as_bytes()).map(|(_, value)| value)
-    };
+    let value = |wanted: &str| values(&headers, wanted).next();
     let status =
         value(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
     let details = host::response_code_details();
@@ -122,11 +128,29 @@ pub(super) fn response_head(dialect: Dialect) -> ResponseHead {
     let mut head = ResponseHead::new(status.unwrap_or_default(), source);
     head.media_type = MediaType::of(value("content-type"));
     head.coding = Coding::of(value("content-encoding"));
-    if head.status >= 400 {
+    head.grpc_status = value(GRPC_STATUS).map(GrpcStatus::of);
+    if source == Source::Upstream {
+        let readable_json = head.media_type == MediaType::Json && head.coding != Coding::Other;
+        let values = |name| values(&headers, name);
+        head.matched = matcher::at_head(matchers, head.status, values, readable_json);
+    }
+    if head.status >= 400 || head.matched != AtHead::NoneHolds {
         head.announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
         let limited = Category::RateLimited;
         head.limits_reset = announced_by_limits(dialect, limited, value, host::wall_clock);
         head.error_type = value("x-amzn-errortype").and_then(error_type);
     }
     head
+}
+
+/// The status in a gRPC answer's trailers.
+pub(super) fn trailing_grpc_status() -> Option<GrpcStatus> {
+    let trailers = host::headers(Map::ResponseTrailers);
+    values(&trailers, GRPC_STATUS).next().map(GrpcStatus::of)
+}
+
+/// All values of a header.
+fn values<'h>(headers: &'h [u8], wanted: &str) -> impl Iterator<Item = &'h [u8]> {
+    let values = pairs::decode(headers).filter(move |(name, _)| *name == wanted.as_bytes());
+    values.map(|(_, value)| value)
 }

@@ -69,6 +69,7 @@ pub(super) enum Level {
 pub(super) enum Map {
     RequestHeaders = 0,
     ResponseHeaders = 2,
+    ResponseTrailers = 3,
 }
 
 /// A stat that the host keeps.

@@ -30,9 +30,7 @@ impl InFlight {
     /// The calls that hang, and what that makes of them.
     pub(super) fn overdue(&self, now: Instant) -> Vec<(u32, Outcome)> {
         let calls = self.0.borrow();
-        let overdue = |(context, call): (&u32, &Box<Call>)| {
-            Some((*context, call.exchange.overdue(&call.policy, now)?))
-        };
-        calls.iter().filter_map(overdue).collect()
+        let overdue = |call: &Call| call.exchange.overdue(&call.policy, now);
+        calls.iter().filter_map(|(context, call)| Some((*context, overdue(call)?))).collect()
     }
 }

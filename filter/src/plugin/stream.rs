@@ -3,12 +3,14 @@
 use crate::call::{Ending, Exchange, Flags, RequestModel, Source};
 use crate::fallback;
 use crate::level::Level;
-use crate::outcome::Outcome;
+use crate::outcome::{EndedBy, Outcome};
 use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
 use crate::plugin::entry::Entry;
-use crate::plugin::heads::{Part, RequestHead, request_head, response_head, routed_cluster};
+use crate::plugin::heads::{
+    Part, RequestHead, request_head, response_head, routed_cluster, trailing_grpc_status,
+};
 use crate::plugin::host;
 use crate::policy::{Fallback, Mode, Policy};
 use crate::stats::Stat;
@@ -34,7 +36,17 @@ struct Held {
     cluster: Rc<Entry>,
     head: RequestHead,
     model: RequestModel,
+    patience: Patience,
     since: Instant,
+}
+
+/// For how much of a body a request is held. Envoy refuses (413) what outgrows its buffer while it
+/// is held, and one callback can bring a whole buffer: so a body that may be longer than the limit
+/// is not waited for beyond its first piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    FirstPiece,
+    WholeBody,
 }
 
 impl Stream {
@@ -51,9 +63,7 @@ impl Stream {
         let head = request_head(&policy);
         let may_hold = has_body && breakers.may_hold_requests() && policy.mode.is_active();
         if head.part == Part::InBody && may_hold {
-            let limit = usize::try_from(policy.body_limit).unwrap_or(usize::MAX);
-            let model = RequestModel::within(limit);
-            self.held = Some(Box::new(Held { cluster, head, model, since: now }));
+            self.held = Some(Box::new(Held::new(cluster, head, policy.body_limit, now)));
             return Action::Pause;
         }
         let part = head.part.name(&policy, None).map(str::to_owned);
@@ -62,14 +72,14 @@ impl Stream {
 
     /// As far as it is held back the request's body is all that came of it so far.
     fn request_data(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let waits = self.held.as_mut().is_some_and(|held| held.read(size));
-        if waits && !end_of_stream { Action::Pause } else { self.resume() }
+        let goes_on = self.held.as_mut().is_some_and(|held| held.read(size));
+        if goes_on && !end_of_stream { Action::Pause } else { self.resume() }
     }
 
     /// Decide on a request that was held, now that its model is known or will not be.
     fn resume(&mut self) -> Action {
         let Some(held) = self.held.take() else { return Action::Continue };
-        let Held { cluster, head, model, since } = *held;
+        let Held { cluster, head, model, since, .. } = *held;
         let policy = cluster.policy();
         let part = head.part.name(&policy, model.model()).map(str::to_owned);
         self.admit(cluster, &head, part.as_deref(), since)
@@ -111,7 +121,7 @@ impl Stream {
     fn response_started(&self) {
         let now = host::now();
         let outcome = self.with_call(|call| {
-            let head = response_head(call.exchange.protocol().dialect);
+            let head = response_head(call.exchange.protocol().dialect, &call.policy.matchers);
             if head.source == Source::Upstream {
                 call.note_answer(now);
             }
@@ -136,6 +146,14 @@ impl Stream {
                 Some(Read::Nothing) | None => return,
             }
         }
+    }
+
+    fn response_trailers(&self) {
+        self.with_call(|call| {
+            if call.exchange.reads_trailers() {
+                call.exchange.response_trailers(trailing_grpc_status());
+            }
+        });
     }
 
     fn response_ended(&self) {
@@ -168,13 +186,20 @@ impl Stream {
 }
 
 impl Held {
-    /// Reads what came; whether more could tell more.
+    fn new(cluster: Rc<Entry>, head: RequestHead, limit_bytes: u32, since: Instant) -> Self {
+        let fits = head.content_length.is_some_and(|length| length <= limit_bytes);
+        let patience = if fits { Patience::WholeBody } else { Patience::FirstPiece };
+        let model = RequestModel::within(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
+        Self { cluster, head, model, patience, since }
+    }
+
+    /// Reads what came; whether to wait for more.
     fn read(&mut self, size: usize) -> bool {
         loop {
             let start = self.model.read_bytes();
             let length = PIECE_BYTES.min(size.saturating_sub(start));
             if length == 0 {
-                return true;
+                return self.patience == Patience::WholeBody;
             }
             let Some(piece) = host::request_body(start, length) else { return false };
             if piece.is_empty() || !self.model.read(&piece) {
@@ -231,6 +256,7 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.response_trailers();
         self.response_ended();
         Action::Continue
     }
@@ -261,6 +287,10 @@ fn read_piece(call: &mut Call, start: usize, length: usize, now: Instant) -> Rea
         call.note_first_content(waited);
     }
     match seen.outcome {
+        // Settled now, it would go on: the next tick judges it the same, and ends it.
+        Some(outcome) if outcome.ended_by == EndedBy::Limit && call.ends_if_it_hangs() => {
+            Read::More
+        }
         Some(outcome) => Read::Known(outcome),
         None => {
             if seen.first_content_after.is_some() {

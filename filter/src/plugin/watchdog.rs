@@ -3,14 +3,13 @@
 use crate::fallback;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::host;
-use crate::policy::Mode;
 use crate::time::Instant;
 
 /// Settle every call that has passed one of its limits.
 pub(super) fn judge_overdue(breakers: &Breakers, now: Instant) {
     for (context, outcome) in breakers.in_flight.overdue(now) {
         let Some(call) = breakers.in_flight.take(context) else { continue };
-        let is_to_end = call.policy.limits.abort && call.policy.mode != Mode::Shadow;
+        let is_to_end = call.ends_if_it_hangs();
         let has_answer = call.exchange.has_answer();
         call.settle(&outcome, now);
         if is_to_end && host::set_effective_context(context) {

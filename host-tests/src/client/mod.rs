@@ -178,6 +178,18 @@ impl OpenAnswer {
         }
     }
 
+    /// The body's next bytes, at least so many of them unless it ends before.
+    pub async fn next_bytes(&mut self, at_least: usize) -> Bytes {
+        let mut bytes = BytesMut::new();
+        while bytes.len() < at_least {
+            match self.next().await {
+                Some(piece) => bytes.extend_from_slice(&piece),
+                None => break,
+            }
+        }
+        bytes.freeze()
+    }
+
     /// Reads the rest of the body; what [`Self::next`] returned is not part of it.
     pub async fn read_to_end(self) -> Answer {
         let Self { response, until_headers, started, connection } = self;

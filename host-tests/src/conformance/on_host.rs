@@ -1,41 +1,50 @@
 //! A scenario on the wasmtime host.
 
 use super::{
-    scenario::{Client, Request, Route, Scenario, Step},
+    scenario::{BUFFER_LIMIT_BYTES, Client, Moment, Plugin, Request, Route, Scenario, Step},
     trace::{Outcome, Trace},
 };
 use crate::host::{self, Call, EarlierReply, Module, Response, Upstream, Worker, World, flags};
 
-/// The process in which all scenarios run, one after the other.
+/// The processes in which all scenarios run, one after the other.
 pub struct HostSide {
-    world: World,
+    plain: World,
+    holding: World,
 }
 
 impl HostSide {
-    /// Starts a process with one worker that runs the recorder.
+    /// Starts processes with one worker that runs the recorder.
     #[must_use]
     pub fn start() -> Self {
-        Self { world: World::running(&Module::built("recorder")).start() }
+        let recorder = || World::running(&Module::built("recorder"));
+        let holding = recorder()
+            .configuration("tick fast")
+            .allow_on_headers_stop_iteration()
+            .buffer_limit_bytes(BUFFER_LIMIT_BYTES);
+        Self { plain: recorder().start(), holding: holding.start() }
     }
 
     /// Runs one scenario.
     #[must_use]
     pub fn run(&self, scenario: &Scenario) -> Trace {
-        self.world.clear_log();
+        let world = match scenario.plugin {
+            Plugin::Plain => &self.plain,
+            Plugin::Holding => &self.holding,
+        };
+        world.clear_log();
         if scenario.recorder == "crash" {
-            self.world.expect_trap(0);
+            world.expect_trap(0);
         }
-        let call = begin(self.world.worker(0), scenario);
-        if !call.is_done() {
-            play(scenario, &call);
-        }
-        let answer = call.answered().filter(|_| scenario.client == Client::Reads);
+        let play = Play { scenario, world, call: begin(world.worker(0), scenario) };
+        play.perform();
+        let leaves = matches!(scenario.client, Client::Leaves(_));
+        let answer = play.call.answered().filter(|_| !leaves);
         let outcome = answer.map_or(Outcome::Nothing, |answer| Outcome::Answered {
             status: answer.status,
             body: answer.text(),
             complete: answer.complete,
         });
-        Trace::new(self.world.log_lines().iter().map(|line| &line.message), outcome)
+        Trace::new(world.log_lines().iter().map(|line| &line.message), outcome)
     }
 }
 
@@ -63,11 +72,12 @@ fn request(scenario: &Scenario) -> host::Request {
         Request::Head => host::Request::new("HEAD", path),
         Request::Post | Request::HurriedPost => host::Request::post(path),
         Request::HalfPost => host::Request::post(path).unfinished(),
+        Request::Pieces | Request::LargePieces => host::Request::post(path).without_upload(),
+        Request::PostWithTrailer => host::Request::post(path).trailer("x-trailer", "1"),
     };
-    let request = match scenario.recorder {
-        "" => request,
-        wish => request.header("x-recorder", wish),
-    };
+    let wishes = [("x-recorder", scenario.recorder), ("x-at-tick", scenario.at_tick)];
+    let wishes = wishes.into_iter().filter(|(_, wish)| !wish.is_empty());
+    let request = wishes.fold(request, |request, (name, wish)| request.header(name, wish));
     match scenario.route {
         Route::Plain
         | Route::ShortTimeout
@@ -90,40 +100,114 @@ fn request(scenario: &Scenario) -> host::Request {
     }
 }
 
-/// Upstream and client do their parts, until the call is over.
-fn play(scenario: &Scenario, call: &Call) {
-    if matches!(scenario.route, Route::Refused | Route::RefusedRetried) {
-        call.upstream(Upstream::RefusesConnection);
+/// A scenario on its world.
+struct Play<'s> {
+    scenario: &'s Scenario,
+    world: &'s World,
+    call: Call,
+}
+
+impl Play<'_> {
+    /// Client and upstream do their parts, until the call is over.
+    fn perform(&self) {
+        self.upload();
+        self.reach(Moment::Held);
+        self.answer();
+        self.reach(Moment::Over);
     }
-    if scenario.client == Client::LeavesUnanswered {
-        return call.client_leaves();
+
+    fn upload(&self) {
+        let pieces = self.scenario.request.pieces();
+        for (number, piece) in pieces.iter().enumerate() {
+            if self.call.is_done() {
+                return;
+            }
+            if number + 1 == pieces.len() {
+                self.call.finish_upload(piece);
+            } else {
+                self.call.upload(piece);
+            }
+        }
     }
-    let mut promised = 0;
-    for step in scenario.upstream {
-        if call.is_done() {
+
+    /// The client leaves if it wants to leave now, or there is a tick if there is to be one.
+    fn reach(&self, moment: Moment) {
+        if self.scenario.client == Client::Leaves(moment) {
+            self.call.client_leaves();
+        } else if self.scenario.client == Client::ReadsWithTick(moment) {
+            let now = host::Request::get("/").header("x-recorder", "now");
+            self.world.worker(0).request(now);
+            self.world.tick();
+        }
+    }
+
+    fn answer(&self) {
+        if self.call.is_done() {
             return;
         }
-        match *step {
+        if matches!(self.scenario.route, Route::Refused | Route::RefusedRetried) {
+            self.call.upstream(Upstream::RefusesConnection);
+        }
+        self.reach(Moment::Unanswered);
+        let mut promised = 0;
+        for step in self.scenario.upstream {
+            if self.call.is_done() {
+                return;
+            }
+            match *step {
+                Step::Sized(_, length) => {
+                    promised = length;
+                    self.step(*step);
+                }
+                Step::Bytes(piece) => {
+                    self.step(*step);
+                    if piece.len() == promised {
+                        self.call.end();
+                    }
+                }
+                step => self.step(step),
+            }
+        }
+    }
+
+    fn step(&self, step: Step) {
+        let call = &self.call;
+        match step {
             Step::Sized(status, length) => {
-                promised = length;
-                let has_body = length > 0 && scenario.request != Request::Head;
+                let has_body = length > 0 && self.scenario.request != Request::Head;
                 call.response_headers(&if has_body { begun(status) } else { bare(status) });
             }
             Step::Chunked(status) | Step::Bodiless(status @ 101) => {
                 call.response_headers(&begun(status));
             }
             Step::Bodiless(status) => call.response_headers(&bare(status)),
-            Step::Bytes(piece) | Step::Chunk(piece) => {
-                call.body_chunk(piece);
-                if piece.len() == promised {
-                    call.end();
-                }
-            }
+            Step::Echo => drop(call.upstream_answers(bare(200).body(call.forwarded_body()))),
+            Step::Bytes(piece) | Step::Chunk(piece) => call.body_chunk(piece),
             Step::LastChunk => call.end(),
             Step::Trailer => call.trailers(&[("x-trailer", "1")]),
             Step::Close => drop(call.upstream(Upstream::Closes)),
-            Step::Hang => hang(scenario, call),
+            Step::Hang => self.hang(),
         }
+    }
+
+    /// Somebody loses patience.
+    fn hang(&self) {
+        self.reach(Moment::Withheld);
+        if !self.call.is_done() {
+            self.reach(Moment::MidStream);
+        }
+        if self.call.is_done() {
+            return;
+        }
+        let upstream = match self.scenario.route {
+            Route::ShortUploads => return drop(self.call.upload_times_out()),
+            Route::ShortIdle => Upstream::FallsSilent,
+            Route::ShortAttempts => Upstream::AttemptTimesOut,
+            Route::ShortStreams => Upstream::OutlastsRoute,
+            Route::ShortLived => Upstream::OutlastsCluster,
+            _ => Upstream::TimesOut,
+        };
+        self.call.upstream(upstream);
     }
 }
 
@@ -133,18 +217,4 @@ fn begun(status: u16) -> Response {
 
 fn bare(status: u16) -> Response {
     Response::status(status)
-}
-
-/// Somebody loses patience.
-fn hang(scenario: &Scenario, call: &Call) {
-    let upstream = match scenario.route {
-        _ if scenario.client == Client::LeavesMidStream => return call.client_leaves(),
-        Route::ShortUploads => return drop(call.upload_times_out()),
-        Route::ShortIdle => Upstream::FallsSilent,
-        Route::ShortAttempts => Upstream::AttemptTimesOut,
-        Route::ShortStreams => Upstream::OutlastsRoute,
-        Route::ShortLived => Upstream::OutlastsCluster,
-        _ => Upstream::TimesOut,
-    };
-    call.upstream(upstream);
 }

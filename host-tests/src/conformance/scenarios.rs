@@ -1,27 +1,31 @@
-//! All scenarios: what upstreams, clients, routes and the filter itself can do to a stream.
+//! Scenarios: what upstreams, clients, routes and the filter itself can do to a stream.
 
 use super::scenario::{
-    Client::{LeavesMidStream, LeavesUnanswered, Reads},
-    Request::{Garbage, Get, HalfPost, Head, HurriedPost, Post, Upgrade},
+    Client::{Leaves, Reads},
+    Moment::{MidStream, Unanswered},
+    Plugin,
+    Request::{Garbage, Get, HalfPost, Head, HurriedPost, Post, PostWithTrailer, Upgrade},
     Route, Scenario,
     Step::{self, Bodiless, Bytes, Chunk, Chunked, Close, Hang, LastChunk, Sized, Trailer},
 };
 
 /// What all others are changes of: a GET to an upstream that does nothing.
-const PLAIN: Scenario = Scenario {
+pub(super) const PLAIN: Scenario = Scenario {
     name: "",
     route: Route::Plain,
     request: Get,
+    plugin: Plugin::Plain,
     recorder: "",
+    at_tick: "",
     upstream: &[],
     client: Reads,
 };
 
-const OK: &[Step] = &[Sized(200, 2), Bytes("ok")];
-const ERROR: &[Step] = &[Sized(500, 5), Bytes("error")];
+pub(super) const OK: &[Step] = &[Sized(200, 2), Bytes("ok")];
+pub(super) const ERROR: &[Step] = &[Sized(500, 5), Bytes("error")];
 
-/// All scenarios, in the order in which they are run.
-pub const ALL: &[Scenario] = &[
+/// Scenarios of what comes and goes by itself.
+pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "a plain 200", upstream: OK, ..PLAIN },
     Scenario { name: "a POST answered 200", request: Post, upstream: OK, ..PLAIN },
     Scenario {
@@ -39,6 +43,7 @@ pub const ALL: &[Scenario] = &[
         upstream: &[Chunked(200), Chunk("ok"), Trailer],
         ..PLAIN
     },
+    Scenario { name: "a request with trailers", request: PostWithTrailer, upstream: OK, ..PLAIN },
     Scenario {
         name: "a web socket, closed by the upstream",
         route: Route::Upgradable,
@@ -154,21 +159,21 @@ pub const ALL: &[Scenario] = &[
         name: "the client leaves before the answer",
         request: Post,
         upstream: &[Hang],
-        client: LeavesUnanswered,
+        client: Leaves(Unanswered),
         ..PLAIN
     },
     Scenario {
         name: "the client leaves in the middle of the stream",
         request: Post,
         upstream: &[Chunked(200), Chunk("data: 1\n\n"), Hang],
-        client: LeavesMidStream,
+        client: Leaves(MidStream),
         ..PLAIN
     },
     Scenario {
         name: "the client leaves in the middle of its upload",
         request: HalfPost,
         upstream: &[Hang],
-        client: LeavesUnanswered,
+        client: Leaves(Unanswered),
         ..PLAIN
     },
     Scenario {

@@ -77,15 +77,35 @@ async fn answer(
     count.send_modify(|count| *count += 1);
     let steps = *script.borrow_and_update();
     for step in steps {
-        if *step == Step::Hang {
-            drop(script.changed().await);
+        match *step {
+            Step::Hang => drop(script.changed().await),
+            Step::Echo => {
+                let body = read_body(&mut connection, &mut request).await?;
+                let head = wire(Step::Sized(200, body.len()));
+                connection.write_all(format!("{head}{body}").as_bytes()).await?;
+            }
+            step => connection.write_all(wire(step).as_bytes()).await?,
         }
-        connection.write_all(wire(*step).as_bytes()).await?;
     }
     connection.shutdown().await?;
     // Closing with unread bytes would be a reset, which could overtake what was sent.
     while connection.read_buf(&mut request).await? > 0 {}
     Ok(())
+}
+
+/// Waits for the whole of a body that has a `content-length`.
+async fn read_body(connection: &mut TcpStream, request: &mut Vec<u8>) -> io::Result<String> {
+    loop {
+        let text = String::from_utf8_lossy(request);
+        let (head, body) = text.split_once("\r\n\r\n").expect("the headers came");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        if length == Some(&body.len().to_string()) {
+            return Ok(body.to_owned());
+        }
+        if connection.read_buf(request).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
 }
 
 fn wire(step: Step) -> String {
@@ -104,6 +124,6 @@ fn wire(step: Step) -> String {
         Step::Chunk(chunk) => format!("{:x}\r\n{chunk}\r\n", chunk.len()),
         Step::LastChunk => "0\r\n\r\n".into(),
         Step::Trailer => "0\r\nx-trailer: 1\r\n\r\n".into(),
-        Step::Close | Step::Hang => String::new(),
+        Step::Close | Step::Hang | Step::Echo => String::new(),
     }
 }

@@ -8,9 +8,12 @@ use super::merge::apply;
 use super::parts::{Cluster, Listener, Route};
 use super::{StartError, place};
 
-/// `envoy/llm-egress.yaml`, the one listener, cluster and route of which every test's are copies.
+/// A file of `envoy/`, the one listener, cluster and route of which every test's are copies.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Value);
+
+/// What a test gets unless it asks for another file.
+pub(super) const LLM_EGRESS: &str = "llm-egress.yaml";
 
 const LISTENER: &str = "/static_resources/listeners/0";
 const CLUSTER: &str = "/static_resources/clusters/0";
@@ -19,8 +22,8 @@ const ROUTES: &str = "/route_config/virtual_hosts/0/routes";
 const PLUGIN: &str = "/typed_config/config";
 
 impl Template {
-    pub(super) fn shipped() -> Result<Self, StartError> {
-        let path = place::workspace().join("envoy/llm-egress.yaml");
+    pub(super) fn shipped(file: &str) -> Result<Self, StartError> {
+        let path = place::workspace().join("envoy").join(file);
         let because = |error: &dyn std::fmt::Display| StartError::new(&path.display(), error);
         let text = std::fs::read_to_string(&path).map_err(|error| because(&error))?;
         serde_saphyr::from_str(&text).map(Self).map_err(|error| because(&error))
@@ -66,6 +69,7 @@ impl Template {
         let filters = part(manager, "/http_filters");
         *filters = json!(http_filters(filters.take(), listener)?);
         apply(manager, &listener.connection_manager_patch);
+        apply(&mut value, &listener.patch);
         Ok(value)
     }
 
@@ -126,9 +130,9 @@ fn discovery(file: &Path) -> Value {
 
 /// The part of the template at a JSON pointer; its absence is a mistake in this file.
 fn part<'a>(value: &'a mut Value, pointer: &str) -> &'a mut Value {
-    value.pointer_mut(pointer).unwrap_or_else(|| {
-        panic!("envoy/llm-egress.yaml has no {pointer}: mend envoy/bootstrap.rs")
-    })
+    value
+        .pointer_mut(pointer)
+        .unwrap_or_else(|| panic!("the shipped YAML has no {pointer}: mend envoy/bootstrap.rs"))
 }
 
 /// A listener update as Envoy's file-based discovery reads it.
@@ -146,11 +150,15 @@ pub(super) fn discovery_response(version: u64, listeners: &[Value]) -> Value {
 mod tests {
     use super::*;
 
+    fn shipped(file: &str) -> Template {
+        Template::shipped(file).expect("a shipped YAML")
+    }
+
     /// A label regex takes what follows `name=.=` wherever it stands, so a name that ends like
     /// another one would lose its value to it.
     #[test]
     fn no_label_regex_can_hit_inside_another_label() {
-        let template = Template::shipped().expect("the shipped YAML");
+        let template = shipped(LLM_EGRESS);
         let tags = template.0["stats_config"]["stats_tags"].as_array().expect("tags").clone();
         let names: Vec<_> =
             tags.iter().map(|tag| tag["tag_name"].as_str().expect("a name")).collect();
@@ -164,10 +172,39 @@ mod tests {
 
     #[test]
     fn durations_and_addresses_of_the_yaml_stay_text() {
-        let template = Template::shipped().expect("the shipped YAML");
+        let template = shipped(LLM_EGRESS);
         let manager = template.copy(&format!("{LISTENER}{CONNECTION_MANAGER}"));
         assert_eq!(manager["delayed_close_timeout"], "0.1s");
         assert_eq!(template.0["admin"]["address"]["socket_address"]["address"], "127.0.0.1");
         assert_eq!(template.0["admin"]["address"]["socket_address"]["port_value"], 9901);
+    }
+
+    #[test]
+    fn nothing_in_the_yaml_ends_a_healthy_silence_or_a_long_stream() {
+        let template = shipped(LLM_EGRESS);
+        let manager = template.copy(&format!("{LISTENER}{CONNECTION_MANAGER}"));
+        let route = manager.pointer(&format!("{ROUTES}/0/route")).expect("a route");
+        assert_eq!((&route["timeout"], &route["idle_timeout"]), (&json!("0s"), &json!("600s")));
+        for absent in ["retry_policy", "max_stream_duration", "hedge_policy"] {
+            assert_eq!(route[absent], Value::Null, "{absent}");
+        }
+        assert_eq!(manager["common_http_protocol_options"], Value::Null);
+        let virtual_host = manager.pointer("/route_config/virtual_hosts/0").expect("a host");
+        assert_eq!(virtual_host["retry_policy"], Value::Null);
+        let cluster = template.copy(CLUSTER);
+        assert_eq!(cluster["typed_extension_protocol_options"], Value::Null);
+    }
+
+    #[test]
+    fn the_decompressors_are_all_that_the_other_yaml_adds() {
+        let (plain, mut other) = (shipped(LLM_EGRESS), shipped("llm-egress-decompressor.yaml"));
+        let filters = part(&mut other.0, &format!("{LISTENER}{CONNECTION_MANAGER}/http_filters"));
+        let filters = filters.as_array_mut().expect("filters");
+        let names: Vec<_> = filters.iter().filter_map(|filter| filter["name"].as_str()).collect();
+        let decompressors = ["decompress_gzip", "decompress_brotli", "decompress_zstd"];
+        assert_eq!(names[0], "llm_breaker");
+        assert_eq!(names[1..4], decompressors);
+        filters.drain(1..4);
+        assert_eq!(other.0, plain.0);
     }
 }

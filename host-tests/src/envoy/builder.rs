@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::admin::Admin;
-use super::bootstrap::Template;
+use super::bootstrap::{LLM_EGRESS, Template};
 use super::parts::{Cluster, Listener, Route};
 use super::process::{self, Process, Validation};
 use super::update::ListenerFile;
@@ -12,6 +12,7 @@ use super::{Envoy, StartError};
 /// What an Envoy is to be.
 #[derive(Clone, Debug)]
 pub struct Builder {
+    file: &'static str,
     clusters: Vec<Cluster>,
     pub(super) listeners: Vec<Listener>,
     pub(super) workers: u32,
@@ -23,6 +24,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
+            file: LLM_EGRESS,
             clusters: Vec::new(),
             listeners: Vec::new(),
             workers: 2,
@@ -34,6 +36,13 @@ impl Default for Builder {
 }
 
 impl Builder {
+    /// Another shipped file of `envoy/` than `llm-egress.yaml`, of the same shape.
+    #[must_use]
+    pub const fn shipped(mut self, file: &'static str) -> Self {
+        self.file = file;
+        self
+    }
+
     /// Adds an upstream cluster; requests go to the first unless routes say otherwise.
     #[must_use]
     pub fn cluster(mut self, cluster: Cluster) -> Self {
@@ -104,7 +113,7 @@ impl Builder {
     /// When the binary or the module is missing, or Envoy refuses the configuration or a port: with
     /// what it wrote last.
     pub async fn start(self) -> Result<Envoy, StartError> {
-        let template = Template::shipped()?;
+        let template = Template::shipped(self.file)?;
         let listeners = self.render_listeners(&template)?;
         let directory = process::directory()?;
         let file = self.is_updatable.then(|| ListenerFile::write(directory.path(), &listeners));
@@ -124,7 +133,7 @@ impl Builder {
     /// # Errors
     /// When the binary or the module is missing.
     pub async fn validate(self) -> Result<Validation, StartError> {
-        let template = Template::shipped()?;
+        let template = Template::shipped(self.file)?;
         let listeners = self.render_listeners(&template)?;
         let bootstrap = template.bootstrap(self.admin_port, &self.clusters, listeners, None);
         process::validate(&bootstrap).await

@@ -154,6 +154,7 @@ pub struct Listener {
     pub(super) filters_after: Vec<Value>,
     pub(super) plugin_patch: Value,
     pub(super) connection_manager_patch: Value,
+    pub(super) patch: Value,
 }
 
 impl Default for Listener {
@@ -178,6 +179,7 @@ impl Listener {
             filters_after: Vec::new(),
             plugin_patch: json!({}),
             connection_manager_patch: json!({}),
+            patch: json!({}),
         }
     }
 
@@ -250,6 +252,19 @@ impl Listener {
     #[must_use]
     pub fn connection_manager_patch(mut self, patch: Value) -> Self {
         self.connection_manager_patch = compose(self.connection_manager_patch, patch);
+        self
+    }
+
+    /// Lets the filter see the body of a request that it pauses at its headers.
+    #[must_use]
+    pub fn allow_on_headers_stop_iteration(self) -> Self {
+        self.plugin_patch(json!({"allow_on_headers_stop_iteration": true}))
+    }
+
+    /// Changes anything else of `envoy.config.listener.v3.Listener`.
+    #[must_use]
+    pub fn patch(mut self, patch: Value) -> Self {
+        self.patch = compose(self.patch, patch);
         self
     }
 }

@@ -3,9 +3,10 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{
+    answer::Answer,
     exchange::Exchange,
-    message::{Answer, Response},
-    stream::{Map, Stage},
+    message::Response,
+    stream::{End, Map, Piece, Stage},
     upstream::{Ending, Upstream, flags, slow_upload},
 };
 
@@ -43,6 +44,11 @@ impl Call {
         self.exchange.borrow().stream().info.sent_ns.is_some()
     }
 
+    /// The request's body as far as the filter let it go.
+    pub fn forwarded_body(&self) -> Vec<u8> {
+        self.exchange.borrow().stream().forwarded_body.clone()
+    }
+
     /// Whether the filter paused the request at its headers and has not let it go since.
     pub fn is_paused(&self) -> bool {
         self.exchange.borrow().stream().paused
@@ -78,9 +84,22 @@ impl Call {
         (stream.info.flags, stream.info.code_details.clone())
     }
 
-    /// The rest of an unfinished upload, and its end.
+    /// The client sends a piece of an unfinished upload.
+    pub fn upload(&self, chunk: impl AsRef<[u8]>) {
+        self.exchange.borrow_mut().upload_piece(Piece::Data(chunk.as_ref().into(), End::No));
+    }
+
+    /// The rest of an unfinished upload, and its end, which over HTTP/1 is a piece of its own.
     pub fn finish_upload(&self, rest: impl AsRef<[u8]>) {
-        self.exchange.borrow_mut().finish_upload(rest.as_ref().into());
+        if !rest.as_ref().is_empty() {
+            self.upload(rest);
+        }
+        self.last_upload([]);
+    }
+
+    /// The last piece of an unfinished upload and its end in one, as HTTP/2 can.
+    pub fn last_upload(&self, chunk: impl AsRef<[u8]>) {
+        self.exchange.borrow_mut().upload_piece(Piece::Data(chunk.as_ref().into(), End::Yes));
     }
 
     /// The client stops in the middle of its upload until the listener's `request_timeout` strikes.

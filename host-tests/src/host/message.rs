@@ -1,6 +1,4 @@
-//! What clients send, what upstreams answer, and what clients see in the end.
-
-use std::fmt;
+//! What clients send and what upstreams answer.
 
 use super::pairs::Pairs;
 
@@ -9,6 +7,7 @@ use super::pairs::Pairs;
 pub struct Request {
     pub(crate) headers: Pairs,
     pub(crate) chunks: Vec<Vec<u8>>,
+    pub(crate) trailers: Pairs,
     pub(crate) ended: bool,
     pub(crate) route: Route,
     pub(crate) other_filter: Option<EarlierReply>,
@@ -53,6 +52,7 @@ impl Request {
         Self {
             headers: headers.map(|(name, value)| (name.into(), value.into())).into(),
             chunks: Vec::new(),
+            trailers: Vec::new(),
             ended: true,
             route: Route::NotFound,
             other_filter: None,
@@ -81,6 +81,18 @@ impl Request {
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.chunks = vec![body.as_ref().into()];
         self
+    }
+
+    /// Adds a trailer, with which the body then ends.
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.trailers.push((name.to_ascii_lowercase().into_bytes(), value.into()));
+        self
+    }
+
+    /// Nothing of the body yet: it comes with [`Call::upload`](super::Call::upload).
+    pub fn without_upload(mut self) -> Self {
+        self.chunks.clear();
+        self.unfinished()
     }
 
     /// The body stops short: its end comes with [`Call::finish_upload`](super::Call::finish_upload)
@@ -158,7 +170,7 @@ impl Request {
     }
 
     pub(crate) fn has_body(&self) -> bool {
-        !self.chunks.is_empty() || !self.ended
+        !self.chunks.is_empty() || !self.trailers.is_empty() || !self.ended
     }
 
     fn routed(mut self, name: &str, state: ClusterState) -> Self {
@@ -230,60 +242,4 @@ impl Response {
         self.has_body = true;
         self
     }
-}
-
-/// What the client got so far.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The status code.
-    pub status: u16,
-    /// All headers but the pseudo ones, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// The body so far.
-    pub body: Vec<u8>,
-    /// Whether it came to its proper end: false while it runs, and for ever if it was cut.
-    pub complete: bool,
-}
-
-impl Answer {
-    pub(crate) fn starting(head: &Pairs) -> Self {
-        let mut answer = Self { status: 0, headers: Vec::new(), body: Vec::new(), complete: false };
-        for (name, value) in head {
-            if name == b":status" {
-                answer.status = parse_status(value);
-            } else {
-                answer.headers.push((String::from_utf8_lossy(name).into_owned(), value.clone()));
-            }
-        }
-        answer
-    }
-
-    /// The first header of this name, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(value).ok()
-    }
-
-    /// The body as text, with replacement characters where it is none.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = if self.complete { "" } else { " (incomplete)" };
-        write!(f, "{}{end}", self.status)?;
-        for (name, value) in &self.headers {
-            write!(f, ", {name}: {}", String::from_utf8_lossy(value))?;
-        }
-        write!(f, ", {:?}", self.text())
-    }
-}
-
-pub(crate) fn parse_status(value: &[u8]) -> u16 {
-    std::str::from_utf8(value)
-        .ok()
-        .and_then(|status| status.parse().ok())
-        .unwrap_or_else(|| panic!("not a status: {:?}", String::from_utf8_lossy(value)))
 }

@@ -89,11 +89,26 @@ pub(crate) struct Process {
     pub(crate) node: Value,
     pub(crate) cluster_metadata: BTreeMap<String, Value>,
     pub(crate) header_routes: Vec<HeaderRoute>,
+    pub(crate) headers_stop: HeadersStop,
+    /// The most that Envoy keeps of a body for a filter that holds it.
+    pub(crate) buffer_limit_bytes: usize,
     pub(crate) faults: BTreeMap<String, Fault>,
     pub(crate) before_set: Option<StoreHook>,
     pub(crate) host_calls: BTreeMap<&'static str, u64>,
 }
 
+/// What a filter stops that pauses a request at its headers: the plugin configuration's
+/// `allow_on_headers_stop_iteration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeadersStop {
+    /// The body too, which the filter is not shown. Envoy's default.
+    All,
+    /// Only the headers: the body goes on to the filter.
+    Headers,
+}
+
+/// Envoy's `per_connection_buffer_limit_bytes` if not said.
+const BUFFER_LIMIT_BYTES: usize = 1 << 20;
 /// An up-time that no test mistakes for zero: 10 days.
 const UPTIME_AT_START_NS: u64 = 10 * 24 * 3600 * 1_000_000_000;
 /// 2026-01-01T00:00:00Z.
@@ -110,6 +125,8 @@ impl Default for Process {
             node: serde_json::json!({"id": "node-1", "cluster": "test"}),
             cluster_metadata: BTreeMap::new(),
             header_routes: Vec::new(),
+            headers_stop: HeadersStop::All,
+            buffer_limit_bytes: BUFFER_LIMIT_BYTES,
             faults: BTreeMap::new(),
             before_set: None,
             host_calls: BTreeMap::new(),

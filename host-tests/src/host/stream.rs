@@ -1,10 +1,11 @@
 //! One HTTP stream as the host sees it: its maps and which of them can be reached now, its body,
 //! its properties, and what its client got.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    message::{Answer, ClusterState, Request, Route},
+    answer::Answer,
+    message::{ClusterState, Request, Route},
     pairs::Pairs,
     status::Status,
 };
@@ -33,6 +34,8 @@ pub(crate) enum Stage {
     Request,
     /// The request's headers went to the upstream; nothing came back yet.
     Forwarded,
+    /// The filter holds the answer at its headers: the client has nothing of it.
+    Withheld,
     /// The answer's headers were passed on.
     Responding,
     /// Logged and gone.
@@ -56,6 +59,22 @@ pub(crate) struct Info {
     pub(crate) overrides: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
+/// What of a request follows its headers.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Some of the body, and whether the request ends with it.
+    Data(Vec<u8>, End),
+    /// The request's end.
+    Trailers(Pairs),
+}
+
+/// Whether a piece of a body is its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    No,
+    Yes,
+}
+
 pub(crate) struct Stream {
     pub(crate) request: Request,
     pub(crate) stage: Stage,
@@ -64,9 +83,17 @@ pub(crate) struct Stream {
     /// Envoy's map pointers: set for a callback, and cleared when it returns Continue.
     pub(crate) reachable: BTreeMap<Map, bool>,
     pub(crate) logging: bool,
+    /// What the client sent and the filter did not see yet.
+    pub(crate) arriving: VecDeque<Piece>,
+    /// What a callback is shown of the request's body, and what the filter held of it before.
     pub(crate) request_body: Option<Vec<u8>>,
+    /// What the filter let go of the request's body.
+    pub(crate) forwarded_body: Vec<u8>,
+    /// The same of the answer's body.
     pub(crate) response_body: Option<Vec<u8>>,
+    pub(crate) response_ended: bool,
     pub(crate) route_cleared: bool,
+    /// The request waits at its headers for the filter.
     pub(crate) paused: bool,
     pub(crate) in_response: bool,
     pub(crate) upload_ended: bool,
@@ -82,6 +109,8 @@ impl Stream {
         info.overrides = request.properties.iter().cloned().collect();
         let maps = BTreeMap::from([(Map::RequestHeaders, request.headers.clone())]);
         Self {
+            arriving: arriving(&request),
+            upload_ended: !request.has_body(),
             request,
             stage: Stage::Request,
             info,
@@ -89,11 +118,12 @@ impl Stream {
             reachable: BTreeMap::new(),
             logging: false,
             request_body: None,
+            forwarded_body: Vec::new(),
             response_body: None,
+            response_ended: false,
             route_cleared: false,
             paused: false,
             in_response: false,
-            upload_ended: false,
             answer: None,
         }
     }
@@ -136,4 +166,15 @@ impl Stream {
     fn reaches(&self, map: Map) -> bool {
         self.reachable.get(&map).copied().unwrap_or(false)
     }
+}
+
+/// What is there of a body. Its end is a piece of its own, as over HTTP/1.
+fn arriving(request: &Request) -> VecDeque<Piece> {
+    let chunks = request.chunks.iter().map(|chunk| Piece::Data(chunk.clone(), End::No));
+    let end = match (request.has_body() && request.ended, request.trailers.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some(Piece::Data(Vec::new(), End::Yes)),
+        (true, false) => Some(Piece::Trailers(request.trailers.clone())),
+    };
+    chunks.chain(end).collect()
 }

@@ -172,11 +172,14 @@ fn the_clocks_move_apart_and_only_by_hand() {
 
 #[test]
 fn a_tick_can_answer_a_call_whose_upstream_hangs() {
-    let world = recorder().configuration("rescue").start();
-    let call = world.worker(0).request(call(""));
+    let world = recorder().configuration("tick").start();
+    let hanging = world.worker(0).request(call("").header("x-at-tick", "reply"));
     world.tick();
-    assert_eq!(call.answer().status, 504);
-    assert!(call.is_done());
+    assert!(!hanging.is_done(), "it is not due yet");
+    world.worker(0).request(call("now"));
+    world.tick();
+    assert_eq!(hanging.answer().status, 504);
+    assert!(hanging.is_done());
 }
 
 #[test]
@@ -191,4 +194,58 @@ fn a_request_header_that_the_filter_sets_can_choose_another_route() {
     rerouted.upstream(Upstream::RefusesConnection);
     let line = &world.log_lines()[1].message;
     assert!(line.contains("response_headers") && line.contains("cluster=other"), "{line}");
+}
+
+/// HTTP/2 ends a body with its last piece. The conformance test speaks HTTP/1.
+#[test]
+fn a_held_request_is_shown_its_whole_body_with_every_piece() {
+    let world = recorder().allow_on_headers_stop_iteration().start();
+    world.clear_log();
+    let held = world.worker(0).request(call("hold").without_upload());
+    held.upload("abc");
+    assert!(held.is_paused() && !held.is_forwarded());
+    held.last_upload("def");
+    assert!(held.is_forwarded());
+    assert_eq!(held.forwarded_body(), b"abcdef");
+    let lines = world.log_lines();
+    assert!(lines[1].message.starts_with("recorder|request_body|end=false|size=3|body=abc|"));
+    assert!(lines[2].message.starts_with("recorder|request_body|end=true|size=6|body=abcdef|"));
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn a_request_held_without_the_option_hangs() {
+    let world = recorder().start();
+    let held = world.worker(0).request(call("hold").body("{}"));
+    assert!(held.is_paused());
+    assert_eq!(loggers(&world, "recorder|request_body"), []);
+}
+
+#[test]
+fn a_held_answer_is_shown_whole_with_every_piece() {
+    let world = recorder().allow_on_headers_stop_iteration().start();
+    let held = world.worker(0).request(call("delay"));
+    held.response_headers(&Response::event_stream());
+    held.body_chunk("abc");
+    world.clear_log();
+    held.body_chunk("def");
+    assert!(held.answered().is_none());
+    held.end();
+    assert_eq!(held.answer().text(), "abcdef");
+    let lines = world.log_lines();
+    assert!(lines[0].message.starts_with("recorder|response_body|end=false|size=6|body=abcdef|"));
+    assert!(lines[1].message.starts_with("recorder|response_body|end=true|size=6|body=abcdef|"));
+}
+
+#[test]
+fn an_answer_that_is_too_large_to_be_held_becomes_a_500() {
+    let world = recorder().allow_on_headers_stop_iteration().buffer_limit_bytes(5).start();
+    let held = world.worker(0).request(call("delay"));
+    held.response_headers(&Response::event_stream());
+    held.body_chunk("abc");
+    world.clear_log();
+    held.body_chunk("def");
+    assert_eq!(held.answer().status, 500);
+    assert_eq!(held.verdict(), (0, Some("response_payload_too_large".into())));
+    assert_eq!(loggers(&world, "recorder|response_body"), [], "it is not shown once more");
 }

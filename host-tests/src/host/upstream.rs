@@ -77,7 +77,7 @@ impl Ending {
         Self::new(flags, 0, details, "")
     }
 
-    /// A reset before the answer began.
+    /// A reset before the client had anything of an answer.
     fn unanswered(flags: u64, details: &'static str, reason: &str, was_retried: bool) -> Self {
         let which =
             if was_retried { "retried and the latest reset reason" } else { "reset reason" };
@@ -105,7 +105,9 @@ pub(crate) fn upstream_ending(upstream: Upstream, progress: Progress) -> Ending 
         }
         Upstream::Closes if progress.answer_started => {
             let details = "upstream_reset_after_response_started{protocol_error}";
-            Ending::without_reply(flags::UPSTREAM_PROTOCOL_ERROR, details)
+            let flags = flags::UPSTREAM_PROTOCOL_ERROR;
+            let ending = Ending::unanswered(flags, details, "protocol error", was_retried);
+            Ending { status: 502, ..ending }
         }
         Upstream::Closes => {
             let details = "upstream_reset_before_response_started{connection_termination}";
@@ -172,6 +174,16 @@ pub(crate) fn malformed_request() -> Ending {
 /// The client took longer for its upload than the listener's `request_timeout`.
 pub(crate) fn slow_upload() -> Ending {
     Ending::new(0, 408, "request_overall_timeout", "request timeout")
+}
+
+/// The body is larger than what Envoy keeps of it for a filter that holds it.
+pub(crate) fn request_too_large() -> Ending {
+    Ending::new(0, 413, "request_payload_too_large", "Payload Too Large")
+}
+
+/// The same of an answer's body.
+pub(crate) fn response_too_large() -> Ending {
+    Ending::new(0, 500, "response_payload_too_large", "Internal Server Error")
 }
 
 /// Another filter of the chain replies.

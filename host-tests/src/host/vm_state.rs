@@ -17,7 +17,8 @@ use super::{
 pub(crate) enum Deferred {
     Reply(LocalReply),
     ResetStream,
-    Continue,
+    ContinueRequest,
+    ContinueResponse,
 }
 
 /// The arguments of `send_http_response`.

@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use crate::scene::{Outcome, Scene, assert_blocked, assert_reached, event};
 
 async fn behind(metadata: &Value) -> Outcome<Scene> {
+    beside(&json!({}), metadata).await
+}
+
+async fn beside(configuration: &Value, metadata: &Value) -> Outcome<Scene> {
     let provider = Simulator::start().await?;
     let cluster = Cluster::at(OPENAI, provider.address()).metadata(metadata);
-    let envoy = Envoy::builder().cluster(cluster).start().await?;
+    let envoy = Envoy::builder().configuration(configuration).cluster(cluster).start().await?;
     Ok(Scene { provider, envoy })
 }
 
@@ -47,6 +51,26 @@ async fn metadata_may_ask_for_shadow_mode() -> Outcome {
     assert_eq!(scene.now("requests_would_block_total", &[]).await, 15.0);
     // The VM without requests knows of it too.
     scene.until("mode", &[], 1.0).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_boolean_of_metadata_is_read_as_such() -> Outcome {
+    let is_warning = |line: &str| event(line, "metadata_ignored").is_some();
+    let abort = |flag: bool| json!({"limits": {"abort": flag}});
+    let scene = beside(&json!({"defaults": abort(true)}), &abort(false)).await?;
+    assert_reached(&scene.call().await, 200);
+    let warning = scene.envoy.log().wait_for(is_warning).await;
+    let warning = event(&warning, "metadata_ignored").expect("a warning");
+    let refused = "limits.abort: false is not accepted over the configured true";
+    assert_eq!(warning["ignored"], json!([refused]));
+
+    // Bytes that are no boolean would be warned about, before the failures that open the breaker.
+    let metadata = json!({"limits": {"abort": true}, "trip": {"consecutive_failures": 2}});
+    let scene = behind(&metadata).await?;
+    scene.fail(2).await;
+    assert_blocked(&scene.call().await);
+    assert_eq!(scene.envoy.log().matching(is_warning), [""; 0]);
     Ok(())
 }
 

@@ -139,10 +139,125 @@ fn what_cannot_be_read_at_all_is_refused_with_one_message() {
 fn fields_that_do_not_work_yet_are_refused_and_not_silently_taken() {
     let log = refused(json!({
         "fleet": {"cluster": "etcd"},
-        "defaults": {"key_by": "model", "limits": {"total": "60s"}, "fallback": [{"kind": "completion"}]},
+        "defaults": {"on_failure": true, "hold_max": "2s", "fallback": [{"kind": "completion"}]},
     }))
     .log;
     assert_eq!(log.len(), 4, "{log:?}");
+    assert!(log.iter().all(|line| line.message.contains("not supported by this version yet")));
+}
+
+/// Every field of a policy that works.
+fn whole_policy() -> Value {
+    json!({
+        "mode": "enforce",
+        "provider": "openai",
+        "key_by": {"header": "X-Team", "values": ["red", "blue"]},
+        "models": ["gpt-4.1*", "o?"],
+        "model_header": "x-model",
+        "provider_wide": ["rate_limited"],
+        "window": {"type": "time", "duration": "30s", "buckets": 5},
+        "trip": {"consecutive_failures": 5, "failure_rate": 0.5, "slow_rate": 0.5,
+                 "minimum_calls": 10, "open_on_announced": "60s"},
+        "open": {"base": "30s", "multiplier": 2, "max": "600s", "jitter": 0,
+                 "announced_max": "3600s", "quota": "300s", "reset_after": "600s"},
+        "half_open": {"probes": 1, "successes": 1, "lease": "60s"},
+        "ramp": "10s",
+        "slow": {"response_headers": "5s", "first_token": "20s", "gap": "5s", "total": "60s"},
+        "limits": {"first_token": "120s", "gap": "60s", "total": "600s", "abandoned": "30s",
+                   "abort": true},
+        "verdicts": {"timeout": "open"},
+        "matchers": [{
+            "status": 403,
+            "header": {"name": "x-error", "prefix": "quota"},
+            "json": {"path": "errors.*.code", "equals": "over"},
+            "category": "quota_exhausted",
+        }],
+        "body_limit": 65_536,
+        "fallback": [{"kind": "error"}],
+    })
+}
+
+#[test]
+fn every_field_that_works_is_taken_in_every_layer_and_form() {
+    let mut breaker = whole_policy();
+    breaker["cluster"] = AZURE.into();
+    let document = json!({
+        "config_version": 1,
+        "max_breakers": 16,
+        "stop_iteration": true,
+        "breakers": [breaker],
+        "defaults": whole_policy(),
+    });
+    for scene in
+        [Scene::configured(1, document.clone()), Scene::configured(1, structs::encode(&document))]
+    {
+        scene.send(chat()).upstream_answers(completion());
+        assert!(scene.logged_at(Level::Error).is_empty(), "{:?}", scene.log_lines());
+    }
+}
+
+#[test]
+fn keys_matchers_and_limits_are_refused_by_their_paths_all_at_once() {
+    let wrong = json!({
+        "stop_iteration": "yes",
+        "defaults": {
+            "provider": "azure",
+            "key_by": {"header": ":path", "values": ["red", "other", "red"]},
+            "models": [""],
+            "model_header": "x-llm-breaker-model",
+            "provider_wide": ["slow"],
+            "slow": {"gap": "0s"},
+            "limits": {"total": "0.05s", "abort": "true"},
+            "body_limit": 0,
+            "matchers": [
+                {"category": "timeout"},
+                {"json": {"path": "error..code", "equals": "x", "prefix": "y"}},
+            ],
+        },
+        "breakers": [{"cluster": "openai", "key_by": "model"}, {"cluster": "azure", "model": []}],
+    });
+    let paths = [
+        "stop_iteration",
+        "defaults.provider",
+        "defaults.key_by.header",
+        "defaults.key_by.values[1]",
+        "defaults.key_by.values[2]",
+        "defaults.models[0]",
+        "defaults.model_header",
+        "defaults.provider_wide[0]",
+        "defaults.slow.gap",
+        "defaults.limits.total",
+        "defaults.limits.abort",
+        "defaults.body_limit",
+        "defaults.matchers[0]",
+        "defaults.matchers[1].json.path",
+        "defaults.matchers[1].json",
+        "defaults.matchers[1].category",
+        "breakers[1].model",
+    ];
+    let log = refused(wrong).log;
+    for path in paths {
+        let named = log.iter().any(|line| line.message.contains(&format!("{path}: ")));
+        assert!(named, "{path} is not in {log:?}");
+    }
+    assert_eq!(log.len(), paths.len(), "{log:?}");
+}
+
+#[test]
+fn what_a_key_or_a_limit_makes_pointless_is_refused() {
+    let log = refused(json!({
+        "defaults": {"slow": {"first_token": "120s"}, "limits": {"total": "60s"}},
+        "breakers": [
+            {"cluster": "openai", "key_by": "model"},
+            {"cluster": "azure", "slow": {"total": "60s"}},
+        ],
+    }))
+    .log;
+    assert_eq!(log.len(), 3, "{log:?}");
+    for path in ["defaults.slow.first_token", "breakers[0].key_by", "breakers[1].slow.total"] {
+        let named = log.iter().any(|line| line.message.contains(&format!("{path}: ")));
+        assert!(named, "{path} is not in {log:?}");
+    }
 }
 
 #[test]

@@ -83,7 +83,14 @@ impl Case {
         match text(&self.json["ended"]) {
             "client_left" => call.client_leaves(),
             "reset" => drop(call.upstream(Upstream::Closes)),
-            _ => call.end(),
+            _ => match self.json["trailers"].as_object() {
+                Some(trailers) => {
+                    let trailers =
+                        trailers.iter().map(|(name, value)| (name.as_str(), text(value)));
+                    call.trailers(&trailers.collect::<Vec<_>>());
+                }
+                None => call.end(),
+            },
         }
     }
 

@@ -1,6 +1,9 @@
 //! An error's body decides where its status does not, while it passes.
 
-use llm_breaker_host_tests::host::{Call, Response, Status};
+use std::io::Write;
+
+use flate2::{Compression, write};
+use llm_breaker_host_tests::host::{Call, Request, Response, Status, Upstream};
 use serde_json::json;
 
 use crate::scene::{OPENAI, Scene, TRIP, stat};
@@ -74,16 +77,79 @@ fn a_body_that_hides_what_it_says_is_judged_by_its_status() {
 }
 
 #[test]
-fn a_compressed_body_is_not_read_and_counted() {
+fn a_quota_that_is_told_compressed_opens_at_once() {
+    for (coding, body) in [
+        ("gzip", gzip(QUOTA)),
+        ("x-gzip", gzip(QUOTA)),
+        ("deflate", zlib(QUOTA)),
+        ("deflate", deflate(QUOTA)),
+    ] {
+        let scene = Scene::by_default();
+        scene.answer(json(429).header("content-encoding", coding).body(&body));
+        assert_eq!((scene.state(), scene.outcomes("quota_exhausted")), ("open", 1), "{coding}");
+        assert_eq!((scene.retry_after(), unread(&scene)), (300, 0));
+    }
+}
+
+#[test]
+fn a_compressed_body_is_judged_at_its_end_whoever_makes_it() {
+    let body = gzip(QUOTA);
+    // What is cut off is gzip's own checksum.
+    let shown = &body[..body.len() - 8];
+    let endings: [fn(&Call); 3] =
+        [Call::end, Call::client_leaves, |call| drop(call.upstream(Upstream::Closes))];
+    for end in endings {
+        let scene = Scene::by_default();
+        let call = scene.reach();
+        call.response_headers(&begun(429).header("content-encoding", "gzip"));
+        shown.iter().for_each(|byte| call.body_chunk([*byte]));
+        assert_eq!((scene.state(), scene.outcomes("quota_exhausted")), ("closed", 0));
+        end(&call);
+        assert_eq!((scene.state(), scene.outcomes("quota_exhausted")), ("open", 1));
+    }
+}
+
+#[test]
+fn compressed_nonsense_and_bombs_are_judged_by_their_status() {
+    let bomb = gzip(&format!("{{\"padding\": \"{}\", {}", "x".repeat(1 << 20), &QUOTA[1..]));
+    let damaged: Vec<u8> = gzip(QUOTA).into_iter().map(|byte| byte ^ 0x55).collect();
     let scene = Scene::by_default();
-    let call = scene.reach();
-    call.response_headers(&begun(429).header("content-encoding", "gzip"));
-    assert_eq!(scene.outcomes("rate_limited"), 1, "at the headers");
-    assert_eq!(unread(&scene), 1);
-    call.body_chunk(QUOTA);
-    call.end();
-    scene.answer(Response::status(200).header("content-encoding", "gzip").body("x"));
-    assert_eq!((unread(&scene), scene.state()), (1, "closed"));
+    for body in [&bomb[..], &damaged, QUOTA.as_bytes(), b""] {
+        scene.answer(json(400).header("content-encoding", "gzip").body(body));
+    }
+    assert_eq!((scene.outcomes("client_error"), scene.state()), (4, "closed"));
+}
+
+#[test]
+fn a_body_compressed_in_a_way_that_is_not_understood_is_not_read_and_counted() {
+    let scene = Scene::by_default();
+    for coding in ["br", "zstd", "gzip, br"] {
+        let call = scene.reach();
+        call.response_headers(&begun(429).header("content-encoding", coding));
+        call.body_chunk(QUOTA);
+        call.end();
+    }
+    assert_eq!((scene.outcomes("rate_limited"), unread(&scene)), (3, 3));
+    scene.answer(Response::status(200).header("content-encoding", "br").body("x"));
+    assert_eq!((unread(&scene), scene.state()), (3, "closed"), "a whole answer is not missed");
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = write::GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("a vector takes it");
+    encoder.finish().expect("a vector takes it")
+}
+
+fn zlib(text: &str) -> Vec<u8> {
+    let mut encoder = write::ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("a vector takes it");
+    encoder.finish().expect("a vector takes it")
+}
+
+fn deflate(text: &str) -> Vec<u8> {
+    let mut encoder = write::DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("a vector takes it");
+    encoder.finish().expect("a vector takes it")
 }
 
 fn unread(scene: &Scene) -> u64 {
@@ -125,7 +191,8 @@ fn the_reset_that_a_body_or_a_providers_header_announces_is_honoured() {
 fn no_body_is_fetched_that_cannot_matter() {
     let scene = Scene::by_default();
     let before = scene.host_calls("proxy_get_buffer_bytes");
-    scene.answer(Response::status(200).header("content-type", "application/json").body(QUOTA));
+    let upload = scene.send(Request::post("/v1/files").cluster(OPENAI));
+    upload.upstream_answers(json(200).body(QUOTA));
     scene.answer(Response::status(500).header("content-type", "text/html").body("<html>"));
     assert_eq!(scene.host_calls("proxy_get_buffer_bytes"), before);
 }

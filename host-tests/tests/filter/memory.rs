@@ -1,5 +1,9 @@
-//! Reading a stream takes the same little memory however long it is, and however many there are.
+//! Reading a stream takes the same little memory however long it is, and however many there are; so
+//! does an error that inflates to much.
 
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
 use llm_breaker_host_tests::host::{Call, Response};
 use serde_json::json;
 
@@ -56,4 +60,22 @@ fn a_thousand_streams_at_once_take_at_most_4_mib() {
     assert!(added <= 4 * MIB, "{added}");
     calls.iter().for_each(|call| call.body_chunk("data: [DONE]\n\n"));
     assert_eq!(scene.outcomes("success"), 1000);
+}
+
+#[test]
+fn bombs_leave_the_memory_where_it_was() {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    (0..32).for_each(|_| encoder.write_all(&vec![b' '; MIB]).expect("a vector takes it"));
+    let bomb = encoder.finish().expect("a vector takes it");
+    let error = Response::status(400)
+        .header("content-type", "application/json")
+        .header("content-encoding", "gzip")
+        .chunked([&bomb]);
+    let scene = one_worker();
+    scene.answer(error.clone());
+    let before = scene.memory_bytes(0);
+    (0..100).for_each(|_| drop(scene.answer(error.clone())));
+    let after = scene.memory_bytes(0);
+    println!("100 bombs of 32 MiB: {before} bytes before, {after} after");
+    assert_eq!((after, scene.outcomes("client_error")), (before, 101));
 }

@@ -58,6 +58,33 @@ fn it_never_loosens() {
 }
 
 #[test]
+fn it_may_set_every_limit_and_switch_ending_a_hung_call_on() {
+    let metadata = json!({
+        "slow": {"first_token": "1s", "gap": "1s"},
+        "limits": {"first_token": "60s", "gap": "30s", "total": "600s", "abort": true},
+    });
+    let scene = with_metadata(metadata, json!({}));
+    scene.succeed(1);
+    scene.pass(secs(1));
+    assert_eq!(ignored(&scene), [] as [String; 0]);
+}
+
+#[test]
+fn it_may_restate_a_boolean_and_not_switch_it_off() {
+    let abort = |flag: bool| json!({"limits": {"abort": flag}});
+    for (says, configured, warned) in
+        [(false, false, 0), (true, true, 0), (true, false, 0), (false, true, 1)]
+    {
+        let scene = with_metadata(abort(says), abort(configured));
+        scene.succeed(1);
+        scene.pass(secs(1));
+        let ignored = ignored(&scene);
+        assert_eq!(ignored.len(), warned, "{says} over {configured}: {ignored:?}");
+        assert!(ignored.iter().all(|line| line.starts_with("limits.abort: false")), "{ignored:?}");
+    }
+}
+
+#[test]
 fn shadow_is_the_one_mode_that_it_may_set() {
     for configured in ["enforce", "disabled"] {
         let breakers = json!([{"cluster": "*", "mode": configured}]);
@@ -127,6 +154,7 @@ fn no_metadata_harms_traffic() {
         json!({"trip": {"consecutive_failures": null, "failure_rate": {}, "slow_rate": []}}),
         json!({"trip": {"consecutive_failures": -1, "failure_rate": 0, "minimum_calls": 0.5}}),
         json!({"trip": {"consecutive_failures": 0}, "slow": {"total": "0s"}}),
+        json!({"limits": {"abort": 1, "gap": true, "total": "0.05s", "first_token": [0.1]}}),
         json!({"mode": 3, "slow": {"total": "x".repeat(100_000)}}),
     ] {
         let shown = value.to_string().chars().take(80).collect::<String>();

@@ -131,7 +131,7 @@ fn every_stat_names_its_breaker_and_has_no_labels_of_a_clients_choice() {
 #[test]
 fn durations_are_milliseconds_by_result() {
     let scene = Scene::by_default();
-    for (status, took) in [(200, 1_500), (500, 20), (404, 7)] {
+    for (status, took) in [(204, 1_500), (500, 20), (404, 7)] {
         let call = scene.reach();
         scene.advance(millis(took));
         call.upstream_answers(Response::status(status));

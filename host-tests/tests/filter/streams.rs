@@ -211,3 +211,46 @@ fn a_stream_that_the_host_does_not_show_is_not_blamed() {
     call.end();
     assert_eq!((scene.outcomes("success"), scene.count("failures_total")), (1, 0));
 }
+
+const ELEMENT: &str = r#"{"candidates": [{"content": {"parts": [{"text": "Hi"}]}}]}"#;
+const LAST: &str = r#"{"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}"#;
+const OVERLOADED: &str = r#"{"error": {"code": 503, "status": "UNAVAILABLE"}}"#;
+
+/// Gemini's stream without `alt=sse` after these pieces.
+fn array(scene: &Scene, pieces: &[&str]) -> Call {
+    let path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent";
+    let call = scene.send(Request::post(path).cluster(OPENAI));
+    let json = Response::status(200).header("content-type", "application/json");
+    call.response_headers(&json.chunked([""; 0]));
+    pieces.iter().for_each(|piece| call.body_chunk(piece));
+    call
+}
+
+#[test]
+fn geminis_array_is_a_stream() {
+    let scene = Scene::by_default();
+    let call = array(&scene, &["[", ELEMENT]);
+    assert_eq!(times_to_first_token(&scene).len(), 1);
+    call.body_chunk([",\r\n", LAST, "]"].concat());
+    call.end();
+    assert_eq!(scene.outcomes("success"), 1);
+    let endings: [fn(&Call); 2] = [Call::end, |call| drop(call.upstream(Upstream::Closes))];
+    for end in endings {
+        end(&array(&scene, &["[", ELEMENT, ",\r\n", &LAST[..60]]));
+    }
+    array(&scene, &["[", ELEMENT, "]"]).end();
+    assert_eq!(scene.outcomes("stream_interrupted"), 3);
+    array(&scene, &["[", ELEMENT, ",", OVERLOADED]);
+    assert_eq!(scene.outcomes("overloaded"), 1, "before its end");
+    array(&scene, &["[", LAST]).client_leaves();
+    assert_eq!(scene.outcomes("success"), 2);
+}
+
+#[test]
+fn a_probe_that_is_geminis_array_is_judged_at_its_first_content() {
+    let scene = Scene::half_open();
+    let probe = array(&scene, &["[", &ELEMENT[..20]]);
+    assert_eq!(scene.state(), "half_open");
+    probe.body_chunk(&ELEMENT[20..]);
+    assert_eq!(scene.state(), "closed");
+}

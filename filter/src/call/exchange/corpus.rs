@@ -85,6 +85,7 @@ impl Case {
         let mut head = ResponseHead::new(status, Source::Upstream);
         head.media_type = MediaType::of(value("content-type"));
         head.coding = Coding::of(value("content-encoding"));
+        head.grpc_status = value("grpc-status").map(GrpcStatus::of);
         if status >= 400 {
             head.announced = announced(value("retry-after-ms"), value("retry-after"), wall_clock);
             head.limits_reset =
@@ -107,6 +108,10 @@ impl Case {
                 first_content = first_content.or(seen.first_content_after.map(|_| index));
                 outcome = seen.outcome;
             }
+        }
+        if exchange.reads_trailers() {
+            let status = self.json["trailers"]["grpc-status"].as_str();
+            exchange.response_trailers(status.map(|it| GrpcStatus::of(it.as_bytes())));
         }
         let broken = match self.json["ended"].as_str().unwrap() {
             "client_left" => Some(Flags::DOWNSTREAM_DISCONNECT),

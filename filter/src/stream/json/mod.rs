@@ -19,6 +19,7 @@ use number::Number;
 use place::{PathSet, Place};
 
 pub use found::Found;
+pub use place::MAX_PATHS;
 
 /// Enough for the names of Google's quotas, and longer than any key that is looked for.
 const PREFIX_BYTES: usize = 128;

@@ -1,7 +1,7 @@
 //! Where in a document is the scanner, and which paths lead there?
 
 /// The paths that are told apart, one bit each; more are never found.
-pub(super) const MAX_PATHS: usize = 32;
+pub const MAX_PATHS: usize = 32;
 
 /// The longest path; longer ones are never found.
 pub(super) const MAX_SEGMENTS: usize = 8;

@@ -3,6 +3,7 @@
 
 mod request;
 mod response;
+mod upload;
 
 use std::{
     cell::{Ref, RefCell},
@@ -10,8 +11,9 @@ use std::{
 };
 
 use super::{
-    message::Answer,
+    answer::Answer,
     pairs::Pairs,
+    process::HeadersStop,
     stream::{Map, Stage, Stream},
     vm::Vm,
     vm_state::{Deferred, LocalReply},
@@ -54,11 +56,8 @@ impl Exchange {
             _ if stage == Stage::Done => {}
             Deferred::Reply(reply) => self.divert(Next::Reply(reply)),
             Deferred::ResetStream => self.divert(Next::Reset),
-            Deferred::Continue => {
-                if std::mem::take(&mut self.stream.borrow_mut().paused) {
-                    self.route();
-                }
-            }
+            Deferred::ContinueRequest => self.let_go(),
+            Deferred::ContinueResponse => self.let_answer_go(),
         }
     }
 
@@ -122,19 +121,31 @@ impl Exchange {
     }
 
     fn headers_callback(&mut self, callback: &str, map: Map, end: bool) -> Next {
-        let count = self.stream().maps[&map].len() as u32;
-        self.make_reachable(map, None);
+        let count = self.reach(map);
         let next = self.callback(callback, (self.context, count, u32::from(end)));
+        self.leave(map, next)
+    }
+
+    fn trailers_callback(&mut self, callback: &str, map: Map, trailers: Pairs) -> Next {
+        self.stream.borrow_mut().maps.insert(map, trailers);
+        let count = self.reach(map);
+        let next = self.callback(callback, (self.context, count));
+        self.leave(map, next)
+    }
+
+    /// The number of the map's pairs, which can be reached from now on.
+    fn reach(&self, map: Map) -> u32 {
+        let mut stream = self.stream.borrow_mut();
+        stream.reachable.insert(map, true);
+        stream.maps[&map].len() as u32
+    }
+
+    /// A map is out of reach once its callback said to go on.
+    fn leave(&self, map: Map, next: Next) -> Next {
         if let Next::Continue = next {
             self.stream.borrow_mut().reachable.remove(&map);
         }
         next
-    }
-
-    fn make_reachable(&self, map: Map, content: Option<Pairs>) {
-        let mut stream = self.stream.borrow_mut();
-        stream.reachable.insert(map, true);
-        stream.maps.extend(content.map(|content| (map, content)));
     }
 
     fn callback(&self, callback: &str, arguments: impl wasmtime::WasmParams) -> Next {
@@ -152,11 +163,27 @@ impl Exchange {
                 (Deferred::Reply(_), Next::Reply(_)) => panic!("two replies to one request"),
                 (Deferred::Reply(reply), _) => Next::Reply(reply),
                 (Deferred::ResetStream, _) => Next::Reset,
-                (Deferred::Continue, Next::Pause) => Next::Continue,
-                (Deferred::Continue, next) => next,
+                (Deferred::ContinueRequest, Next::Pause) => Next::Continue,
+                (Deferred::ContinueRequest, next) => next,
+                (Deferred::ContinueResponse, _) => {
+                    panic!("the host does not model an answer let go in a callback")
+                }
             };
         }
         next
+    }
+
+    fn headers_stop(&self) -> HeadersStop {
+        self.vm.borrow_mut().state().process.borrow().headers_stop
+    }
+
+    /// Envoy reads no more at once than it could keep.
+    fn assert_room(&self, length: usize) {
+        assert!(length <= self.buffer_limit_bytes(), "the host does not model so large a piece");
+    }
+
+    fn buffer_limit_bytes(&self) -> usize {
+        self.vm.borrow_mut().state().process.borrow().buffer_limit_bytes
     }
 
     fn now_ns(&self) -> u64 {

@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        message::{Answer, ClusterState, Route},
+        answer::Answer,
+        message::{ClusterState, Route},
         pairs::Pairs,
         stream::{Map, Stage},
         upstream::{Ending, cluster_ending, no_route},
@@ -19,7 +20,10 @@ impl Exchange {
         let end = !self.stream().request.has_body();
         match self.headers_callback("proxy_on_request_headers", Map::RequestHeaders, end) {
             Next::Continue => self.route(),
-            Next::Pause => self.stream.borrow_mut().paused = true,
+            Next::Pause => {
+                self.stream.borrow_mut().paused = true;
+                self.receive_body();
+            }
             other => self.divert(other),
         }
     }
@@ -42,17 +46,6 @@ impl Exchange {
     /// The codec found no request in what came.
     pub(crate) fn forget_request(&mut self) {
         self.stream.borrow_mut().maps.clear();
-    }
-
-    /// The rest of the request's body.
-    pub(crate) fn finish_upload(&mut self, rest: Vec<u8>) {
-        assert!(!self.stream().request.ended, "the upload was whole from the start");
-        self.stream.borrow_mut().request.ended = true;
-        self.stream.borrow_mut().request.chunks.push(rest);
-        // Stopped at the headers, Envoy keeps the body to itself.
-        if self.stream().stage == Stage::Forwarded {
-            self.upload();
-        }
     }
 
     /// Envoy gives up on the client's upload.
@@ -122,37 +115,6 @@ impl Exchange {
             stream.info.upstream_address = Some("127.0.0.1:8000".into());
             stream.info.sent_ns = (state == ClusterState::Usable).then_some(now_ns);
         }
-        self.upload();
-    }
-
-    /// What there is of the body goes through the filter. Its end is a piece of its own.
-    fn upload(&mut self) {
-        let (chunks, ended) = {
-            let mut stream = self.stream.borrow_mut();
-            let has_end = stream.request.has_body() && stream.request.ended;
-            stream.upload_ended |= stream.request.ended;
-            (std::mem::take(&mut stream.request.chunks), has_end)
-        };
-        let pieces = chunks.into_iter().map(|chunk| (chunk, false));
-        for (chunk, end) in pieces.chain(ended.then(|| (Vec::new(), true))) {
-            if self.stream().stage == Stage::Forwarded {
-                self.request_data(chunk, end);
-            }
-        }
-    }
-
-    /// A piece of the request's body arrives, or its end.
-    fn request_data(&mut self, chunk: Vec<u8>, end: bool) {
-        let length = chunk.len() as u32;
-        {
-            let mut stream = self.stream.borrow_mut();
-            (stream.request_body, stream.upload_ended) = (Some(chunk), end);
-        }
-        let arguments = (self.context, length, u32::from(end));
-        match self.callback("proxy_on_request_body", arguments) {
-            Next::Continue => self.stream.borrow_mut().request_body = None,
-            Next::Pause => panic!("the host does not model a request paused in its body"),
-            other => self.divert(other),
-        }
+        self.receive_body();
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{
     super::{
-        message::{Answer, parse_status},
+        answer::{Answer, parse_status},
         pairs::Pairs,
+        process::HeadersStop,
         stream::{Map, Stage},
-        upstream::{Ending, Progress, Upstream, flags, upstream_ending},
+        upstream::{Ending, Progress, Upstream, flags, response_too_large, upstream_ending},
         vm_state::LocalReply,
     },
     Exchange, Next, local_headers, non_empty,
@@ -36,28 +37,75 @@ impl Exchange {
 
     /// A piece of the answer's body arrives.
     pub(crate) fn response_data(&mut self, chunk: Vec<u8>, end: bool) {
-        assert_eq!(
-            self.stream().stage,
-            Stage::Responding,
+        assert!(
+            matches!(self.stream().stage, Stage::Withheld | Stage::Responding),
             "no answer is running: {:?}",
             self.stream().info
         );
-        let length = chunk.len() as u32;
-        self.stream.borrow_mut().response_body = Some(chunk);
-        let arguments = (self.context, length, u32::from(end));
+        let (is_held, length) = {
+            let mut stream = self.stream.borrow_mut();
+            stream.response_ended = end;
+            let is_held = stream.response_body.is_some();
+            let body = stream.response_body.get_or_insert_default();
+            body.extend(chunk);
+            (is_held, body.len())
+        };
+        // Unlike a request's, an answer that is too large is not shown once more.
+        if is_held && length > self.buffer_limit_bytes() {
+            return self.give_up_answer(&response_too_large());
+        }
+        let arguments = (self.context, length as u32, u32::from(end));
         match self.callback("proxy_on_response_body", arguments) {
-            Next::Continue => self.pass_body(end),
-            Next::Pause => panic!("the host does not model an answer held in its body"),
+            Next::Continue => self.let_answer_go(),
+            Next::Pause => self.assert_room(length),
             other => self.divert(other),
         }
     }
 
+    /// What the filter held of the answer goes to the client.
+    pub(super) fn let_answer_go(&mut self) {
+        if self.stream().stage == Stage::Withheld {
+            self.start_answer();
+        }
+        let ended = {
+            let mut stream = self.stream.borrow_mut();
+            let passed = stream.response_body.take().unwrap_or_default();
+            if let Some(answer) = &mut stream.answer {
+                answer.body.extend(passed);
+            }
+            stream.response_ended
+        };
+        if ended {
+            self.finish_whole();
+        }
+    }
+
+    fn start_answer(&mut self) {
+        let mut stream = self.stream.borrow_mut();
+        stream.stage = Stage::Responding;
+        stream.answer = Some(Answer::starting(&stream.maps[&Map::ResponseHeaders]));
+    }
+
+    /// An answer that the filter holds gives way to a reply of Envoy, which passes no filter.
+    fn give_up_answer(&mut self, ending: &Ending) {
+        assert_eq!(self.stream().stage, Stage::Withheld, "the host does not model this");
+        self.note(ending);
+        self.replace(LocalReply {
+            status: ending.status,
+            headers: Pairs::new(),
+            body: ending.body.clone().into(),
+            details: ending.details.into(),
+        });
+    }
+
     /// The answer ends with trailers.
     pub(crate) fn response_trailers(&mut self, trailers: Pairs) {
-        let count = trailers.len() as u32;
-        self.make_reachable(Map::ResponseTrailers, Some(trailers));
-        match self.callback("proxy_on_response_trailers", (self.context, count)) {
-            Next::Continue => self.finish_whole(),
+        match self.trailers_callback("proxy_on_response_trailers", Map::ResponseTrailers, trailers)
+        {
+            Next::Continue => {
+                self.stream.borrow_mut().response_ended = true;
+                self.let_answer_go();
+            }
             Next::Pause => panic!("the host does not model an answer held in its trailers"),
             other => self.divert(other),
         }
@@ -70,7 +118,7 @@ impl Exchange {
         let ending = upstream_ending(
             behaviour,
             Progress {
-                answer_started: stage == Stage::Responding,
+                answer_started: matches!(stage, Stage::Withheld | Stage::Responding),
                 upload_ended: self.stream().upload_ended,
                 is_upgrade: self.stream().request.is_upgrade(),
                 was_retried,
@@ -81,6 +129,9 @@ impl Exchange {
         }
         match stage {
             Stage::Forwarded => self.reply_locally(&ending),
+            // The idle time-out also runs while the filter holds the request.
+            Stage::Request if behaviour == Upstream::FallsSilent => self.reply_locally(&ending),
+            Stage::Withheld => self.give_up_answer(&ending),
             Stage::Responding => self.reset(&ending),
             Stage::Request | Stage::Done => panic!("no upstream is there to fail: {stage:?}"),
         }
@@ -102,7 +153,7 @@ impl Exchange {
     pub(super) fn respond(&mut self, status: u16, headers: Pairs, body: Vec<u8>) {
         let end = body.is_empty() || self.stream().is_head_request();
         self.encode_headers(local_headers(status, headers, &body), end);
-        if !end && self.stream().stage == Stage::Responding {
+        if !end && matches!(self.stream().stage, Stage::Withheld | Stage::Responding) {
             self.response_data(body, true);
         }
     }
@@ -126,35 +177,21 @@ impl Exchange {
     fn encode_headers(&mut self, headers: Pairs, end: bool) {
         {
             let mut stream = self.stream.borrow_mut();
-            stream.in_response = true;
+            (stream.in_response, stream.response_ended) = (true, end);
             stream.maps.insert(Map::ResponseHeaders, headers);
         }
         match self.headers_callback("proxy_on_response_headers", Map::ResponseHeaders, end) {
             Next::Continue => {
-                {
-                    let mut stream = self.stream.borrow_mut();
-                    stream.stage = Stage::Responding;
-                    stream.answer = Some(Answer::starting(&stream.maps[&Map::ResponseHeaders]));
-                }
+                self.start_answer();
                 if end {
                     self.finish_whole();
                 }
             }
-            Next::Pause => panic!("the host does not model an answer held at its headers"),
-            other => self.divert(other),
-        }
-    }
-
-    fn pass_body(&mut self, end: bool) {
-        {
-            let mut stream = self.stream.borrow_mut();
-            let passed = stream.response_body.take().unwrap_or_default();
-            if let Some(answer) = &mut stream.answer {
-                answer.body.extend(passed);
+            Next::Pause if self.headers_stop() == HeadersStop::All => {
+                panic!("the host does not model an answer held at its headers for good")
             }
-        }
-        if end {
-            self.finish_whole();
+            Next::Pause => self.stream.borrow_mut().stage = Stage::Withheld,
+            other => self.divert(other),
         }
     }
 

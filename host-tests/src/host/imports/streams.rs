@@ -115,7 +115,11 @@ fn link_control(linker: &mut Linker<VmState>) -> Result<()> {
                 if let Some(stream) = c.data().stream() {
                     stream.borrow_mut().reachable.clear();
                 }
-                defer(c, Deferred::Continue);
+                defer(c, Deferred::ContinueRequest);
+                Ok(())
+            }
+            RESPONSE => {
+                defer(c, Deferred::ContinueResponse);
                 Ok(())
             }
             _ => panic!("unmodelled host call: proxy_continue_stream of stream type {direction}"),

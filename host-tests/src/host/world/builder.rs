@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     super::{
         module::Module,
-        process::{HeaderRoute, LogLine, Process},
+        process::{HeaderRoute, HeadersStop, LogLine, Process},
     },
     World,
 };
@@ -79,6 +79,20 @@ impl WorldBuilder {
     pub fn header_route(mut self, header: &str, value: &str, cluster: &str) -> Self {
         let (header, value, cluster) = (header.into(), value.into(), cluster.into());
         self.process.header_routes.push(HeaderRoute { header, value, cluster });
+        self
+    }
+
+    /// The plugin configuration's `allow_on_headers_stop_iteration: true`: a request that the filter
+    /// pauses at its headers shows it its body. Without, such a request hangs.
+    pub fn allow_on_headers_stop_iteration(mut self) -> Self {
+        self.process.headers_stop = HeadersStop::Headers;
+        self
+    }
+
+    /// The most that Envoy keeps of a body that the filter holds, in bytes; 1 MiB if not said. Over
+    /// HTTP/2 it is 16 MiB, whatever the listener says.
+    pub fn buffer_limit_bytes(mut self, limit: usize) -> Self {
+        self.process.buffer_limit_bytes = limit;
         self
     }
 

@@ -80,6 +80,8 @@ impl World {
             node: old.node,
             cluster_metadata: old.cluster_metadata,
             header_routes: old.header_routes,
+            headers_stop: old.headers_stop,
+            buffer_limit_bytes: old.buffer_limit_bytes,
             ..Process::default()
         };
         self.calls.borrow_mut().clear();
