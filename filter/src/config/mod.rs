@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::glob::Glob;
-use crate::policy::Policy;
+use crate::policy::{Fallback, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
 use rules::{Flag, Rule, Whole};
@@ -83,6 +83,22 @@ impl Config {
             .iter()
             .find(|(glob, _)| glob.matches(cluster))
             .map_or(&self.defaults, |(_, policy)| policy)
+    }
+
+    /// The request headers by which any policy reroutes calls.
+    #[must_use]
+    pub fn route_headers(&self) -> Vec<String> {
+        let policies = self.breakers.iter().map(|(_, policy)| policy).chain([&self.defaults]);
+        let choices = policies.flat_map(|policy| &policy.fallback);
+        let mut names: Vec<String> = choices
+            .filter_map(|choice| match &choice.fallback {
+                Fallback::Reroute(route) => Some(route.header.clone()),
+                _ => None,
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Whether an entry of `breakers` matches the cluster of this name.

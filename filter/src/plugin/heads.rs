@@ -34,7 +34,11 @@ pub(super) struct RequestHead {
     /// Which part of the cluster's calls it is of.
     pub(super) part: Part,
     /// The size of its body in bytes, where it says so.
-    pub(super) content_length: Option<u32>,
+    pub(super) content_length: Option<u64>,
+    /// The model that its path names.
+    pub(super) model: Option<String>,
+    /// What an answer of the filter's own must suit, as far as the head tells.
+    pub(super) asked: Asked,
 }
 
 /// Which part of a cluster's calls a request is of.
