@@ -2,6 +2,7 @@
 //! if another refuses.
 
 use crate::breaker::{self, Admission, Permit, PermitKind, StateName, unit};
+use crate::category::Category;
 use crate::level::Level;
 use crate::plugin::call::Share;
 use crate::plugin::entry::Entry;
@@ -33,6 +34,9 @@ pub(super) struct Forwarded {
 pub(super) struct Rejected {
     /// The breaker that refused.
     pub(super) by: Rc<Entry>,
+    /// How the call ended that opened this breaker; `None` if none did.
+    #[expect(dead_code, reason = "the lists of fallbacks are to choose by it")]
+    pub(super) because: Option<Category>,
     /// The longest wait of all its breakers.
     pub(super) retry_after: Duration,
     levels: Vec<(Level, Rc<Entry>)>,
@@ -51,7 +55,7 @@ impl Rejected {
 enum Word {
     Untracked,
     Forward(Option<Permit>, Instant),
-    Reject(Duration),
+    Reject { retry_after: Duration, because: Option<Category> },
 }
 
 /// Ask the breakers of a request, the finer one first.
@@ -68,12 +72,12 @@ pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant
                 let (level, entry) = (*level, Rc::clone(entry));
                 forwarded.shares.push(Share { level, entry, permit });
             }
-            Word::Reject(retry_after) => {
+            Word::Reject { retry_after, because } => {
                 forwarded.shares.into_iter().for_each(|share| give_back(share, now));
                 let others = asked.map(|(_, entry)| open_remaining(entry, now));
                 let retry_after = others.fold(retry_after, Duration::max);
                 let by = Rc::clone(entry);
-                return Answer::Reject(Rejected { by, retry_after, levels });
+                return Answer::Reject(Rejected { by, because, retry_after, levels });
             }
         }
     }
@@ -101,7 +105,9 @@ fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> Word {
     match (decided.value, decided.state) {
         (Some((admission, answered_at)), _) => word(admission, answered_at),
         (None, None | Some(StateName::Closed)) => Word::Forward(None, now),
-        (None, Some(StateName::Open | StateName::HalfOpen)) => Word::Reject(Duration::ZERO),
+        (None, Some(StateName::Open | StateName::HalfOpen)) => {
+            Word::Reject { retry_after: Duration::ZERO, because: None }
+        }
     }
 }
 
@@ -111,7 +117,7 @@ fn word(admission: Admission, answered_at: Instant) -> Word {
         Admission::Pass(permit) | Admission::Probe(permit) => {
             Word::Forward(Some(permit), answered_at)
         }
-        Admission::Reject { retry_after } => Word::Reject(retry_after),
+        Admission::Reject { retry_after, because } => Word::Reject { retry_after, because },
     }
 }
 
