@@ -48,6 +48,8 @@ pub struct Breaker {
     pub epoch: u64,
     /// The state.
     pub state: State,
+    /// How the call ended that opened it last; `None` once it closed.
+    pub opened_by: Option<Category>,
     /// How often in a row it opened.
     pub trips: u32,
     /// When an upstream's answer was last seen to begin, give or take [`ANSWER_RESOLUTION`].
@@ -77,6 +79,7 @@ impl Breaker {
             // Not a constant: should the record be lost, no earlier permit fits the next one.
             epoch: now.as_nanos(),
             state: State::Closed { since: now, after: Before::Nothing },
+            opened_by: None,
             trips: 0,
             answered_at: Instant::ZERO,
             suspension: Suspension::default(),
@@ -91,19 +94,14 @@ impl Breaker {
             return (admission, Change::Nothing);
         }
         let mut change = self.lift_suspension(policy, now);
-        let admission = match &mut self.state {
-            State::Closed { since, .. } => {
-                let since = *since;
-                match self.ramp(policy, now) {
-                    Some(ramp) if random >= ramp_share(now.since(since), ramp) => {
-                        Admission::Reject { retry_after: SHORT_WAIT }
-                    }
-                    _ => Admission::Pass(Permit { epoch: self.epoch, kind: PermitKind::Call }),
+        let admission = match self.state {
+            State::Closed { since, .. } => match self.ramp(policy, now) {
+                Some(ramp) if random >= ramp_share(now.since(since), ramp) => {
+                    self.reject(SHORT_WAIT)
                 }
-            }
-            State::Open { until, .. } if now < *until => {
-                Admission::Reject { retry_after: until.since(now) }
-            }
+                _ => Admission::Pass(Permit { epoch: self.epoch, kind: PermitKind::Call }),
+            },
+            State::Open { until, .. } if now < until => self.reject(until.since(now)),
             State::Open { .. } => {
                 change = self.half_open(now);
                 self.lease_probe(policy, now)
@@ -234,7 +232,11 @@ impl Breaker {
                 });
             }
         }
-        Admission::Reject { retry_after: SHORT_WAIT }
+        self.reject(SHORT_WAIT)
+    }
+
+    const fn reject(&self, retry_after: Duration) -> Admission {
+        Admission::Reject { retry_after, because: self.opened_by }
     }
 
     fn half_open(&mut self, now: Instant) -> Change {
@@ -245,6 +247,9 @@ impl Breaker {
     fn enter(&mut self, state: State, cause: Cause, open_for: Option<OpenFor>) -> Change {
         let from = self.state.name();
         self.state = state;
+        if matches!(self.state, State::Closed { .. }) {
+            self.opened_by = None;
+        }
         self.start_epoch();
         let to = self.state.name();
         Change::Transition(Transition { from, to, epoch: self.epoch, cause, open_for })

@@ -99,6 +99,7 @@ impl Settling<'_> {
             breaker.trips = 0;
         }
         breaker.trips = breaker.trips.saturating_add(1);
+        breaker.opened_by = Some(self.outcome.category);
         let jitter = self.jitter.unit(breaker.epoch.wrapping_add(1));
         let backoff = open_time(&self.policy.open, breaker.trips, jitter);
         let announced = breaker

@@ -1,6 +1,7 @@
 //! The states of a breaker, what it hands out, and how it says what changed: plain data.
 
 use crate::breaker::Leases;
+use crate::category::Category;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -135,6 +136,9 @@ pub enum Admission {
     Reject {
         /// Until when nothing will be let through.
         retry_after: Duration,
+        /// How the call ended that opened the breaker; `None` if none did: a ramp holds back a
+        /// share, or the mode rejects everything.
+        because: Option<Category>,
     },
     /// The breaker has no say.
     Untracked,

@@ -7,6 +7,7 @@ use crate::breaker::{
     Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Run, State, Suspension, Tally,
     Window, Windows,
 };
+use crate::category::Category;
 use crate::policy::WindowShape;
 use crate::shared::frame::{self, Kind, Payload};
 use crate::time::{Instant, nanos};
@@ -43,6 +44,7 @@ pub fn encode(breaker: &Breaker) -> Vec<u8> {
     writer.u64(breaker.epoch);
     writer.instant(breaker.state.since());
     writer.instant(until);
+    writer.category(breaker.opened_by);
     writer.u32(breaker.trips);
     writer.u32(u32::from(breaker.suspension.lasts == Lasts::Lasting));
     writer.instant(breaker.suspension.since);
@@ -93,6 +95,11 @@ impl Writer {
         self.u32(u32::try_from(length).unwrap_or(u32::MAX));
     }
 
+    /// Its place among all categories, from one; zero for none.
+    fn category(&mut self, category: Option<Category>) {
+        self.u32(category.map_or(0, |category| (category as u32).saturating_add(1)));
+    }
+
     /// How many there are, and as many slots as there may be.
     fn instants(&mut self, instants: &[Instant], slots: usize) {
         self.length(instants.len());
@@ -128,6 +135,7 @@ impl Payload<'_> {
         let epoch = self.u64()?;
         let since = self.instant()?;
         let until = self.instant()?;
+        let opened_by = self.category()?;
         let trips = self.u32()?;
         let lasts = if self.u32()? == 0 { Lasts::Lifted } else { Lasts::Lasting };
         let suspension = Suspension { since: self.instant()?, lasts };
@@ -146,7 +154,14 @@ impl Payload<'_> {
             _ => return None,
         };
         let windows = Windows::restore(windows);
-        Some(Breaker { epoch, state, trips, answered_at, suspension, run, windows })
+        Some(Breaker { epoch, state, opened_by, trips, answered_at, suspension, run, windows })
+    }
+
+    fn category(&mut self) -> Option<Option<Category>> {
+        match usize::try_from(self.u32()?).ok()?.checked_sub(1) {
+            None => Some(None),
+            Some(place) => Category::ALL.get(place).copied().map(Some),
+        }
     }
 
     fn instant(&mut self) -> Option<Instant> {
@@ -199,7 +214,7 @@ impl Payload<'_> {
 mod tests {
     use super::*;
     use crate::breaker::{Admission, Jitter};
-    use crate::outcome::{Category, Outcome};
+    use crate::outcome::Outcome;
     use crate::policy::Policy;
 
     fn at(seconds: u64) -> Instant {

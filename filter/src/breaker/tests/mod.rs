@@ -1,5 +1,6 @@
 //! Does the breaker keep its rules? One test for each sentence of the rules, told as scenes.
 
+mod because;
 mod closed;
 mod epoch;
 mod follow_up;
@@ -130,7 +131,15 @@ impl Scene {
     /// How long a rejected call is told to wait, in seconds.
     fn rejection(&mut self) -> f64 {
         match self.admit() {
-            Admission::Reject { retry_after } => retry_after.as_secs_f64(),
+            Admission::Reject { retry_after, .. } => retry_after.as_secs_f64(),
+            other => panic!("expected a rejection, not {other:?}"),
+        }
+    }
+
+    /// Why a rejected call is rejected.
+    fn because(&mut self) -> Option<Category> {
+        match self.admit() {
+            Admission::Reject { because, .. } => because,
             other => panic!("expected a rejection, not {other:?}"),
         }
     }
