@@ -74,7 +74,7 @@ impl Part {
             KeyBy::Model => {
                 let in_header = || named.and_then(|it| String::from_utf8(it.to_vec()).ok());
                 match detected.model.clone().or_else(in_header) {
-                    None if detected.generation => Self::InBody,
+                    None if detected.api.generates() => Self::InBody,
                     model => Self::OfModel(model),
                 }
             }
