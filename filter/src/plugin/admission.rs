@@ -44,8 +44,10 @@ pub(super) struct Rejected {
 impl Rejected {
     /// Let the request through all the same: its outcome is for the stats.
     pub(super) fn without_permits(&self) -> Forwarded {
-        let share = |(level, entry): &(Level, Rc<Entry>)| {
-            Share { level: *level, entry: Rc::clone(entry), permit: None }
+        let share = |(level, entry): &(Level, Rc<Entry>)| Share {
+            level: *level,
+            entry: Rc::clone(entry),
+            permit: None,
         };
         let shares = self.levels.iter().map(share).collect();
         Forwarded { shares, answered_at: Instant::ZERO }

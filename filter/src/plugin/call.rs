@@ -96,8 +96,8 @@ impl Call {
 
     /// Whether it is to be ended, too, when it is judged to hang.
     pub(super) fn ends_if_it_hangs(&self) -> bool {
-        let is_wanted = self.policy.limits.abort
-            || self.policy.on_failure && self.has_sent_nothing();
+        let is_wanted =
+            self.policy.limits.abort || self.policy.on_failure && self.has_sent_nothing();
         is_wanted && self.policy.mode != Mode::Shadow
     }
 

@@ -155,8 +155,7 @@ impl Chain<'_> {
                 let policy = entry.policy();
                 let permit = entry.lend(&policy, self.now)?;
                 let share = Share { level: Level::Sole, entry, permit: Some(permit) };
-                let forwarded =
-                    Forwarded { shares: vec![share], answered_at: Instant::ZERO };
+                let forwarded = Forwarded { shares: vec![share], answered_at: Instant::ZERO };
                 self.send(route, &changes, Some((forwarded, policy)), kind)
             }
         }
