@@ -29,7 +29,7 @@ impl Settling<'_> {
         match breaker.state {
             State::Closed { .. } => self.settle_call(breaker),
             State::HalfOpen { .. } => self.settle_probe(breaker),
-            // No permit is given while open, and entering it starts a new epoch.
+            // No permit that counts is given while open, and entering it starts a new epoch.
             State::Open { .. } => Change::Nothing,
         }
     }

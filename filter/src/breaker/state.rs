@@ -120,6 +120,12 @@ pub enum PermitKind {
         /// When the slot is free again even without an outcome.
         lease: Instant,
     },
+    /// A call through a breaker that rejected it; it holds the only way through until the deadline,
+    /// and its outcome moves nothing.
+    LastResort {
+        /// When the way is free again even without an outcome.
+        lease: Instant,
+    },
     /// What is left of a probe that was judged before its end: it holds no slot, and may record
     /// one failure, never a second success.
     FollowUp,
@@ -154,6 +160,21 @@ pub enum Change {
     Data,
     /// The state: a new epoch began.
     Transition(Transition),
+}
+
+impl Change {
+    pub(super) const fn data_if(changed: bool) -> Self {
+        if changed { Self::Data } else { Self::Nothing }
+    }
+
+    /// What two steps of one decision did; at most one of them is a transition.
+    pub(super) const fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Nothing, change) | (change, Self::Nothing) => change,
+            (Self::Transition(_), Self::Data) => self,
+            (Self::Data | Self::Transition(_), _) => later,
+        }
+    }
 }
 
 /// One change of state.

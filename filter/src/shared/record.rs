@@ -49,6 +49,8 @@ pub fn encode(breaker: &Breaker) -> Vec<u8> {
     writer.u32(u32::from(breaker.suspension.lasts == Lasts::Lasting));
     writer.instant(breaker.suspension.since);
     writer.instant(breaker.answered_at);
+    // No lease ends at the clock's zero.
+    writer.instant(breaker.last_resort.unwrap_or(Instant::ZERO));
     writer.instants(leases.deadlines(), MAX_PROBES);
     writer.length(breaker.run.capacity());
     writer.instants(breaker.run.times(), breaker.run.capacity());
@@ -140,6 +142,7 @@ impl Payload<'_> {
         let lasts = if self.u32()? == 0 { Lasts::Lifted } else { Lasts::Lasting };
         let suspension = Suspension { since: self.instant()?, lasts };
         let answered_at = self.instant()?;
+        let last_resort = Some(self.instant()?).filter(|lease| *lease > Instant::ZERO);
         let leases = Leases::restore(self.instants(MAX_PROBES)?.into_iter());
         let capacity = self.length(MAX_RUN)?;
         let run = Run::restore(capacity, self.instants(capacity)?);
@@ -154,7 +157,17 @@ impl Payload<'_> {
             _ => return None,
         };
         let windows = Windows::restore(windows);
-        Some(Breaker { epoch, state, opened_by, trips, answered_at, suspension, run, windows })
+        Some(Breaker {
+            epoch,
+            state,
+            opened_by,
+            trips,
+            answered_at,
+            last_resort,
+            suspension,
+            run,
+            windows,
+        })
     }
 
     fn category(&mut self) -> Option<Option<Category>> {
@@ -242,6 +255,15 @@ mod tests {
             let breaker = breaker_after(failures, seconds);
             assert_eq!(decode(&encode(&breaker)), Some(breaker));
         }
+    }
+
+    #[test]
+    fn a_last_resort_and_the_reason_survive_it_too() {
+        let mut breaker = breaker_after(5, 2);
+        let _ = breaker.lend(&Policy::default(), at(3));
+        let read = decode(&encode(&breaker)).expect("ours");
+        assert_eq!(read.last_resort, Some(at(63)));
+        assert_eq!(read.opened_by, Some(Category::ServerError));
     }
 
     #[test]

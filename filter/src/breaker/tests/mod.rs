@@ -6,6 +6,7 @@ mod epoch;
 mod follow_up;
 mod half_open;
 mod histories;
+mod last_resort;
 mod modes;
 mod one_outcome;
 mod open;
@@ -147,6 +148,13 @@ impl Scene {
     /// How many of so many calls at once go out.
     fn burst(&mut self, calls: usize) -> usize {
         (0..calls).filter(|_| !matches!(self.admit(), Admission::Reject { .. })).count()
+    }
+
+    /// The last resort of a call that was rejected, if it is free.
+    fn borrow(&mut self) -> Option<Permit> {
+        let (permit, change) = self.breaker.lend(&self.policy, self.now);
+        self.note(change);
+        permit
     }
 
     fn ends(&mut self, permit: Permit, outcome: Outcome) {
