@@ -482,6 +482,13 @@ mod tests {
 
     #[test]
     fn names_that_mean_nothing_are_listed_by_path() {
+        let fallbacks =
+            ["fallback", "on_failure", "hold_max", "append_stream_error", "debug_headers"];
+        assert_eq!(
+            unknown_names(&[], &map(&fallbacks)),
+            fallbacks,
+            "theirs is the platform's word"
+        );
         let top = map(&["mode", "open", "trip", "slow", "limits", "a\nb"]);
         assert_eq!(unknown_names(&[], &top), ["open", r#""a\nb""#]);
         assert_eq!(

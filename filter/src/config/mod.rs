@@ -8,6 +8,7 @@ mod consistency;
 mod document;
 mod duration;
 mod errors;
+mod fallbacks;
 mod fields;
 mod json;
 mod keys;
@@ -111,7 +112,11 @@ impl Config {
         object.known("config_version");
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
-        object.object("defaults", |defaults| fields::read(defaults, &mut self.defaults));
+        // Who gave it a wrong value is not also told what is impossible without it.
+        let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
+        object.object("defaults", |defaults| {
+            fields::read(defaults, &mut self.defaults, stop_iteration);
+        });
         let mut seen = BTreeMap::new();
         object.objects("breakers", &ranges::BREAKERS, |index, entry| {
             let glob = entry.mandatory("cluster", &ranges::CLUSTER);
@@ -124,7 +129,7 @@ impl Config {
                 seen.insert(glob.clone(), first);
             }
             let mut policy = self.defaults.clone();
-            fields::read(entry, &mut policy);
+            fields::read(entry, &mut policy, stop_iteration);
             self.breakers.extend(glob.map(|glob| (glob, policy)));
         });
         object.later(later::DOCUMENT);
