@@ -113,7 +113,7 @@ impl Call {
             || host::request_body(0, size.min(body.left_bytes())).is_some_and(|it| body.read(&it));
         if ended || !goes_on {
             self.asking.is_known = body.facts().complete;
-            self.asking.asked.suit(&body.facts());
+            self.asking.asked = self.asking.asked.with(&body.facts());
             self.asking.body = None;
         }
     }

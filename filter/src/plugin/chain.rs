@@ -169,6 +169,7 @@ impl Chain<'_> {
         call: Option<(Forwarded, Rc<Policy>)>,
         kind: FallbackKind,
     ) -> Option<Instead> {
+        // A call that the host then does not send stays counted: better too few than too many.
         if !reroute::is_allowed(route, self.now) || !reroute::take(route, changes) {
             if let Some((forwarded, _)) = call {
                 admission::give_back(forwarded.shares, self.now);

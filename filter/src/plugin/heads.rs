@@ -37,8 +37,6 @@ pub(super) struct RequestHead {
     pub(super) content_length: Option<u64>,
     /// The model that its path names.
     pub(super) model: Option<String>,
-    /// What an answer of the filter's own must suit, as far as the head tells.
-    pub(super) asked: Asked,
 }
 
 /// Which part of a cluster's calls a request is of.
@@ -112,7 +110,8 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
     }
     let detected = Dialect::detect(&request, policy.provider);
     let protocol = Protocol::of(&detected, request.method);
-    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named), content_length }
+    let part = Part::of(policy, &detected, named);
+    RequestHead { timeouts, protocol, part, content_length, model: detected.model }
 }
 
 /// What an answer's head says, also to these matchers.

@@ -203,9 +203,7 @@ impl Request {
 
     /// What an answer of the filter's own must suit.
     pub(super) fn asked(&self) -> Asked {
-        let mut asked = self.head.asked;
-        asked.suit(&self.facts().unwrap_or_default());
-        asked
+        Asked::of(self.head.protocol).with(&self.facts().unwrap_or_default())
     }
 
     fn asking(&self, policy: &Policy) -> Asking {

@@ -5,7 +5,7 @@ use crate::plugin::heads::Part;
 use crate::plugin::host::{self, Map, SharedData};
 use crate::plugin::request::{Request, WholeBody};
 use crate::policy::{KeyBy, Policy, Reroute};
-use crate::shared;
+use crate::shared::allowance;
 use crate::time::Instant;
 
 /// Whether a way is open to a request.
@@ -64,9 +64,11 @@ pub(super) fn part(request: &Request, route: &Reroute, policy: &Policy) -> Part 
     }
 }
 
-/// Whether the target may be sent one more call this minute; if so it is taken as sent.
+/// Whether the target may be sent one more call this minute; if so it counts as sent.
 pub(super) fn is_allowed(route: &Reroute, now: Instant) -> bool {
-    route.max_per_minute.is_none_or(|max| shared::take(&SharedData, &route.cluster, max, now))
+    route.max_per_minute.is_none_or(|max| {
+        allowance::take(&SharedData, &route.cluster, max, now).is_some()
+    })
 }
 
 /// Send the request this way; whether the host does.

@@ -1,12 +1,12 @@
 //! One request: which callback does what?
 
+use crate::fallback;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::heads::{request_head, routed_cluster};
 use crate::plugin::host::{self, Map};
 use crate::plugin::request::{Decided, Request};
-use crate::plugin::response;
+use crate::plugin::response::Response;
 use crate::policy::Mode;
-use crate::{fallback, plugin::response::Response};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -146,5 +146,6 @@ fn refuses_route(breakers: &Breakers, cluster: &str) -> bool {
         return false;
     }
     let message = format!("The header {name} is not for clients to send.");
-    host::reply(&fallback::refused(&request_head(policy).asked, &message))
+    let asked = fallback::Asked::of(request_head(policy).protocol);
+    host::reply(&fallback::refused(&asked, &message))
 }
