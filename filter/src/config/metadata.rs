@@ -143,8 +143,8 @@ impl fmt::Display for Ignored {
 ///
 /// `read` answers the bytes of the property with these names below the filter's metadata: a
 /// number as a little-endian f64 (or as its decimal text), a boolean as one byte (or as its word), a
-/// string as itself; `None` if it is absent, no bytes if the host cannot tell it (as with `null`). What restates the policy's own
-/// value is neither a change nor ignored.
+/// string as itself; `None` if it is absent, no bytes if the host cannot tell it (as with `null`).
+/// What restates the policy's own value is neither a change nor ignored.
 pub fn tighten(
     policy: &Policy,
     mut read: impl FnMut(&[&str]) -> Option<Vec<u8>>,

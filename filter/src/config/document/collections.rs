@@ -1,4 +1,4 @@
-//! Reads the fields of an object that hold many values: lists, and maps whose names are the author's.
+//! Reads the fields of an object that hold many values: lists, and maps with names of their own.
 
 use super::super::errors::join;
 use super::super::rules::{Entries, Rule};

@@ -111,83 +111,82 @@ fn a_reroute_says_all_about_its_target() {
     assert_eq!(kept.remove_headers, Vec::<String>::new(), "no list is not an empty list");
 }
 
-#[test]
-fn bounds_are_kept_on_both_sides() {
-    let text = |bytes: usize| "x".repeat(bytes);
-    let headers = |count: usize| -> Value {
-        (0..count)
-            .map(|index| (format!("x-{index}"), json!("y")))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    };
-    let names = |count: usize| -> Value { (0..count).map(|index| format!("x-{index}")).collect() };
-    let error = |field: &str, value: Value| json!({"kind": "error", field: value});
-    let completion = |field: &str, value: Value| {
-        let mut entry = json!({"kind": "completion", "text": "x"});
-        entry[field] = value;
-        entry
-    };
-    let target = |field: &str, value: Value| reroute(json!({ field: value }));
-    for (entry, field, inside, outside) in [
-        (
-            &error as &dyn Fn(&str, Value) -> Value,
-            "status",
-            json!([400, 599]),
-            json!([399, 600, "x"]),
-        ),
-        (&error, "message", json!(["x", text(1024)]), json!(["", text(1025), 7])),
-        (&error, "headers", json!([headers(16)]), json!([headers(17), ["x-a"], "x-a: b"])),
-        (&completion, "text", json!([text(16_384)]), json!(["", text(16_385), {}])),
-        (&completion, "json", json!(["{}", "\"x\"", "[1]"]), json!(["", "{", "{} {}", {}])),
-        (
-            &completion,
-            "json",
-            json!([format!("\"{}\"", text(16_382))]),
-            json!([format!("\"{}\"", text(16_383))]),
-        ),
-        (&completion, "model", json!([text(128)]), json!(["", text(129), "a\nb"])),
-        (&target, "value", json!([text(1024)]), json!(["", text(1025), "a\r\nb", 1])),
-        (
-            &target,
-            "cluster",
-            json!([text(512), "outbound|443||a.b"]),
-            json!(["", text(513), "a*", "a?", "a\tb"]),
-        ),
-        (&target, "provider", json!(["generic", "bedrock"]), json!(["azure", 1])),
-        (&target, "translates", json!([true, false]), json!(["true", 1])),
-        (
-            &target,
-            "path",
-            json!(["/", format!("/{}", text(1023))]),
-            json!([
-                "",
-                "v1",
-                "/a b",
-                "/a#b",
-                "/ü",
-                "/a\n",
-                "http://a/",
-                format!("/{}", text(1024))
-            ]),
-        ),
-        (&target, "model", json!([text(256)]), json!(["", text(257), "a\u{0}"])),
-        (&target, "set_headers", json!([headers(16)]), json!([headers(17), []])),
-        (&target, "remove_headers", json!([names(32), []]), json!([names(33), {}])),
-        (
-            &target,
-            "max_request_bytes",
-            json!([1, 1_073_741_824]),
-            json!([0, 1_073_741_825, "1 MiB"]),
-        ),
-        (&target, "max_per_minute", json!([1, 1_000_000]), json!([0, 1_000_001, 0.5])),
-    ] {
+fn text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+fn headers(count: usize) -> Value {
+    let headers = (0..count).map(|index| (format!("x-{index}"), json!("y")));
+    Value::Object(headers.collect())
+}
+
+/// Each field takes every value of the first list and none of the second.
+fn assert_bounds(entry: impl Fn(&str, &Value) -> Value, fields: &[(&str, Value, Value)]) {
+    for (field, inside, outside) in fields {
         for value in inside.as_array().expect("a list") {
-            assert_eq!(wrong(entry(field, value.clone())), Vec::<String>::new(), "{field}");
+            assert_eq!(wrong(entry(field, value)), Vec::<String>::new(), "{field}: {value}");
         }
         for value in outside.as_array().expect("a list") {
-            assert_eq!(wrong(entry(field, value.clone())), [field], "{value}");
+            assert_eq!(wrong(entry(field, value)), [*field], "{value}");
         }
     }
+}
+
+#[test]
+fn the_fields_of_an_error_have_bounds() {
+    let error = |field: &str, value: &Value| json!({"kind": "error", field: value});
+    let cases = [
+        ("status", json!([400, 599]), json!([399, 600, "x"])),
+        ("message", json!(["x", text(1024)]), json!(["", text(1025), 7])),
+        ("headers", json!([headers(16)]), json!([headers(17), ["x-a"], "x-a: b"])),
+    ];
+    assert_bounds(error, &cases);
+    for (value, fits) in [(text(1024), true), (text(1025), false), ("a\nb".into(), false)] {
+        let found = wrong(json!({"kind": "error", "headers": {"x-help": value}}));
+        assert_eq!(found.is_empty(), fits, "{found:?}");
+    }
+}
+
+#[test]
+fn the_fields_of_a_completion_have_bounds() {
+    let completion = |field: &str, value: &Value| {
+        let mut entry = json!({"kind": "completion", "text": "x"});
+        entry[field] = value.clone();
+        entry
+    };
+    let string = |bytes: usize| json!(text(bytes - 2)).to_string();
+    let cases = [
+        ("text", json!([text(16_384)]), json!(["", text(16_385), {}])),
+        (
+            "json",
+            json!(["{}", "[1]", string(16_384)]),
+            json!(["", "{", "{} {}", {}, string(16_385)]),
+        ),
+        ("model", json!([text(128)]), json!(["", text(129), "a\nb"])),
+    ];
+    assert_bounds(completion, &cases);
+}
+
+#[test]
+fn the_fields_of_a_reroute_have_bounds() {
+    let target = |field: &str, value: &Value| reroute(json!({ field: value }));
+    let names = |count: usize| -> Value { (0..count).map(|index| format!("x-{index}")).collect() };
+    let path = |bytes: usize| format!("/{}", text(bytes - 1));
+    let cluster = json!([text(512), "outbound|443||api.openai.com"]);
+    let no_paths = ["", "v1", "/a b", "/a#b", "/ü", "/a\n", "http://a/", &path(1025)];
+    let cases = [
+        ("value", json!([text(1024)]), json!(["", text(1025), "a\r\nb", 1])),
+        ("cluster", cluster, json!(["", text(513), "a*", "a?", "a\tb"])),
+        ("provider", json!(["generic", "bedrock", "auto"]), json!(["azure", 1])),
+        ("translates", json!([true, false]), json!(["true", 1])),
+        ("path", json!(["/", path(1024)]), json!(no_paths)),
+        ("model", json!([text(256)]), json!(["", text(257), "a\u{0}"])),
+        ("set_headers", json!([headers(16)]), json!([headers(17), []])),
+        ("remove_headers", json!([names(32), []]), json!([names(33), {}])),
+        ("max_request_bytes", json!([1, 1 << 30]), json!([0, (1 << 30) + 1, "1 MiB"])),
+        ("max_per_minute", json!([1, 1_000_000]), json!([0, 1_000_001, 0.5])),
+    ];
+    assert_bounds(target, &cases);
 }
 
 #[test]
