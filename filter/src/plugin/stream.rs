@@ -1,7 +1,7 @@
 //! One request: callbacks to the exchange, decisions to the host.
 
 use crate::call::{Ending, Exchange, Flags, RequestModel, Source};
-use crate::fallback;
+use crate::fallback::{self, Asked};
 use crate::level::Level;
 use crate::outcome::{EndedBy, Outcome};
 use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
@@ -12,7 +12,7 @@ use crate::plugin::heads::{
     Part, RequestHead, request_head, response_head, routed_cluster, trailing_grpc_status,
 };
 use crate::plugin::host;
-use crate::policy::{FallbackKind, Mode, Policy};
+use crate::policy::{ErrorAnswer, Fallback, FallbackKind, Mode, Policy};
 use crate::stats::Stat;
 use crate::time::Instant;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -103,10 +103,12 @@ impl Stream {
                 rejected.by.stats.count(Stat::WouldBlock);
                 rejected.without_permits()
             }
-            Answer::Reject(rejected) => match fall_back(&rejected, &policy) {
-                FallbackKind::Pass => rejected.without_permits(),
-                _ => return Action::Pause,
-            },
+            Answer::Reject(rejected) => {
+                match fall_back(&rejected, &policy, &Asked::of(head.protocol)) {
+                    FallbackKind::Pass => rejected.without_permits(),
+                    _ => return Action::Pause,
+                }
+            }
         };
         let Forwarded { shares, answered_at } = forwarded;
         let exchange = Exchange::begin(requested_at, head.timeouts, head.protocol);
@@ -315,7 +317,7 @@ fn its_breakers(
 
 /// Use the first fallback, which can always answer. If the host does not take the answer, the call
 /// passes: nobody would resume it.
-fn fall_back(rejected: &Rejected, policy: &Policy) -> FallbackKind {
+fn fall_back(rejected: &Rejected, policy: &Policy, asked: &Asked) -> FallbackKind {
     let first = policy.fallback.first();
     let kind = first.map_or(FallbackKind::Error, |choice| choice.fallback.kind());
     let stats = &rejected.by.stats;
@@ -324,5 +326,13 @@ fn fall_back(rejected: &Rejected, policy: &Policy) -> FallbackKind {
         return kind;
     }
     stats.count(Stat::Blocked);
-    if host::reply(&fallback::error(rejected.retry_after)) { kind } else { FallbackKind::Pass }
+    let answer = match first.map(|choice| &choice.fallback) {
+        Some(Fallback::Error(answer)) => answer.clone(),
+        _ => ErrorAnswer::default(),
+    };
+    if host::reply(&fallback::error(&answer, asked, rejected.retry_after)) {
+        kind
+    } else {
+        FallbackKind::Pass
+    }
 }
