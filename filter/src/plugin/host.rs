@@ -242,7 +242,8 @@ pub(super) fn close_response() {
 /// Answer the request; whether the host took the answer.
 pub(super) fn reply(reply: &Reply) -> bool {
     let headers: Vec<(&str, &str)> =
-        reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        reply.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+    let grpc_status = reply.grpc_status.and_then(|status| i32::try_from(status).ok());
     let headers = pairs::encode(&headers);
     // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
     let status = unsafe {
@@ -254,7 +255,7 @@ pub(super) fn reply(reply: &Reply) -> bool {
             reply.body.len(),
             headers.as_ptr(),
             headers.len(),
-            NO_GRPC_STATUS,
+            grpc_status.unwrap_or(NO_GRPC_STATUS),
         )
     };
     status == OK
