@@ -1,6 +1,6 @@
 //! One request: callbacks to the exchange, decisions to the host.
 
-use crate::call::{Ending, Exchange, Flags, RequestModel, Source};
+use crate::call::{Ending, Exchange, Flags, Need, RequestBody, Source};
 use crate::fallback;
 use crate::level::Level;
 use crate::outcome::{EndedBy, Outcome};
@@ -35,7 +35,7 @@ pub(super) struct Stream {
 struct Held {
     cluster: Rc<Entry>,
     head: RequestHead,
-    model: RequestModel,
+    body: RequestBody,
     patience: Patience,
     since: Instant,
 }
@@ -79,9 +79,9 @@ impl Stream {
     /// Decide on a request that was held, now that its model is known or will not be.
     fn resume(&mut self) -> Action {
         let Some(held) = self.held.take() else { return Action::Continue };
-        let Held { cluster, head, model, since, .. } = *held;
+        let Held { cluster, head, body, since, .. } = *held;
         let policy = cluster.policy();
-        let part = head.part.name(&policy, model.model()).map(str::to_owned);
+        let part = head.part.name(&policy, body.facts().model.as_deref()).map(str::to_owned);
         self.admit(cluster, &head, part.as_deref(), since)
     }
 
@@ -189,20 +189,21 @@ impl Held {
     fn new(cluster: Rc<Entry>, head: RequestHead, limit_bytes: u32, since: Instant) -> Self {
         let fits = head.content_length.is_some_and(|length| length <= limit_bytes);
         let patience = if fits { Patience::WholeBody } else { Patience::FirstPiece };
-        let model = RequestModel::within(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
-        Self { cluster, head, model, patience, since }
+        let limit_bytes = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        let body = RequestBody::within(limit_bytes, Need::Model);
+        Self { cluster, head, body, patience, since }
     }
 
     /// Reads what came; whether to wait for more.
     fn read(&mut self, size: usize) -> bool {
         loop {
-            let start = self.model.read_bytes();
+            let start = self.body.read_bytes();
             let length = PIECE_BYTES.min(size.saturating_sub(start));
             if length == 0 {
                 return self.patience == Patience::WholeBody;
             }
             let Some(piece) = host::request_body(start, length) else { return false };
-            if piece.is_empty() || !self.model.read(&piece) {
+            if piece.is_empty() || !self.body.read(&piece) {
                 return false;
             }
         }
