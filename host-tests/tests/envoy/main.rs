@@ -15,6 +15,7 @@ mod grpc;
 mod hanging;
 mod isolation;
 mod matchers;
+mod memory;
 mod metadata;
 mod models;
 mod monitoring;
