@@ -35,6 +35,12 @@ pub fn shared_state_reset(breaker: &Key) -> String {
     Value::Object(event("shared_state_reset", breaker)).to_string()
 }
 
+/// A call that was to go to this cluster went elsewhere: no route knows the header.
+#[must_use]
+pub fn reroute_not_taken(cluster: &str) -> String {
+    Value::Object(event("reroute_not_taken", &Key::of_cluster(cluster))).to_string()
+}
+
 /// A part of a cluster's metadata that is not followed.
 #[must_use]
 pub fn metadata_ignored(cluster: &str, what: &[String]) -> String {

@@ -4,6 +4,7 @@
 //! passed in, so that tests, benchmarks and a replay run exactly what Envoy runs.
 
 mod backoff;
+mod last_resort;
 mod leases;
 mod run;
 mod settle;
@@ -48,10 +49,14 @@ pub struct Breaker {
     pub epoch: u64,
     /// The state.
     pub state: State,
+    /// How the call ended that opened it last; `None` once it closed.
+    pub opened_by: Option<Category>,
     /// How often in a row it opened.
     pub trips: u32,
     /// When an upstream's answer was last seen to begin, give or take [`ANSWER_RESOLUTION`].
     pub answered_at: Instant,
+    /// Until when the way through of a last resort is taken.
+    pub last_resort: Option<Instant>,
     /// Whether a policy took the breaker out of service.
     pub suspension: Suspension,
     /// The latest failures in a row.
@@ -77,8 +82,10 @@ impl Breaker {
             // Not a constant: should the record be lost, no earlier permit fits the next one.
             epoch: now.as_nanos(),
             state: State::Closed { since: now, after: Before::Nothing },
+            opened_by: None,
             trips: 0,
             answered_at: Instant::ZERO,
+            last_resort: None,
             suspension: Suspension::default(),
             run: Run::default(),
             windows: Windows::default(),
@@ -91,19 +98,14 @@ impl Breaker {
             return (admission, Change::Nothing);
         }
         let mut change = self.lift_suspension(policy, now);
-        let admission = match &mut self.state {
-            State::Closed { since, .. } => {
-                let since = *since;
-                match self.ramp(policy, now) {
-                    Some(ramp) if random >= ramp_share(now.since(since), ramp) => {
-                        Admission::Reject { retry_after: SHORT_WAIT }
-                    }
-                    _ => Admission::Pass(Permit { epoch: self.epoch, kind: PermitKind::Call }),
+        let admission = match self.state {
+            State::Closed { since, .. } => match self.ramp(policy, now) {
+                Some(ramp) if random >= ramp_share(now.since(since), ramp) => {
+                    self.reject(SHORT_WAIT)
                 }
-            }
-            State::Open { until, .. } if now < *until => {
-                Admission::Reject { retry_after: until.since(now) }
-            }
+                _ => Admission::Pass(Permit { epoch: self.epoch, kind: PermitKind::Call }),
+            },
+            State::Open { until, .. } if now < until => self.reject(until.since(now)),
             State::Open { .. } => {
                 change = self.half_open(now);
                 self.lease_probe(policy, now)
@@ -119,9 +121,11 @@ impl Breaker {
         (admission, change)
     }
 
-    /// A permit goes back unused: the slot that a probe held is free again.
+    /// A permit goes back unused: the slot that a probe held is free again, or the last resort's
+    /// way through.
     pub fn give_back(&mut self, permit: &Permit) -> Change {
         match (&mut self.state, permit.kind) {
+            (_, PermitKind::LastResort { .. }) => self.end_last_resort(permit),
             (State::HalfOpen { leases, .. }, PermitKind::Probe { lease })
                 if permit.epoch == self.epoch =>
             {
@@ -145,19 +149,20 @@ impl Breaker {
     ) -> Recorded {
         let outcome = outcome.judged(self.answered_at);
         let category = outcome.category;
+        let freed = permit.map_or(Change::Nothing, |permit| self.end_last_resort(permit));
         if !policy.mode.is_active() {
-            return Recorded { change: Change::Nothing, category };
+            return Recorded { change: freed, category };
         }
         let lifted = self.lift_suspension(policy, now);
         let settling = Settling { policy, now, jitter, outcome: &outcome };
         let change = match permit {
+            Some(Permit { kind: PermitKind::LastResort { .. }, .. }) => settling.lengthen(self),
             Some(permit) if permit.epoch == self.epoch => settling.settle(self, permit.kind),
             // In enforce mode this call would not have gone out, nor have announced anything.
             None if policy.mode == Mode::Shadow => Change::Nothing,
             _ => settling.lengthen(self),
         };
-        let change = if change == Change::Nothing { lifted } else { change };
-        Recorded { change, category }
+        Recorded { change: lifted.and(freed).and(change), category }
     }
 
     /// A probe went well so far, and is judged now rather than at its end. With it comes what is
@@ -177,7 +182,7 @@ impl Breaker {
         let lifted = self.lift_suspension(policy, now);
         let counts = permit.epoch == self.epoch;
         let Recorded { change, .. } = self.record(policy, now, Some(permit), outcome, jitter);
-        let change = if change == Change::Nothing { lifted } else { change };
+        let change = lifted.and(change);
         let works = counts && self.state.name() != StateName::Open;
         let follow_up = Permit { epoch: self.epoch, kind: PermitKind::FollowUp };
         (change, works.then_some(follow_up))
@@ -186,21 +191,17 @@ impl Breaker {
     /// What time alone changes: the open time ends, leases expire, a suspension is lifted or
     /// marked. Doing it twice changes nothing.
     pub fn tick(&mut self, policy: &Policy, now: Instant) -> Change {
+        let expired = self.expire_last_resort(now);
         if !policy.mode.is_active() {
-            return self.suspend(policy);
+            return expired.and(self.suspend(policy));
         }
         let lifted = self.lift_suspension(policy, now);
-        match &mut self.state {
+        let timed = match &mut self.state {
             State::Open { until, .. } if now >= *until => self.half_open(now),
-            State::HalfOpen { leases, .. } => {
-                if leases.expire(now) {
-                    Change::Data
-                } else {
-                    lifted
-                }
-            }
-            State::Open { .. } | State::Closed { .. } => lifted,
-        }
+            State::HalfOpen { leases, .. } => Change::data_if(leases.expire(now)),
+            State::Open { .. } | State::Closed { .. } => Change::Nothing,
+        };
+        expired.and(lifted).and(timed)
     }
 
     /// An upstream began to answer some call.
@@ -234,7 +235,11 @@ impl Breaker {
                 });
             }
         }
-        Admission::Reject { retry_after: SHORT_WAIT }
+        self.reject(SHORT_WAIT)
+    }
+
+    const fn reject(&self, retry_after: Duration) -> Admission {
+        Admission::Reject { retry_after, because: self.opened_by }
     }
 
     fn half_open(&mut self, now: Instant) -> Change {
@@ -245,6 +250,9 @@ impl Breaker {
     fn enter(&mut self, state: State, cause: Cause, open_for: Option<OpenFor>) -> Change {
         let from = self.state.name();
         self.state = state;
+        if matches!(self.state, State::Closed { .. }) {
+            self.opened_by = None;
+        }
         self.start_epoch();
         let to = self.state.name();
         Change::Transition(Transition { from, to, epoch: self.epoch, cause, open_for })

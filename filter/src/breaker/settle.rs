@@ -29,7 +29,7 @@ impl Settling<'_> {
         match breaker.state {
             State::Closed { .. } => self.settle_call(breaker),
             State::HalfOpen { .. } => self.settle_probe(breaker),
-            // No permit is given while open, and entering it starts a new epoch.
+            // No permit that counts is given while open, and entering it starts a new epoch.
             State::Open { .. } => Change::Nothing,
         }
     }
@@ -99,6 +99,7 @@ impl Settling<'_> {
             breaker.trips = 0;
         }
         breaker.trips = breaker.trips.saturating_add(1);
+        breaker.opened_by = Some(self.outcome.category);
         let jitter = self.jitter.unit(breaker.epoch.wrapping_add(1));
         let backoff = open_time(&self.policy.open, breaker.trips, jitter);
         let announced = breaker

@@ -1,6 +1,7 @@
 //! The states of a breaker, what it hands out, and how it says what changed: plain data.
 
 use crate::breaker::Leases;
+use crate::category::Category;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -119,6 +120,12 @@ pub enum PermitKind {
         /// When the slot is free again even without an outcome.
         lease: Instant,
     },
+    /// A call through a breaker that rejected it; it holds the only way through until the deadline,
+    /// and its outcome moves nothing.
+    LastResort {
+        /// When the way is free again even without an outcome.
+        lease: Instant,
+    },
     /// What is left of a probe that was judged before its end: it holds no slot, and may record
     /// one failure, never a second success.
     FollowUp,
@@ -135,6 +142,9 @@ pub enum Admission {
     Reject {
         /// Until when nothing will be let through.
         retry_after: Duration,
+        /// How the call ended that opened the breaker; `None` if none did: a ramp holds back a
+        /// share, or the mode rejects everything.
+        because: Option<Category>,
     },
     /// The breaker has no say.
     Untracked,
@@ -150,6 +160,21 @@ pub enum Change {
     Data,
     /// The state: a new epoch began.
     Transition(Transition),
+}
+
+impl Change {
+    pub(super) const fn data_if(changed: bool) -> Self {
+        if changed { Self::Data } else { Self::Nothing }
+    }
+
+    /// What two steps of one decision did; at most one of them is a transition.
+    pub(super) const fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Nothing, change) | (change, Self::Nothing) => change,
+            (Self::Transition(_), Self::Data) => self,
+            (Self::Data | Self::Transition(_), _) => later,
+        }
+    }
 }
 
 /// One change of state.

@@ -69,6 +69,8 @@ pub fn overruled(policy: &Policy) -> Option<Admission> {
     match policy.mode {
         Mode::Enforce | Mode::Shadow => None,
         Mode::Disabled => Some(Admission::Untracked),
-        Mode::ForcedOpen => Some(Admission::Reject { retry_after: policy.open.base }),
+        Mode::ForcedOpen => {
+            Some(Admission::Reject { retry_after: policy.open.base, because: None })
+        }
     }
 }

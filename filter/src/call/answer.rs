@@ -53,6 +53,21 @@ impl Answer {
         self.body.is_read() || self.matched.is_some()
     }
 
+    /// Whether its body will yet say whether it is an error: of an error which one, of a stream
+    /// before its first event.
+    pub(super) fn is_undecided(&self) -> bool {
+        match &self.body {
+            Body::Error(_) => true,
+            Body::Events(events) => !events.has_begun(),
+            _ => self.matched.is_some(),
+        }
+    }
+
+    /// Whether it is a stream of server-sent events that are read.
+    pub(super) const fn is_of_events(&self) -> bool {
+        matches!(&self.body, Body::Events(events) if events.is_server_sent())
+    }
+
     /// Whether it is one of gRPC's, whose trailers tell how it went.
     pub(super) const fn is_grpc(&self) -> bool {
         matches!(self.body, Body::Grpc(_))

@@ -47,6 +47,16 @@ impl EventBody {
         Self { protocol, status, framing, events: Events::new(protocol.dialect) }
     }
 
+    /// Whether an event was complete.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.events.have_begun()
+    }
+
+    /// Whether it comes as server-sent events.
+    pub(super) const fn is_server_sent(&self) -> bool {
+        matches!(self.framing, Framing::ServerSent(_))
+    }
+
     /// How many events had something that the model made.
     pub(super) const fn contents(&self) -> u64 {
         self.events.contents()

@@ -17,6 +17,7 @@ pub(super) struct Events {
     envelope: Option<Envelope>,
     data: Prefix<DATA_BYTES>,
     contents: u64,
+    begun: bool,
     finished: bool,
     end: Option<End>,
 }
@@ -38,9 +39,15 @@ impl Events {
             envelope: dialect.envelope().map(|path| Envelope::new(path, dialect)),
             data: Prefix::default(),
             contents: 0,
+            begun: false,
             finished: false,
             end: None,
         }
+    }
+
+    /// Whether one was complete.
+    pub(super) const fn have_begun(&self) -> bool {
+        self.begun
     }
 
     /// How many events had something that the model made.
@@ -77,6 +84,7 @@ impl Events {
         if self.end.is_some() {
             return;
         }
+        self.begun = true;
         match self.reader.end_of_event(name, self.data.as_bytes()) {
             Meaning::KeepAlive | Meaning::Preamble => {}
             Meaning::Content { finished } => {

@@ -101,6 +101,18 @@ impl Exchange {
         self.answer.as_ref().and_then(Answer::unread)
     }
 
+    /// Whether the answer's body will yet say whether it is an error.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::is_undecided)
+    }
+
+    /// Whether the answer is a stream of server-sent events that are read.
+    #[must_use]
+    pub fn is_of_events(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::is_of_events)
+    }
+
     /// The next bytes of the answer's body were seen.
     pub fn response_data(&mut self, bytes: &[u8], policy: &Policy, now: Instant) -> Seen {
         let request = self.request();

@@ -16,7 +16,8 @@ mod head;
 mod matched_body;
 mod pace;
 mod protocol;
-mod request_model;
+mod renamed_model;
+mod request_body;
 mod scanner;
 mod whole_body;
 
@@ -28,4 +29,5 @@ pub use flags::{Ending, Flags};
 pub use grpc::GrpcStatus;
 pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
 pub use protocol::{AskedFor, Protocol, Streams};
-pub use request_model::RequestModel;
+pub use renamed_model::with_model;
+pub use request_body::{Facts, Need, RequestBody, Wants};

@@ -1,12 +1,14 @@
 //! What does the request say about how its answer must be read?
 
-use crate::dialect::{Detected, Dialect};
+use crate::dialect::{Api, Detected, Dialect};
 
 /// The protocol of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protocol {
     /// Whose words its errors and events use.
     pub dialect: Dialect,
+    /// What the request asks for.
+    pub api: Api,
     /// What is known of a stream that answers it.
     pub streams: Streams,
     /// What the request asked for, as far as its path and headers tell.
@@ -38,17 +40,21 @@ pub enum Streams {
 
 impl Protocol {
     /// HTTP, and nothing more is known.
-    pub const HTTP: Self =
-        Self { dialect: Dialect::Generic, streams: Streams::Unknown, asked_for: AskedFor::Unsaid };
+    pub const HTTP: Self = Self {
+        dialect: Dialect::Generic,
+        api: Api::Other,
+        streams: Streams::Unknown,
+        asked_for: AskedFor::Unsaid,
+    };
 
     /// The protocol of a request with this method.
     #[must_use]
     pub fn of(detected: &Detected, method: &str) -> Self {
-        let Detected { dialect, generation, .. } = *detected;
+        let Detected { dialect, api, .. } = *detected;
         let streams = match dialect {
             Dialect::Generic if method == "POST" => Streams::OfEvents,
             Dialect::Generic => Streams::Unknown,
-            _ if generation => Streams::OfGeneration,
+            _ if api.generates() => Streams::OfGeneration,
             _ => Streams::Unknown,
         };
         let asked_for = match detected.streams {
@@ -56,6 +62,6 @@ impl Protocol {
             Some(false) => AskedFor::Whole,
             None => AskedFor::Unsaid,
         };
-        Self { dialect, streams, asked_for }
+        Self { dialect, api, streams, asked_for }
     }
 }

@@ -3,11 +3,13 @@
 //! A field that was asked for is known; what remains when an object was read is an error. So the
 //! code that reads an object is also the one list of its fields.
 
+mod collections;
+
 use serde_json::{Map, Value};
 
 use super::errors::{Errors, join};
 use super::later::Later;
-use super::rules::{Entries, Rule};
+use super::rules::Rule;
 
 /// One object of the document, while it is read.
 pub(super) struct Object<'a> {
@@ -87,66 +89,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Reads a list of objects, each with its index.
-    pub(super) fn objects(
-        &mut self,
-        name: &'static str,
-        entries: &Entries,
-        mut read: impl FnMut(usize, &mut Object<'_>),
-    ) {
-        let Some(value) = self.given(name) else { return };
-        let path = join(&self.path, name);
-        let Some(list) = entries.read(value) else {
-            self.errors.wrong(path, value, &entries.allowed());
-            return;
-        };
-        for (index, entry) in list.iter().enumerate() {
-            let read = |entry: &mut Object<'_>| read(index, entry);
-            Object::enter(format!("{path}[{index}]"), entry, self.errors, read);
-        }
-    }
-
-    /// Reads a list of values, none of them twice; `None` if it is not given or is no such list,
-    /// which is noted as is every entry that is wrong.
-    pub(super) fn list<R: Rule<Out: PartialEq>>(
-        &mut self,
-        name: &'static str,
-        entries: &Entries,
-        rule: &R,
-    ) -> Option<Vec<R::Out>> {
-        let value = self.given(name)?;
-        let path = join(&self.path, name);
-        let Some(list) = entries.read(value) else {
-            self.errors.wrong(path, value, &entries.allowed());
-            return None;
-        };
-        let mut all = Vec::with_capacity(list.len());
-        for (index, entry) in list.iter().enumerate() {
-            let read = rule.read(entry);
-            let path = format!("{path}[{index}]");
-            if read.is_none() {
-                self.errors.wrong(path, entry, &rule.allowed());
-            } else if let Some(first) = all.iter().position(|known| *known == read) {
-                self.errors.wrong(path, entry, &format!("no repetition of {name}[{first}]"));
-            }
-            all.push(read);
-        }
-        Some(all.into_iter().flatten().collect())
-    }
-
-    /// As [`list`](Self::list), noting also that it is not given.
-    pub(super) fn mandatory_list<R: Rule<Out: PartialEq>>(
-        &mut self,
-        name: &'static str,
-        entries: &Entries,
-        rule: &R,
-    ) -> Option<Vec<R::Out>> {
-        if self.given(name).is_none() {
-            self.errors.missing(join(&self.path, name), &entries.allowed());
-        }
-        self.list(name, entries, rule)
-    }
-
     /// Takes note of a field that was read elsewhere.
     pub(super) fn known(&mut self, name: &'static str) {
         if !self.known.contains(&name) {
@@ -162,13 +104,6 @@ impl<'a> Object<'a> {
                 let path = join(&self.path, field.name);
                 self.errors.unsupported(path, value, &field.allowed());
             }
-        }
-    }
-
-    /// Refuses the value of a field that only a later version can act on.
-    pub(super) fn refuse_for_now(&mut self, name: &'static str, allowed: &str) {
-        if let Some(value) = self.given(name) {
-            self.errors.unsupported(join(&self.path, name), value, allowed);
         }
     }
 

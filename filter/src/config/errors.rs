@@ -18,7 +18,7 @@ const DOCUMENT: &str = "configuration";
 pub struct ConfigError {
     /// Where, as in `breakers[0].trip.failure_rate`; `configuration` for the whole document.
     pub path: String,
-    /// What is wrong, with the value given as JSON, cut if it is long.
+    /// What is wrong, with the value given as JSON, without what is inside of objects and lists.
     pub problem: String,
     /// What would be right.
     pub allowed: String,
@@ -63,6 +63,11 @@ impl Errors {
     /// A field has a value that it may not have.
     pub(super) fn wrong(&mut self, path: String, given: &Value, allowed: &str) {
         self.push(path, format!("{} is wrong", show(given)), allowed);
+    }
+
+    /// A field has a value that it may not have, and that is not for the log.
+    pub(super) fn concealed(&mut self, path: String, allowed: &str) {
+        self.push(path, "its value is wrong".into(), allowed);
     }
 
     /// A field that must be given is not.
@@ -130,9 +135,17 @@ pub(super) fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name } else { format!("{parent}.{name}") }
 }
 
-/// A value as JSON on one line, cut if it is long.
+/// A value as JSON on one line, cut if it is long; of objects and lists no more than what helps to
+/// find them, since there may be a credential inside.
 pub(super) fn show(value: &Value) -> String {
-    show_within(value, MAX_VALUE)
+    match value {
+        Value::Object(fields) => {
+            let names = fields.keys().map(|name| format!("{}: …", Value::from(name.as_str())));
+            cut(format!("{{{}}}", names.collect::<Vec<_>>().join(", ")), MAX_VALUE)
+        }
+        Value::Array(list) if !list.is_empty() => "[…]".into(),
+        scalar => show_within(scalar, MAX_VALUE),
+    }
 }
 
 fn show_within(value: &Value, max: usize) -> String {
@@ -150,6 +163,7 @@ fn cut(mut text: String, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn fifty_errors_are_shown_and_the_others_counted() {
@@ -174,6 +188,19 @@ mod tests {
         assert!(text.starts_with(r#"trip."a\nbü"#), "{text}");
         assert_eq!(text.lines().count(), 1);
         assert!(text.chars().count() < 200, "{text}");
+    }
+
+    #[test]
+    fn what_is_inside_of_an_object_or_a_list_is_not_shown() {
+        for (value, shown) in [
+            (json!({}), "{}"),
+            (json!({"b": "secret", "a": {"c": "secret"}}), r#"{"a": …, "b": …}"#),
+            (json!([]), "[]"),
+            (json!(["secret"]), "[…]"),
+            (json!("text"), r#""text""#),
+        ] {
+            assert_eq!(show(&value), shown);
+        }
     }
 
     #[test]

@@ -2,18 +2,14 @@
 
 use core::mem::discriminant;
 
-use serde_json::Value;
-
 use super::document::Object;
-use super::rules::{Flag, Rule};
-use super::{consistency, keys, later, matchers, ranges};
-use crate::policy::{
-    Choice, ErrorAnswer, Fallback, FallbackKind, HalfOpen, Limits, Open, Policy, Slow, Trip,
-    WindowShape,
-};
+use super::rules::Flag;
+use super::{consistency, fallbacks, keys, later, matchers, ranges};
+use crate::policy::{HalfOpen, Limits, Open, Policy, Slow, Trip, WindowShape};
 
-/// Reads all fields of a policy; `policy` holds the lower layer's values before, all after.
-pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
+/// Reads all fields of a policy; `policy` holds the lower layer's values before, all after. Whether
+/// the document says `stop_iteration` decides what of them can be kept.
+pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy, stop_iteration: bool) {
     layer.value("mode", &mut policy.mode, &ranges::MODE);
     layer.value("provider", &mut policy.provider, &ranges::PROVIDER);
     keys::read(layer, policy);
@@ -31,7 +27,7 @@ pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
     });
     matchers::read(layer, &mut policy.matchers);
     layer.value("body_limit", &mut policy.body_limit, &ranges::BODY_LIMIT);
-    read_fallbacks(layer, &mut policy.fallback);
+    fallbacks::read(layer, policy, stop_iteration);
     layer.later(later::POLICY);
     consistency::check(layer, policy);
 }
@@ -100,28 +96,4 @@ fn read_limits(object: &mut Object<'_>, limits: &mut Limits) {
     object.optional("total", &mut limits.total, &ranges::LIMIT_TOTAL);
     object.optional("abandoned", &mut limits.abandoned, &ranges::ABANDONED);
     object.value("abort", &mut limits.abort, &Flag);
-}
-
-/// A list is one value: a layer that gives one replaces the lower layer's as a whole.
-fn read_fallbacks(layer: &mut Object<'_>, fallbacks: &mut Vec<Choice>) {
-    let mut list = Vec::new();
-    layer.objects("fallback", &ranges::FALLBACKS, |_, entry| list.extend(read_fallback(entry)));
-    if !list.is_empty() {
-        *fallbacks = list;
-    }
-}
-
-fn read_fallback(entry: &mut Object<'_>) -> Option<Choice> {
-    let kind = entry.given("kind").and_then(Value::as_str);
-    if kind.is_some_and(|kind| later::FALLBACK_KINDS.contains(&kind)) {
-        entry.refuse_for_now("kind", &ranges::FALLBACK_KIND.allowed());
-        entry.forgive_unknown();
-        return None;
-    }
-    entry.later(later::FALLBACK);
-    let fallback = match entry.mandatory("kind", &ranges::FALLBACK_KIND)? {
-        FallbackKind::Pass => Fallback::Pass,
-        _ => Fallback::Error(ErrorAnswer::default()),
-    };
-    Some(Choice { when: Vec::new(), fallback })
 }

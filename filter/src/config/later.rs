@@ -15,8 +15,8 @@ pub(super) struct Later {
 enum Today {
     /// Only `null` does.
     Null,
-    /// `false`.
-    False,
+    /// `0`.
+    Zero,
     /// This word.
     Word(&'static str),
 }
@@ -28,29 +28,14 @@ pub(super) const DOCUMENT: &[Later] = &[
     Later { name: "fleet", today: Today::Null },
 ];
 
-pub(super) const POLICY: &[Later] = &[
-    Later { name: "on_failure", today: Today::False },
-    Later { name: "hold_max", today: Today::Null },
-    Later { name: "append_stream_error", today: Today::False },
-    Later { name: "debug_headers", today: Today::False },
-    Later { name: "reset_generation", today: Today::Null },
-];
-
-/// Kinds of fallback; what else such an entry says is not looked at.
-pub(super) const FALLBACK_KINDS: &[&str] = &["completion", "reroute", "last_resort"];
-
-pub(super) const FALLBACK: &[Later] = &[
-    Later { name: "when", today: Today::Null },
-    Later { name: "status", today: Today::Null },
-    Later { name: "message", today: Today::Null },
-    Later { name: "headers", today: Today::Null },
-];
+pub(super) const POLICY: &[Later] = &[Later { name: "reset_generation", today: Today::Zero }];
 
 impl Later {
     /// Whether `value` asks for nothing that this version does not do.
     pub(super) fn accepts(&self, value: &Value) -> bool {
         match (&self.today, value) {
-            (_, Value::Null) | (Today::False, Value::Bool(false)) => true,
+            (_, Value::Null) => true,
+            (Today::Zero, Value::Number(given)) => given.as_f64() == Some(0.0),
             (Today::Word(word), Value::String(given)) => given == word,
             _ => false,
         }
@@ -60,7 +45,7 @@ impl Later {
     pub(super) fn allowed(&self) -> String {
         match self.today {
             Today::Null => "null, or leave it out".into(),
-            Today::False => "false".into(),
+            Today::Zero => "0".into(),
             Today::Word(word) => format!("\"{word}\""),
         }
     }

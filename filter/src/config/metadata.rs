@@ -143,8 +143,8 @@ impl fmt::Display for Ignored {
 ///
 /// `read` answers the bytes of the property with these names below the filter's metadata: a
 /// number as a little-endian f64 (or as its decimal text), a boolean as one byte (or as its word), a
-/// string as itself; `None` if it is absent, no bytes if the host cannot tell it (as with `null`). What restates the policy's own
-/// value is neither a change nor ignored.
+/// string as itself; `None` if it is absent, no bytes if the host cannot tell it (as with `null`).
+/// What restates the policy's own value is neither a change nor ignored.
 pub fn tighten(
     policy: &Policy,
     mut read: impl FnMut(&[&str]) -> Option<Vec<u8>>,
@@ -482,6 +482,13 @@ mod tests {
 
     #[test]
     fn names_that_mean_nothing_are_listed_by_path() {
+        let fallbacks =
+            ["fallback", "on_failure", "hold_max", "append_stream_error", "debug_headers"];
+        assert_eq!(
+            unknown_names(&[], &map(&fallbacks)),
+            fallbacks,
+            "theirs is the platform's word"
+        );
         let top = map(&["mode", "open", "trip", "slow", "limits", "a\nb"]);
         assert_eq!(unknown_names(&[], &top), ["open", r#""a\nb""#]);
         assert_eq!(

@@ -8,6 +8,7 @@ mod consistency;
 mod document;
 mod duration;
 mod errors;
+mod fallbacks;
 mod fields;
 mod json;
 mod keys;
@@ -27,7 +28,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::glob::Glob;
-use crate::policy::Policy;
+use crate::policy::{Fallback, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
 use rules::{Flag, Rule, Whole};
@@ -85,6 +86,22 @@ impl Config {
             .map_or(&self.defaults, |(_, policy)| policy)
     }
 
+    /// The request headers by which any policy reroutes calls.
+    #[must_use]
+    pub fn route_headers(&self) -> Vec<String> {
+        let policies = self.breakers.iter().map(|(_, policy)| policy).chain([&self.defaults]);
+        let choices = policies.flat_map(|policy| &policy.fallback);
+        let mut names: Vec<String> = choices
+            .filter_map(|choice| match &choice.fallback {
+                Fallback::Reroute(route) => Some(route.header.clone()),
+                _ => None,
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Whether an entry of `breakers` matches the cluster of this name.
     #[must_use]
     pub fn names(&self, cluster: &str) -> bool {
@@ -95,7 +112,11 @@ impl Config {
         object.known("config_version");
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
-        object.object("defaults", |defaults| fields::read(defaults, &mut self.defaults));
+        // Who gave it a wrong value is not also told what is impossible without it.
+        let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
+        object.object("defaults", |defaults| {
+            fields::read(defaults, &mut self.defaults, stop_iteration);
+        });
         let mut seen = BTreeMap::new();
         object.objects("breakers", &ranges::BREAKERS, |index, entry| {
             let glob = entry.mandatory("cluster", &ranges::CLUSTER);
@@ -108,7 +129,7 @@ impl Config {
                 seen.insert(glob.clone(), first);
             }
             let mut policy = self.defaults.clone();
-            fields::read(entry, &mut policy);
+            fields::read(entry, &mut policy, stop_iteration);
             self.breakers.extend(glob.map(|glob| (glob, policy)));
         });
         object.later(later::DOCUMENT);

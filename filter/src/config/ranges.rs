@@ -5,8 +5,10 @@
 
 use core::time::Duration;
 
-use super::rules::{AnyBut, Entries, Number, OneOf, Rate, Span, Whole};
-use super::texts::{HeaderName, JsonPath, KeyName, Pattern, Text};
+use super::rules::{AnyBut, Entries, Number, OneOf, Rate, ReasonBut, Span, Whole};
+use super::texts::{
+    ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text,
+};
 use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
 use crate::policy::{FallbackKind, Mode, WindowShape};
@@ -40,12 +42,12 @@ pub(super) const PROVIDER: OneOf<Option<Dialect>> = OneOf(&[
     (Dialect::Generic.name(), Some(Dialect::Generic)),
 ]);
 
-pub(super) const KEY_HEADER: HeaderName = HeaderName;
+pub(super) const KEY_HEADER: HeaderName = HeaderName { but: &[] };
 pub(super) const KEY_VALUES: Entries = Entries { min: 1, max: 256, of: "texts" };
 pub(super) const KEY_VALUE: KeyName = KeyName { kind: "a text", max_bytes: 128 };
 pub(super) const MODELS: Entries = Entries { min: 0, max: 256, of: "globs" };
 pub(super) const MODEL: KeyName = KeyName { kind: "a glob", max_bytes: 256 };
-pub(super) const MODEL_HEADER: HeaderName = HeaderName;
+pub(super) const MODEL_HEADER: HeaderName = HeaderName { but: &[] };
 pub(super) const PROVIDER_WIDE: Entries =
     Entries { min: 0, max: Category::ALL.len(), of: "categories" };
 /// A model whose successes were all its provider's would never close its breaker again.
@@ -101,7 +103,7 @@ pub(super) const VERDICT: OneOf<Verdict> = OneOf(&[
 /// Each is tried on every answer that no earlier one knew.
 pub(super) const MATCHERS: Entries = Entries { min: 0, max: 64, of: "objects" };
 pub(super) const STATUS: Whole = Whole { min: 100, max: 599 };
-pub(super) const MATCHED_HEADER: HeaderName = HeaderName;
+pub(super) const MATCHED_HEADER: HeaderName = HeaderName { but: &[] };
 pub(super) const MATCHED_PATH: JsonPath = JsonPath { max_segments: 8, max_bytes: 128 };
 pub(super) const MATCHED_TEXT: Text = Text { max_bytes: 128 };
 /// Slow is a matter of limits, whatever the answer says.
@@ -110,5 +112,60 @@ pub(super) const MATCHED_CATEGORY: AnyBut = AnyBut(&[Category::Slow]);
 pub(super) const BODY_LIMIT: Whole = Whole { min: 1024, max: 1024 * 1024 };
 
 pub(super) const FALLBACKS: Entries = Entries { min: 1, max: 16, of: "objects" };
-pub(super) const FALLBACK_KIND: OneOf<FallbackKind> =
-    OneOf(&[("error", FallbackKind::Error), ("pass", FallbackKind::Pass)]);
+pub(super) const FALLBACK_KIND: OneOf<FallbackKind> = OneOf(&[
+    (FallbackKind::Error.name(), FallbackKind::Error),
+    (FallbackKind::Completion.name(), FallbackKind::Completion),
+    (FallbackKind::Reroute.name(), FallbackKind::Reroute),
+    (FallbackKind::Pass.name(), FallbackKind::Pass),
+    (FallbackKind::LastResort.name(), FallbackKind::LastResort),
+]);
+/// An entry for no reason at all would never be used.
+pub(super) const WHEN: Entries = Entries { min: 1, max: Category::ALL.len(), of: "reasons" };
+pub(super) const REASON: ReasonBut = ReasonBut(&[Category::Success]);
+
+/// What belongs to a connection or frames a message: RFC 9110, sections 7.6.1 and 8.6.
+const FRAMING: &[&str] = &[
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+pub(super) const ERROR_STATUS: Whole = Whole { min: 400, max: 599 };
+pub(super) const ERROR_MESSAGE: Text = Text { max_bytes: 1024 };
+pub(super) const MAX_HEADERS: usize = 16;
+/// Body and waiting time are this filter's to describe.
+pub(super) const ERROR_HEADER: HeaderName = HeaderName {
+    but: &[
+        FRAMING,
+        &["content-encoding", "content-type", "grpc-*", "retry-after*", "x-should-retry"],
+    ],
+};
+pub(super) const HEADER_VALUE: Line = Line { max_bytes: 1024 };
+
+pub(super) const COMPLETION_TEXT: Text = Text { max_bytes: 16 * 1024 };
+pub(super) const COMPLETION_JSON: JsonText = JsonText { max_bytes: 16 * 1024 };
+pub(super) const COMPLETION_MODEL: Line = Line { max_bytes: 128 };
+
+/// Clients are refused that send it: nothing that they, or Envoy for them, send anyway.
+pub(super) const ROUTE_HEADER: HeaderName = HeaderName {
+    but: &[
+        FRAMING,
+        &["host", "content-*", "accept*", "user-agent"],
+        &["x-envoy-*", "x-forwarded-*", "x-request-id"],
+    ],
+};
+pub(super) const TARGET: ClusterName = ClusterName { max_bytes: 512 };
+pub(super) const TARGET_PATH: RequestPath = RequestPath { max_bytes: 1024 };
+pub(super) const TARGET_MODEL: Line = Line { max_bytes: 256 };
+/// A route rewrites the host, not this filter.
+pub(super) const REQUEST_HEADER: HeaderName = HeaderName { but: &[FRAMING, &["host"]] };
+pub(super) const REMOVED_HEADERS: Entries = Entries { min: 0, max: 32, of: "names" };
+pub(super) const MAX_REQUEST_BYTES: Whole = Whole { min: 1, max: 1024 * 1024 * 1024 };
+pub(super) const MAX_PER_MINUTE: Whole = Whole { min: 1, max: 1_000_000 };
+
+pub(super) const HOLD_MAX: Span = Span { min: TENTH, max: Duration::from_secs(30) };

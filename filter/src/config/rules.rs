@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::duration;
 use crate::category::Category;
+use crate::policy::Reason;
 
 /// Reads one kind of value.
 pub(super) trait Rule {
@@ -157,6 +158,28 @@ impl Rule for AnyBut {
     fn allowed(&self) -> String {
         let names: Vec<_> = self.all().map(Category::name).collect();
         format!("one of {}", names.join(", "))
+    }
+}
+
+/// Why a call gets a fallback: a category, but for some that make no sense here, or the mode.
+pub(super) struct ReasonBut(pub(super) &'static [Category]);
+
+impl ReasonBut {
+    const FORCED_OPEN: &str = "forced_open";
+}
+
+impl Rule for ReasonBut {
+    type Out = Reason;
+
+    fn read(&self, value: &Value) -> Option<Reason> {
+        if value == Self::FORCED_OPEN {
+            return Some(Reason::ForcedOpen);
+        }
+        AnyBut(self.0).read(value).map(Reason::Category)
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}, {}", AnyBut(self.0).allowed(), Self::FORCED_OPEN)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a single text may be that names something or is compared with something.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::rules::Rule;
 use crate::glob::Glob;
 
-/// What begins the names of this filter's own headers.
-const OWN_HEADERS: &str = "x-llm-breaker";
+/// The names of this filter's own headers.
+const OWN_HEADERS: &str = "x-llm-breaker*";
 /// The name of the breaker that everything shares which the configuration does not name.
 const SHARED: &str = "other";
 
@@ -46,6 +47,85 @@ impl Rule for Text {
     }
 }
 
+/// A text on one line, such as a header's value.
+pub(super) struct Line {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for Line {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let text = Text { max_bytes: self.max_bytes }.read(value)?;
+        (!text.contains(char::is_control)).then_some(text)
+    }
+
+    fn allowed(&self) -> String {
+        format!("a text of 1 to {} bytes without control characters", self.max_bytes)
+    }
+}
+
+/// The name of one cluster.
+pub(super) struct ClusterName {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for ClusterName {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let name = Line { max_bytes: self.max_bytes }.read(value)?;
+        (!name.contains(['*', '?'])).then_some(name)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "the name of one cluster, 1 to {} bytes without control characters, no glob",
+            self.max_bytes
+        )
+    }
+}
+
+/// A path with or without a query, as it stands in a request line.
+pub(super) struct RequestPath {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for RequestPath {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let path = Text { max_bytes: self.max_bytes }.read(value)?;
+        let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        (path.starts_with('/') && plain).then_some(path)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "a path such as \"/v1/chat/completions\", 1 to {} visible ASCII characters, no #",
+            self.max_bytes
+        )
+    }
+}
+
+/// A text that is itself a JSON document.
+pub(super) struct JsonText {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for JsonText {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let text = Text { max_bytes: self.max_bytes }.read(value)?;
+        serde_json::from_str::<IgnoredAny>(&text).is_ok().then_some(text)
+    }
+
+    fn allowed(&self) -> String {
+        format!("a text of 1 to {} bytes that is a JSON document", self.max_bytes)
+    }
+}
+
 /// A text that names a breaker, and so stands in stats and in the log.
 pub(super) struct KeyName {
     /// What it is, with its article.
@@ -71,10 +151,25 @@ impl Rule for KeyName {
 }
 
 /// The name of an HTTP header, which is read in lower case.
-pub(super) struct HeaderName;
+pub(super) struct HeaderName {
+    /// Lists of names in lower case that it may not be, beside this filter's own; with a `*` at
+    /// their end for all that begin so.
+    pub(super) but: &'static [&'static [&'static str]],
+}
 
 impl HeaderName {
     const MAX_BYTES: usize = 128;
+
+    fn excludes(&self, name: &str) -> bool {
+        self.excluded().any(|excluded| match excluded.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == excluded,
+        })
+    }
+
+    fn excluded(&self) -> impl Iterator<Item = &'static str> {
+        [OWN_HEADERS].into_iter().chain(self.but.iter().copied().flatten().copied())
+    }
 }
 
 impl Rule for HeaderName {
@@ -83,14 +178,15 @@ impl Rule for HeaderName {
     fn read(&self, value: &Value) -> Option<String> {
         let name = value.as_str()?.to_ascii_lowercase();
         let valid = (1..=Self::MAX_BYTES).contains(&name.len()) && name.bytes().all(is_token);
-        (valid && !name.starts_with(OWN_HEADERS)).then_some(name)
+        (valid && !self.excludes(&name)).then_some(name)
     }
 
     fn allowed(&self) -> String {
         format!(
             "the name of an HTTP header, 1 to {} bytes, no pseudo-header such as :path and none of \
-             {OWN_HEADERS}*",
-            Self::MAX_BYTES
+             {}",
+            Self::MAX_BYTES,
+            self.excluded().collect::<Vec<_>>().join(", ")
         )
     }
 }
@@ -137,9 +233,9 @@ mod tests {
     fn a_header_is_a_token_in_lower_case_and_none_of_the_filters_own() {
         let longest = "x".repeat(128);
         for name in ["x-team", "a", "0", "!#$%&'*+-.^_`|~", "x-llm", "x-llm-break", &longest] {
-            assert_eq!(HeaderName.read(&json!(name)).as_deref(), Some(name));
+            assert_eq!(HeaderName { but: &[] }.read(&json!(name)).as_deref(), Some(name));
         }
-        assert_eq!(HeaderName.read(&json!("X-Team")).as_deref(), Some("x-team"));
+        assert_eq!(HeaderName { but: &[] }.read(&json!("X-Team")).as_deref(), Some("x-team"));
         let too_long = "x".repeat(129);
         for name in [
             "",
@@ -158,9 +254,21 @@ mod tests {
             "X-LLM-Breaker",
             &too_long,
         ] {
-            assert_eq!(HeaderName.read(&json!(name)), None, "{name:?}");
+            assert_eq!(HeaderName { but: &[] }.read(&json!(name)), None, "{name:?}");
         }
-        assert_eq!(HeaderName.read(&json!(7)), None);
+        assert_eq!(HeaderName { but: &[] }.read(&json!(7)), None);
+    }
+
+    #[test]
+    fn a_header_may_be_excluded_by_its_name_or_its_beginning() {
+        let rule = HeaderName { but: &[&["host"], &["x-envoy-*", "te"]] };
+        for name in ["host", "HOST", "te", "x-envoy-", "X-Envoy-Retry-On", "x-llm-breaker"] {
+            assert_eq!(rule.read(&json!(name)), None, "{name}");
+        }
+        for name in ["hosts", "ghost", "tea", "x-envoy", "y-x-envoy-a"] {
+            assert_eq!(rule.read(&json!(name)).as_deref(), Some(name));
+        }
+        assert!(rule.allowed().ends_with("none of x-llm-breaker*, host, x-envoy-*, te"));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Anthropic: messages, also on Vertex.
 
-use super::Tables;
 use super::errors::{
     Place::{Detail, Message, Type},
     Row,
@@ -9,6 +8,7 @@ use super::events::{Field, Kind, paths, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::limits::Limit;
 use super::route::{Path, Route};
+use super::{Api, Tables};
 use crate::category::Category::{
     Authentication, ClientError, ContentFiltered, ContextLength, Overloaded, QuotaExhausted,
     RateLimited, ServerError, Timeout,
@@ -19,16 +19,21 @@ pub(super) const TABLES: Tables =
 
 /// anthropic 2.12.0: resources/messages/, resources/completions.py, lib/vertex/_client.py.
 fn route(path: &Path<'_>) -> Option<Route> {
-    if path.ends(&["v1", "messages"]) || path.ends(&["v1", "complete"]) {
-        return Some(Route::generation(None));
+    if path.ends(&["v1", "messages"]) {
+        return Some(Route::to(Api::Messages, None));
+    }
+    if path.ends(&["v1", "complete"]) {
+        return Some(Route::to(Api::Completions, None));
     }
     let publisher = path.after("publishers").and_then(|at| path.segments.get(at));
     if publisher == Some(&"anthropic") {
         let model = path.after("models");
         let counts = path.ends_in("count-tokens");
         return Some(match path.method {
-            Some("rawPredict") if !counts => Route { model, ..Route::generation(Some(false)) },
-            Some("streamRawPredict") => Route { model, ..Route::generation(Some(true)) },
+            Some("rawPredict") if !counts => {
+                Route { model, ..Route::to(Api::Messages, Some(false)) }
+            }
+            Some("streamRawPredict") => Route { model, ..Route::to(Api::Messages, Some(true)) },
             _ => Route::OTHER,
         });
     }

@@ -1,6 +1,5 @@
 //! Bedrock: converse and invoke, and their binary event streams.
 
-use super::Tables;
 use super::anthropic;
 use super::errors::{
     Place::{Aws, Message},
@@ -9,6 +8,7 @@ use super::errors::{
 use super::events::{Field, Kind, Role, paths, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
+use super::{Api, Tables};
 use crate::category::Category::{
     Authentication, ClientError, ContextLength, Overloaded, QuotaExhausted, RateLimited,
     ServerError, Timeout,
@@ -28,8 +28,10 @@ fn route(path: &Path<'_>) -> Option<Route> {
     let [.., "model", _, operation] = path.segments.as_slice() else { return None };
     let model = path.segments.len().checked_sub(2);
     let route = match *operation {
-        "converse" | "invoke" => Route::generation(Some(false)),
-        "converse-stream" | "invoke-with-response-stream" => Route::generation(Some(true)),
+        "converse" => Route::to(Api::Converse, Some(false)),
+        "converse-stream" => Route::to(Api::Converse, Some(true)),
+        "invoke" => Route::to(Api::Invoke, Some(false)),
+        "invoke-with-response-stream" => Route::to(Api::Invoke, Some(true)),
         "count-tokens" | "invoke-with-bidirectional-stream" => Route::OTHER,
         _ => return None,
     };

@@ -1,6 +1,5 @@
 //! Gemini, and Google's own models on Vertex.
 
-use super::Tables;
 use super::errors::{
     Place::{Message, Status},
     Row,
@@ -8,6 +7,7 @@ use super::errors::{
 use super::events::{Field, Kind, Role, paths, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
+use super::{Api, Tables};
 use crate::category::Category::{
     Authentication, ClientError, ContextLength, Overloaded, RateLimited, ServerError, Timeout,
 };
@@ -26,8 +26,13 @@ fn route(path: &Path<'_>) -> Option<Route> {
     let named = matches!(parent, Some(&("models" | "tunedModels" | "endpoints")));
     let model = named.then(|| path.segments.len() - 1);
     let route = match path.method? {
-        "generateContent" | "embedContent" | "batchEmbedContents" => Route::generation(Some(false)),
-        "streamGenerateContent" => Route::generation(Some(true)),
+        "generateContent" => Route::to(Api::GenerateContent, Some(false)),
+        // One of the parameters of all of Google's APIs: cloud.google.com/apis/docs/system-parameters.
+        "streamGenerateContent" if path.asks("alt=sse") || path.asks("$alt=sse") => {
+            Route::to(Api::GenerateContent, Some(true))
+        }
+        "streamGenerateContent" => Route::to(Api::GenerateContentArray, Some(true)),
+        "embedContent" | "batchEmbedContents" => Route::to(Api::Embeddings, Some(false)),
         // Image and video models, jobs, counts: an answer of any shape.
         "predict"
         | "predictLongRunning"

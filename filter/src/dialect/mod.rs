@@ -1,10 +1,11 @@
 //! Which LLM protocol does this call speak, and what do its answers mean?
 //!
-//! A dialect is a set of tables: which paths generate ([`route`]), which words in an error name
+//! A dialect is a set of tables: which paths ask for what ([`route`], [`api`]), which words in an error name
 //! which category ([`errors`]), which fields of a stream's event say what ([`events`]), and which
 //! headers announce a reset ([`limits`]). One file per dialect, all of the same shape, with the
 //! source of every row beside it; a new provider is one more such file and its corpus.
 
+pub mod api;
 pub mod errors;
 pub mod events;
 pub mod facts;
@@ -19,6 +20,7 @@ mod openai;
 
 use events::Field;
 
+pub use api::Api;
 pub use errors::classify_error;
 pub use events::{EventName, EventReader, Meaning};
 pub use facts::{ERROR_PATHS, ErrorFacts};

@@ -1,6 +1,5 @@
 //! OpenAI: chat completions, responses, completions, embeddings; Azure OpenAI, vLLM, compatibles.
 
-use super::Tables;
 use super::errors::{
     Place::{Code, Detail, Message, Type},
     Row,
@@ -9,6 +8,7 @@ use super::events::{Field, Kind, Role, paths, with_errors};
 use super::facts::{ERROR_FIELDS, Fact};
 use super::limits::Limit;
 use super::route::{Path, Route};
+use super::{Api, Tables};
 use crate::category::Category::{
     Authentication, ClientError, ContentFiltered, ContextLength, Overloaded, QuotaExhausted,
     RateLimited, ServerError, Timeout,
@@ -21,13 +21,14 @@ pub(super) const TABLES: Tables =
 /// `/v1beta/openai`): openai-python 3.54.0, `resources/`; aimock 1.43, `COMPAT_SUFFIXES`.
 /// `responses/input_tokens`, `responses/{id}/cancel` and `responses/compact` generate nothing.
 fn route(path: &Path<'_>) -> Option<Route> {
-    let generates = path.ends(&["chat", "completions"])
-        || path.ends(&["completions"])
-        || path.ends(&["responses"]);
-    let route = if generates {
-        Route::generation(None)
+    let route = if path.ends(&["chat", "completions"]) {
+        Route::to(Api::Chat, None)
+    } else if path.ends(&["completions"]) {
+        Route::to(Api::Completions, None)
+    } else if path.ends(&["responses"]) {
+        Route::to(Api::Responses, None)
     } else if path.ends(&["embeddings"]) {
-        Route::generation(Some(false))
+        Route::to(Api::Embeddings, Some(false))
     } else if path.has("openai") || path.after("deployments").is_some() {
         Route::OTHER
     } else {

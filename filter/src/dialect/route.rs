@@ -1,7 +1,7 @@
-//! Which dialect is this request in, does it generate, does it stream, and which model does its
-//! path name?
+//! Which dialect is this request in, what does it ask for, does it stream, and which model does
+//! its path name?
 
-use super::Dialect;
+use super::{Api, Dialect};
 
 /// No model or deployment has a longer name, decoded, in bytes; Bedrock's ARNs come closest.
 pub const MODEL_LIMIT: usize = 256;
@@ -28,9 +28,8 @@ pub struct Request<'a> {
 pub struct Detected {
     /// Its dialect; `Generic` if nothing told.
     pub dialect: Dialect,
-    /// Whether its path is known to make a model generate while the client waits. What an answer
-    /// must look like is known for these alone: not for files, audio, lists, token counts, jobs.
-    pub generation: bool,
+    /// What it asks for; `Other` if it would generate but is no POST of JSON.
+    pub api: Api,
     /// Whether it asks for a stream; `None` if only its body tells.
     pub streams: Option<bool>,
     /// The model (with Azure, the deployment) that the path names.
@@ -40,7 +39,7 @@ pub struct Detected {
 /// What a dialect says about a path of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Route {
-    pub(super) generation: bool,
+    pub(super) api: Api,
     pub(super) streams: Option<bool>,
     /// Where in the path the model is named, still percent-encoded.
     pub(super) model: Option<usize>,
@@ -48,17 +47,18 @@ pub(super) struct Route {
 
 impl Route {
     /// A path of the dialect that does not generate.
-    pub(super) const OTHER: Self = Self { generation: false, streams: None, model: None };
+    pub(super) const OTHER: Self = Self::to(Api::Other, None);
 
-    pub(super) const fn generation(streams: Option<bool>) -> Self {
-        Self { generation: true, streams, model: None }
+    pub(super) const fn to(api: Api, streams: Option<bool>) -> Self {
+        Self { api, streams, model: None }
     }
 }
 
-/// A path's non-empty segments, without the query; a `:method` after the last one is apart.
+/// A path's non-empty segments; a `:method` after the last one is apart, and so is the query.
 pub(super) struct Path<'a> {
     pub(super) segments: Vec<&'a str>,
     pub(super) method: Option<&'a str>,
+    query: &'a str,
 }
 
 /// Deeper paths are nobody's; the bound keeps a hostile one cheap.
@@ -66,7 +66,8 @@ const MAX_SEGMENTS: usize = 32;
 
 impl<'a> Path<'a> {
     fn parse(path: &'a str) -> Option<Self> {
-        let path = path.split(['?', '#']).next()?;
+        let path = path.split('#').next()?;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut segments: Vec<&str> =
             path.split('/').filter(|it| !it.is_empty()).take(MAX_SEGMENTS + 1).collect();
         if segments.len() > MAX_SEGMENTS {
@@ -80,7 +81,7 @@ impl<'a> Path<'a> {
             *last = name;
             method
         });
-        Some(Self { segments, method })
+        Some(Self { segments, method, query })
     }
 
     /// Whether the path ends in these segments (and no `:method`).
@@ -96,6 +97,11 @@ impl<'a> Path<'a> {
     /// Whether this segment is anywhere in the path.
     pub(super) fn has(&self, segment: &str) -> bool {
         self.segments.contains(&segment)
+    }
+
+    /// Whether the query has this parameter, `name=value`, neither of which needs encoding.
+    pub(super) fn asks(&self, parameter: &str) -> bool {
+        self.query.split('&').any(|it| it == parameter)
     }
 
     /// The index of the segment after the last one of this name.
@@ -114,12 +120,18 @@ pub(super) fn detect(request: &Request<'_>, configured: Option<Dialect>) -> Dete
     };
     let Some((dialect, route)) = found else {
         let dialect = configured.unwrap_or_else(|| by_headers(request));
-        return Detected { dialect, generation: false, streams: None, model: None };
+        let api = if is_grpc(request.content_type) { Api::Grpc } else { Api::Other };
+        return Detected { dialect, api, streams: None, model: None };
+    };
+    let api = match route.api {
+        _ if is_grpc(request.content_type) => Api::Grpc,
+        _ if request.method != "POST" || !is_json(request.content_type) => Api::Other,
+        api => api,
     };
     let model = route.model.and_then(|at| decoded(path?.segments.get(at)?));
     Detected {
         dialect,
-        generation: route.generation && request.method == "POST" && is_json(request.content_type),
+        api,
         streams: route.streams.or_else(|| accepts_stream(request.accept).then_some(true)),
         model,
     }
@@ -135,7 +147,14 @@ const fn by_headers(request: &Request<'_>) -> Dialect {
     }
 }
 
-/// Generation is asked for in JSON; a multipart upload or gRPC to such a path is something else.
+/// As Envoy tells it: `Grpc::Common::hasGrpcContentType`.
+fn is_grpc(content_type: Option<&str>) -> bool {
+    let rest = content_type.and_then(|it| it.strip_prefix("application/grpc"));
+    // Not gRPC-Web, whose answers Envoy does not turn into trailers.
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
+}
+
+/// Generation is asked for in JSON; a multipart upload to such a path is something else.
 fn is_json(content_type: Option<&str>) -> bool {
     let media_type = content_type.and_then(|it| it.split(';').next()).map(str::trim);
     media_type.is_none_or(|it| {

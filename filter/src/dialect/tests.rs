@@ -244,7 +244,7 @@ fn the_corpus_is_detected_as_it_says() {
         let (found, expected) = (detected(&case), &case["expected"]);
         let dialect = Dialect::named(expected["dialect"].as_str().unwrap());
         assert_eq!(Some(found.dialect), dialect, "{}", file.display());
-        assert_eq!(json!(found.generation), expected["generation"], "{}", file.display());
+        assert_eq!(json!(found.api.generates()), expected["generation"], "{}", file.display());
         let folder = file.parent().and_then(Path::file_name).and_then(|it| it.to_str());
         assert_eq!(folder, Some(found.dialect.name()), "{}", file.display());
         let verdict = verdict_named(expected["verdict"].as_str().unwrap());
@@ -361,8 +361,54 @@ fn models_and_streams_are_told_from_paths() {
     ];
     for (path, streams, model) in cases {
         let found = post(path);
-        assert!(found.generation, "{path}");
+        assert!(found.api.generates(), "{path}");
         assert_eq!((found.streams, found.model.as_deref()), (streams, model), "{path}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_told_from_paths() {
+    let vertex = "/v1/projects/p/locations/l/publishers";
+    let cases = [
+        ("/v1/chat/completions".to_owned(), Api::Chat),
+        ("/openai/deployments/d/chat/completions?api-version=1".to_owned(), Api::Chat),
+        ("/v1/completions".to_owned(), Api::Completions),
+        ("/v1/complete".to_owned(), Api::Completions),
+        ("/v1/responses?alt=sse".to_owned(), Api::Responses),
+        ("/v1/embeddings".to_owned(), Api::Embeddings),
+        ("/v1/messages?beta=true".to_owned(), Api::Messages),
+        (format!("{vertex}/anthropic/models/m:streamRawPredict"), Api::Messages),
+        (format!("{vertex}/google/models/m:generateContent"), Api::GenerateContent),
+        ("/v1beta/models/g:streamGenerateContent?alt=sse".to_owned(), Api::GenerateContent),
+        ("/v1beta/models/g:streamGenerateContent?k=v&$alt=sse".to_owned(), Api::GenerateContent),
+        ("/v1beta/models/g:streamGenerateContent".to_owned(), Api::GenerateContentArray),
+        ("/v1beta/models/g:streamGenerateContent?alt=json".to_owned(), Api::GenerateContentArray),
+        ("/v1beta/models/g:streamGenerateContent#?alt=sse".to_owned(), Api::GenerateContentArray),
+        ("/v1beta/models/g:embedContent".to_owned(), Api::Embeddings),
+        ("/model/m/converse".to_owned(), Api::Converse),
+        ("/model/m/converse-stream".to_owned(), Api::Converse),
+        ("/model/m/invoke-with-response-stream".to_owned(), Api::Invoke),
+        ("/v1/files".to_owned(), Api::Other),
+    ];
+    for (path, api) in cases {
+        assert_eq!(post(&path).api, api, "{path}");
+    }
+}
+
+#[test]
+fn grpc_is_told_as_envoy_does() {
+    let of = |content_type: &str| {
+        let request = Request { content_type: Some(content_type), ..Request::default() };
+        let request = Request { method: "POST", path: "/inference.Model/Infer", ..request };
+        Dialect::detect(&request, None).api
+    };
+    for content_type in ["application/grpc", "application/grpc+proto"] {
+        assert_eq!(of(content_type), Api::Grpc, "{content_type}");
+    }
+    for content_type in
+        ["application/grpc-web", "application/grpc;x=y", "application/json", "text/plain"]
+    {
+        assert_eq!(of(content_type), Api::Other, "{content_type}");
     }
 }
 
@@ -387,14 +433,14 @@ fn what_does_not_generate_is_not_taken_for_it() {
         "*",
     ];
     for path in cases {
-        assert!(!post(path).generation, "{path}");
+        assert!(!post(path).api.generates(), "{path}");
     }
     let get = Request { method: "GET", path: "/v1/chat/completions", ..Request::default() };
-    assert!(!Dialect::detect(&get, None).generation);
+    assert_eq!(Dialect::detect(&get, None).api, Api::Other);
     let grpc = Request { method: "POST", content_type: Some("application/grpc"), ..get };
-    assert!(!Dialect::detect(&grpc, None).generation);
+    assert_eq!(Dialect::detect(&grpc, None).api, Api::Grpc);
     let deep = "/a".repeat(10_000) + "/chat/completions";
-    assert!(!post(&deep).generation, "absurdly deep");
+    assert_eq!(post(&deep).api, Api::Other, "absurdly deep");
     for model in ["%ff", "%0a", "%zz", "%4", &"a".repeat(257), &"%41".repeat(257)] {
         assert_eq!(post(&format!("/model/{model}/converse")).model, None, "{model}");
     }
@@ -404,9 +450,9 @@ fn what_does_not_generate_is_not_taken_for_it() {
 fn the_operators_word_is_final() {
     let request = Request { method: "POST", path: "/v1/messages", ..Request::default() };
     let found = Dialect::detect(&request, Some(Dialect::OpenAi));
-    assert_eq!((found.dialect, found.generation), (Dialect::OpenAi, false));
+    assert_eq!((found.dialect, found.api), (Dialect::OpenAi, Api::Other));
     let found = Dialect::detect(&request, Some(Dialect::Generic));
-    assert_eq!((found.dialect, found.generation), (Dialect::Generic, false));
+    assert_eq!((found.dialect, found.api), (Dialect::Generic, Api::Other));
     let unknown = Request { path: "/x", anthropic_version: true, ..request };
     assert_eq!(Dialect::detect(&unknown, None).dialect, Dialect::Anthropic);
 }

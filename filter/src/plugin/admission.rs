@@ -2,6 +2,7 @@
 //! if another refuses.
 
 use crate::breaker::{self, Admission, Permit, PermitKind, StateName, unit};
+use crate::category::Category;
 use crate::level::Level;
 use crate::plugin::call::Share;
 use crate::plugin::entry::Entry;
@@ -35,15 +36,31 @@ pub(super) struct Rejected {
     pub(super) by: Rc<Entry>,
     /// The longest wait of all its breakers.
     pub(super) retry_after: Duration,
+    /// The category of the outcome that opened it.
+    pub(super) because: Option<Category>,
     levels: Vec<(Level, Rc<Entry>)>,
 }
 
 impl Rejected {
     /// Let the request through all the same: its outcome is for the stats.
-    pub(super) fn without_permits(self) -> Forwarded {
-        let share = |(level, entry)| Share { level, entry, permit: None };
-        let shares = self.levels.into_iter().map(share).collect();
+    pub(super) fn without_permits(&self) -> Forwarded {
+        let share = |(level, entry): &(Level, Rc<Entry>)| Share {
+            level: *level,
+            entry: Rc::clone(entry),
+            permit: None,
+        };
+        let shares = self.levels.iter().map(share).collect();
         Forwarded { shares, answered_at: Instant::ZERO }
+    }
+
+    /// Let it through with what the breaker that refused it lends.
+    pub(super) fn under_loan(&self, permit: Permit) -> Forwarded {
+        let mut forwarded = self.without_permits();
+        let its = |share: &&mut Share| Rc::ptr_eq(&share.entry, &self.by);
+        if let Some(share) = forwarded.shares.iter_mut().find(its) {
+            share.permit = Some(permit);
+        }
+        forwarded
     }
 }
 
@@ -51,7 +68,7 @@ impl Rejected {
 enum Word {
     Untracked,
     Forward(Option<Permit>, Instant),
-    Reject(Duration),
+    Reject(Duration, Option<Category>),
 }
 
 /// Ask the breakers of a request, the finer one first.
@@ -68,12 +85,12 @@ pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant
                 let (level, entry) = (*level, Rc::clone(entry));
                 forwarded.shares.push(Share { level, entry, permit });
             }
-            Word::Reject(retry_after) => {
-                forwarded.shares.into_iter().for_each(|share| give_back(share, now));
+            Word::Reject(retry_after, because) => {
+                give_back(forwarded.shares, now);
                 let others = asked.map(|(_, entry)| open_remaining(entry, now));
                 let retry_after = others.fold(retry_after, Duration::max);
                 let by = Rc::clone(entry);
-                return Answer::Reject(Rejected { by, retry_after, levels });
+                return Answer::Reject(Rejected { by, retry_after, because, levels });
             }
         }
     }
@@ -101,7 +118,7 @@ fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> Word {
     match (decided.value, decided.state) {
         (Some((admission, answered_at)), _) => word(admission, answered_at),
         (None, None | Some(StateName::Closed)) => Word::Forward(None, now),
-        (None, Some(StateName::Open | StateName::HalfOpen)) => Word::Reject(Duration::ZERO),
+        (None, Some(StateName::Open | StateName::HalfOpen)) => Word::Reject(Duration::ZERO, None),
     }
 }
 
@@ -111,17 +128,21 @@ fn word(admission: Admission, answered_at: Instant) -> Word {
         Admission::Pass(permit) | Admission::Probe(permit) => {
             Word::Forward(Some(permit), answered_at)
         }
-        Admission::Reject { retry_after } => Word::Reject(retry_after),
+        Admission::Reject { retry_after, because } => Word::Reject(retry_after, because),
     }
 }
 
-fn give_back(share: Share, now: Instant) {
-    if let Some(permit) = share.permit.filter(is_probe) {
-        let _ = share.entry.decide(now, |breaker| ((), breaker.give_back(&permit)));
+/// A request does not go out after all.
+pub(super) fn give_back(shares: Vec<Share>, now: Instant) {
+    for Share { entry, permit, .. } in shares {
+        if let Some(permit) = permit.filter(holds_a_slot) {
+            let _ = entry.decide(now, |breaker| ((), breaker.give_back(&permit)));
+        }
     }
 }
 
-fn open_remaining(entry: &Entry, now: Instant) -> Duration {
+/// How long a breaker will stay open.
+pub(super) fn open_remaining(entry: &Entry, now: Instant) -> Duration {
     let look =
         |breaker: &mut breaker::Breaker| (breaker.open_remaining(now), breaker::Change::Nothing);
     entry.decide(now, look).value.unwrap_or_default()
@@ -129,4 +150,8 @@ fn open_remaining(entry: &Entry, now: Instant) -> Duration {
 
 const fn is_probe(permit: &Permit) -> bool {
     matches!(permit.kind, PermitKind::Probe { .. })
+}
+
+const fn holds_a_slot(permit: &Permit) -> bool {
+    matches!(permit.kind, PermitKind::Probe { .. } | PermitKind::LastResort { .. })
 }

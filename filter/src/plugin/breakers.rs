@@ -31,6 +31,7 @@ pub(super) struct Breakers {
     /// Those that have no breaker: disabled, or one too many.
     bystanders: RefCell<BTreeMap<String, Rc<Entry>>>,
     room: Cell<Room>,
+    route_headers: Vec<String>,
     /// The calls that were let through.
     pub(super) in_flight: InFlight,
 }
@@ -46,6 +47,7 @@ enum Room {
 impl Breakers {
     pub(super) fn new(config: Config, in_force_since: Instant, node: String) -> Self {
         Self {
+            route_headers: config.route_headers(),
             config,
             in_force_since,
             node,
@@ -54,6 +56,16 @@ impl Breakers {
             room: Cell::default(),
             in_flight: InFlight::default(),
         }
+    }
+
+    /// The request headers by which calls may be rerouted.
+    pub(super) fn route_headers(&self) -> &[String] {
+        &self.route_headers
+    }
+
+    /// The configured policy of a cluster.
+    pub(super) fn configured(&self, cluster: &str) -> &Policy {
+        self.config.policy_for(cluster)
     }
 
     /// Whether a request may be held at its headers until its body says more.
@@ -78,6 +90,17 @@ impl Breakers {
             self.publish(&entry, &read);
         }
         Some(entry)
+    }
+
+    /// The breaker of a cluster that a request may be sent to instead; `None` if it has none. Its
+    /// metadata is what requests to it found, as the next tick shows it.
+    pub(super) fn of_target(&self, cluster: &str, now: Instant) -> Option<Rc<Entry>> {
+        if let Some(known) = self.known.borrow().get(cluster) {
+            return Some(Rc::clone(known));
+        }
+        let entry = self.bystander(Key::of_cluster(cluster));
+        self.follow(&entry, Metadata::published(&SharedData, cluster), now);
+        self.register(&entry).then_some(entry)
     }
 
     /// The breaker of a part of the cluster's calls; `None` if it has none.

@@ -1,10 +1,12 @@
 //! One request that was let through: what of it reaches its breakers and the stats, and when.
 
 use crate::breaker::{Permit, PermitKind};
-use crate::call::Exchange;
+use crate::call::{Exchange, RequestBody};
+use crate::fallback::Asked;
 use crate::level::Level;
 use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
 use crate::plugin::entry::Entry;
+use crate::plugin::host;
 use crate::policy::{Mode, Policy};
 use crate::stats::{CallResult, Stat};
 use crate::time::Instant;
@@ -20,6 +22,45 @@ pub(super) struct Call {
     pub(super) exchange: Exchange,
     /// When the first breaker last knew of an answer.
     pub(super) answered_at: Instant,
+    /// The cluster that it was sent to instead of that which its route named at first.
+    pub(super) rerouted_to: Option<String>,
+    /// What is known of the request that an answer of the filter's own must suit.
+    pub(super) asking: Asking,
+    pub(super) hold: Hold,
+}
+
+/// What is known of a request that an answer of the filter's own must suit.
+pub(super) struct Asking {
+    pub(super) asked: Asked,
+    /// Its body, read as it passes; none if its head says all, or nobody would use it.
+    pub(super) body: Option<RequestBody>,
+    /// Whether all is known of it that is needed to make a completion.
+    pub(super) is_known: bool,
+}
+
+/// Whether an answer is held until it is known what it is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// It was not, so far.
+    #[default]
+    No,
+    Held {
+        since: Instant,
+        /// How much of its body was read.
+        read_bytes: usize,
+    },
+    /// It was let go.
+    LetGo,
+}
+
+impl Hold {
+    /// How much of the body is read already of what the next callback shows.
+    pub(super) const fn read_bytes(self) -> usize {
+        match self {
+            Self::Held { read_bytes, .. } => read_bytes,
+            Self::No | Self::LetGo => 0,
+        }
+    }
 }
 
 /// One breaker's share in a call.
@@ -55,7 +96,49 @@ impl Call {
 
     /// Whether it is to be ended, too, when it is judged to hang.
     pub(super) fn ends_if_it_hangs(&self) -> bool {
-        self.policy.limits.abort && self.policy.mode != Mode::Shadow
+        let is_wanted =
+            self.policy.limits.abort || self.policy.on_failure && self.has_sent_nothing();
+        is_wanted && self.policy.mode != Mode::Shadow
+    }
+
+    /// Whether its client was sent nothing yet.
+    pub(super) const fn has_sent_nothing(&self) -> bool {
+        matches!(self.hold, Hold::Held { .. }) || !self.exchange.has_answer()
+    }
+
+    /// Reads a piece of the request as it passes.
+    pub(super) fn read_request(&mut self, size: usize, ended: bool) {
+        let Some(body) = &mut self.asking.body else { return };
+        let goes_on = size == 0
+            || host::request_body(0, size.min(body.left_bytes())).is_some_and(|it| body.read(&it));
+        if ended || !goes_on {
+            self.asking.is_known = body.facts().complete;
+            self.asking.asked = self.asking.asked.with(&body.facts());
+            self.asking.body = None;
+        }
+    }
+
+    /// Hold the answer whose head was seen until more of it says what it is, if that is wanted.
+    pub(super) fn hold(&mut self, now: Instant) -> bool {
+        let is_wanted = self.policy.on_failure && self.policy.mode != Mode::Shadow;
+        let is_held = is_wanted && self.exchange.is_undecided();
+        if is_held {
+            self.hold = Hold::Held { since: now, read_bytes: 0 };
+        }
+        is_held
+    }
+
+    /// Whether it goes on being held, now that its body was read so far.
+    pub(super) fn goes_on_being_held(&mut self, size: usize) -> bool {
+        let Hold::Held { since, .. } = self.hold else { return false };
+        let goes_on = self.exchange.is_undecided();
+        self.hold = if goes_on { Hold::Held { since, read_bytes: size } } else { Hold::LetGo };
+        goes_on
+    }
+
+    /// Whether it is held for longer than its policy allows; then it is to be let go.
+    pub(super) fn is_held_too_long(&self, now: Instant) -> bool {
+        matches!(self.hold, Hold::Held { since, .. } if now.since(since) >= self.policy.hold_max)
     }
 
     /// A probe whose answer began well is good: others need not wait minutes for its end. What it

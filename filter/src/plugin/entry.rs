@@ -1,6 +1,6 @@
 //! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
 
-use crate::breaker::{Breaker, Change, Jitter, StateName, Transition};
+use crate::breaker::{Breaker, Change, Jitter, Permit, StateName, Transition};
 use crate::journal;
 use crate::key::Key;
 use crate::outcome::Outcome;
@@ -89,6 +89,11 @@ impl Entry {
         }
         in_force.policy = Rc::new(policy);
         in_force.metadata = metadata;
+    }
+
+    /// A permit to call all the same, if no other such call is out.
+    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<Permit> {
+        self.decide(now, |breaker| breaker.lend(policy, now)).value.flatten()
     }
 
     /// Decide on the shared record, and count and log what that changed.

@@ -34,7 +34,9 @@ pub(super) struct RequestHead {
     /// Which part of the cluster's calls it is of.
     pub(super) part: Part,
     /// The size of its body in bytes, where it says so.
-    pub(super) content_length: Option<u32>,
+    pub(super) content_length: Option<u64>,
+    /// The model that its path names.
+    pub(super) model: Option<String>,
 }
 
 /// Which part of a cluster's calls a request is of.
@@ -70,7 +72,7 @@ impl Part {
             KeyBy::Model => {
                 let in_header = || named.and_then(|it| String::from_utf8(it.to_vec()).ok());
                 match detected.model.clone().or_else(in_header) {
-                    None if detected.generation => Self::InBody,
+                    None if detected.api.generates() => Self::InBody,
                     model => Self::OfModel(model),
                 }
             }
@@ -108,7 +110,8 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
     }
     let detected = Dialect::detect(&request, policy.provider);
     let protocol = Protocol::of(&detected, request.method);
-    RequestHead { timeouts, protocol, part: Part::of(policy, &detected, named), content_length }
+    let part = Part::of(policy, &detected, named);
+    RequestHead { timeouts, protocol, part, content_length, model: detected.model }
 }
 
 /// What an answer's head says, also to these matchers.

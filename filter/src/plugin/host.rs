@@ -25,6 +25,8 @@ const RESPONSE_BODY: u32 = 1;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const CLOCK_MONOTONIC: u32 = 1;
 const RESPONSE_STREAM: u32 = 1;
+/// Where no buffer reaches: Envoy appends what starts there.
+const BEHIND_ALL: usize = i32::MAX as usize;
 const NO_GRPC_STATUS: i32 = -1;
 
 /// Creating with cas 0 would overwrite; any other number succeeds on an absent key only, unless it
@@ -34,6 +36,11 @@ const CREATE: u32 = u32::MAX;
 #[rustfmt::skip]
 unsafe extern "C" {
     fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_get_header_map_value(map: u32, key: *const u8, key_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+    fn proxy_set_buffer_bytes(buffer: u32, start: usize, size: usize, bytes: *const u8, bytes_size: usize) -> u32;
     fn proxy_close_stream(stream: u32) -> u32;
     fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
@@ -175,6 +182,57 @@ pub(super) fn set_effective_context(context: u32) -> bool {
     status == OK
 }
 
+/// A header of this map; `None` if it is absent, or the map is out of reach.
+pub(super) fn header(map: Map, name: &str) -> Option<Vec<u8>> {
+    returned(|value, size| {
+        // SAFETY: the host reads a live string and writes one pointer and one size where it is told
+        // to.
+        unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), value, size) }
+    })
+}
+
+/// Give a header this one value; whether the host did.
+pub(super) fn set_header(map: Map, name: &str, value: &str) -> bool {
+    // SAFETY: the pointers and sizes are those of live strings, which the host only reads.
+    let status = unsafe {
+        proxy_replace_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    };
+    status == OK
+}
+
+/// Take a header away, if it is there.
+pub(super) fn remove_header(map: Map, name: &str) {
+    // SAFETY: the pointer and size are those of a live string, which the host only reads.
+    unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+}
+
+/// Send these bytes in place of the held body of the request; to be called at its end.
+pub(super) fn replace_request_body(bytes: &[u8]) {
+    set_body(REQUEST_BODY, 0, bytes);
+}
+
+/// Send these bytes behind the piece of the answer that the callback is about.
+pub(super) fn append_response_body(bytes: &[u8]) {
+    set_body(RESPONSE_BODY, BEHIND_ALL, bytes);
+}
+
+fn set_body(buffer: u32, start: usize, bytes: &[u8]) {
+    // SAFETY: the pointer and size are those of a live buffer, which the host only reads.
+    unsafe { proxy_set_buffer_bytes(buffer, start, usize::MAX, bytes.as_ptr(), bytes.len()) };
+}
+
+/// Let a held answer go.
+pub(super) fn continue_response() {
+    // SAFETY: no pointer is involved.
+    unsafe { proxy_continue_stream(RESPONSE_STREAM) };
+}
+
 /// Break the answer off.
 pub(super) fn close_response() {
     // SAFETY: no pointer is involved.
@@ -184,7 +242,8 @@ pub(super) fn close_response() {
 /// Answer the request; whether the host took the answer.
 pub(super) fn reply(reply: &Reply) -> bool {
     let headers: Vec<(&str, &str)> =
-        reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        reply.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+    let grpc_status = reply.grpc_status.and_then(|status| i32::try_from(status).ok());
     let headers = pairs::encode(&headers);
     // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
     let status = unsafe {
@@ -196,7 +255,7 @@ pub(super) fn reply(reply: &Reply) -> bool {
             reply.body.len(),
             headers.as_ptr(),
             headers.len(),
-            NO_GRPC_STATUS,
+            grpc_status.unwrap_or(NO_GRPC_STATUS),
         )
     };
     status == OK

@@ -27,6 +27,13 @@ impl InFlight {
         self.0.borrow_mut().remove(&context)
     }
 
+    /// The calls whose answers are held for too long.
+    pub(super) fn held_too_long(&self, now: Instant) -> Vec<u32> {
+        let calls = self.0.borrow();
+        let held = calls.iter().filter(|(_, call)| call.is_held_too_long(now));
+        held.map(|(context, _)| *context).collect()
+    }
+
     /// The calls that hang, and what that makes of them.
     pub(super) fn overdue(&self, now: Instant) -> Vec<(u32, Outcome)> {
         let calls = self.0.borrow();

@@ -3,11 +3,16 @@
 mod admission;
 mod breakers;
 mod call;
+mod chain;
 mod entry;
 mod heads;
 mod host;
 mod in_flight;
 mod metadata;
+mod remedy;
+mod request;
+mod reroute;
+mod response;
 mod root;
 mod stats;
 mod stream;

@@ -77,7 +77,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let Some(breakers) = &self.breakers else { return };
         let now = host::now();
-        watchdog::judge_overdue(breakers, now);
+        watchdog::look_after(breakers, now);
         YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
         let is_youngest = YOUNGEST.get() == breakers.in_force_since;
         for entry in breakers.all(now) {

@@ -1,28 +1,69 @@
-//! Which calls hang? They are judged while they do, and ended if their policy says so.
+//! Which calls hang, and which answers are held for too long? The first are judged while they hang,
+//! and ended if their policy says so; the second are let go.
 
 use crate::fallback;
+use crate::outcome::Outcome;
 use crate::plugin::breakers::Breakers;
+use crate::plugin::call::{Call, Hold};
 use crate::plugin::host;
+use crate::plugin::remedy::Remedy;
 use crate::time::Instant;
 
-/// Settle every call that has passed one of its limits.
-pub(super) fn judge_overdue(breakers: &Breakers, now: Instant) {
+/// Settle every call that has passed one of its limits, and let go every answer that was held for
+/// as long as it may be.
+pub(super) fn look_after(breakers: &Breakers, now: Instant) {
     for (context, outcome) in breakers.in_flight.overdue(now) {
-        let Some(call) = breakers.in_flight.take(context) else { continue };
-        let is_to_end = call.ends_if_it_hangs();
-        let has_answer = call.exchange.has_answer();
-        call.settle(&outcome, now);
-        if is_to_end && host::set_effective_context(context) {
-            end(has_answer);
+        if let Some(call) = breakers.in_flight.take(context) {
+            judge(context, *call, &outcome, now);
+        }
+    }
+    for context in breakers.in_flight.held_too_long(now) {
+        breakers.in_flight.with(context, |call| call.hold = Hold::LetGo);
+        if host::set_effective_context(context) {
+            host::continue_response();
         }
     }
 }
 
-/// Answer in the upstream's place; what has begun to be answered can only be cut.
-fn end(has_answer: bool) {
-    if has_answer {
-        host::close_response();
-    } else {
-        host::reply(&fallback::timed_out());
+fn judge(context: u32, call: Call, outcome: &Outcome, now: Instant) {
+    let ending = call.ends_if_it_hangs().then(|| Ending::of(&call, outcome));
+    let is_held = matches!(call.hold, Hold::Held { .. });
+    call.settle(outcome, now);
+    if !host::set_effective_context(context) {
+        return;
+    }
+    match ending {
+        Some(ending) => ending.carry_out(now),
+        None if is_held => host::continue_response(),
+        None => {}
+    }
+}
+
+/// How a call that hangs is ended.
+enum Ending {
+    /// With an answer in the upstream's place.
+    Answer(Option<Remedy>, fallback::Asked),
+    /// What has begun to be answered can only be cut.
+    Cut,
+}
+
+impl Ending {
+    fn of(call: &Call, outcome: &Outcome) -> Self {
+        if call.has_sent_nothing() {
+            Self::Answer(Remedy::of(call, outcome), call.asking.asked)
+        } else {
+            Self::Cut
+        }
+    }
+
+    fn carry_out(self, now: Instant) {
+        match self {
+            Self::Answer(remedy, asked) => {
+                if !remedy.is_some_and(|remedy| remedy.answer(now)) {
+                    host::reply(&fallback::timed_out(&asked));
+                }
+            }
+            Self::Cut => host::close_response(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use core::time::Duration;
 /// One entry of the list of fallbacks. The first that holds and can answer does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// For which reasons it is meant; none named are all.
+    /// For which reasons it is meant; an empty list is for all. Never [`Category::Success`].
     pub when: Vec<Reason>,
     /// What it does.
     pub fallback: Fallback,
@@ -87,7 +87,8 @@ pub struct ErrorAnswer {
     pub status: Option<u16>,
     /// The message, 1 to 1024 bytes; `None` for the built-in one.
     pub message: Option<String>,
-    /// Further headers, at most 16, names in lower case.
+    /// Further headers, at most 16, names in lower case, none of those that every answer has;
+    /// values of 1 to 1024 bytes without control characters.
     pub headers: Vec<(String, String)>,
 }
 
@@ -96,41 +97,48 @@ pub struct ErrorAnswer {
 pub struct CompletionAnswer {
     /// What the model is made to say, 1 to 16,384 bytes.
     pub text: String,
-    /// The JSON document that is said to a request that asks for JSON, 1 to 16,384 bytes.
+    /// What is said instead to a request that asks for JSON: a document of 1 to 16,384 bytes.
     pub json: Option<String>,
-    /// Which model says so, 1 to 128 bytes: a mark that tells a machine that none did.
+    /// Which model says so, 1 to 128 bytes, else [`COMPLETION_MODEL`]: a mark that tells a machine
+    /// that none did.
     pub model: String,
 }
 
 /// Another way for a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reroute {
-    /// The request header by which a route is chosen, in lower case.
+    /// The request header by which a route is chosen, in lower case; neither set nor removed below.
     pub header: String,
-    /// Its value.
+    /// Its value, 1 to 1024 bytes.
     pub value: String,
-    /// The cluster that this route leads to, whose breaker is asked first.
+    /// The cluster that this route leads to, whose breaker is asked first, 1 to 512 bytes; no other
+    /// entry of the list leads there.
     pub cluster: String,
     /// What the target speaks; `None` for whatever it is asked in.
     pub provider: Option<Dialect>,
-    /// Whether something on the way translates requests of other dialects.
+    /// Whether something on the way translates requests of other dialects; never with a `model`.
     pub translates: bool,
-    /// The path to ask it for, in place of the request's.
+    /// The path to ask it for, in place of the request's, 1 to 1024 bytes from its `/` on.
     pub path: Option<String>,
-    /// The model to ask it for, in place of the request's.
+    /// The model to ask it for, in place of the request's, 1 to 256 bytes; only a request in the
+    /// target's own dialect can get another.
     pub model: Option<String>,
-    /// Request headers to set, at most 16, names in lower case.
+    /// Request headers to set after those below are removed, at most 16, names in lower case; often
+    /// the target's own credential.
     pub set_headers: Vec<(String, String)>,
-    /// Request headers to remove, at most 32, in lower case.
+    /// Request headers to remove, at most 32, in lower case; [`CREDENTIALS`] unless told otherwise.
     pub remove_headers: Vec<String>,
-    /// The longest request body it takes, in bytes; requests of unknown length are none.
+    /// The longest request body it takes, 1 byte to 1 GiB; one of unknown length is too long.
     pub max_request_bytes: Option<u64>,
-    /// How many calls in a minute are sent to it, by all workers of the process.
+    /// How many calls in a minute are sent to it, by all workers of the process, 1 to 1,000,000.
     pub max_per_minute: Option<u32>,
 }
 
 /// The credentials of providers: those of one must not reach another.
 pub const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
+/// The model that a completion names, if nothing else is said.
+pub const COMPLETION_MODEL: &str = "llm-breaker-fallback";
 
 /// For how long an answer is held at most, if nothing else is said.
 pub const HOLD_MAX: Duration = Duration::from_secs(2);

@@ -13,8 +13,8 @@ use crate::time::Instant;
 use core::time::Duration;
 
 pub use fallback::{
-    CREDENTIALS, Choice, CompletionAnswer, ErrorAnswer, Fallback, FallbackKind, HOLD_MAX, Reason,
-    Reroute,
+    COMPLETION_MODEL, CREDENTIALS, Choice, CompletionAnswer, ErrorAnswer, Fallback, FallbackKind,
+    HOLD_MAX, Reason, Reroute,
 };
 
 /// Whether a breaker decides, only watches, stays out of the way, or is held open.
@@ -194,7 +194,7 @@ pub struct Policy {
     /// Bytes of a request's body that may be read to know its model, 1 KiB to 1 MiB.
     pub body_limit: u32,
     /// What to do in the upstream's place, 1 to 16 entries; the first that holds and can answer
-    /// does. Behind the last stands a typed error.
+    /// does. Behind the last stands a typed error; nothing stands behind one that always answers.
     pub fallback: Vec<Choice>,
     /// Whether a call that itself fails before anything was sent to its client gets a fallback, too.
     pub on_failure: bool,

@@ -12,6 +12,7 @@ pub(super) enum Kind {
     Breaker = 1,
     Index = 2,
     Metadata = 3,
+    Allowance = 4,
 }
 
 /// Bytes of the magic, version and kind, which seed the checksum, and of the checksum.

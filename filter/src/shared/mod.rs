@@ -1,9 +1,10 @@
 //! What lives in shared data: breakers as bytes, the list of them, what their clusters' metadata
-//! says, and the compare-and-set loop.
+//! says, how much targets are sent, and the compare-and-set loop.
 //!
 //! Shared data is one map per process. Every worker reads and writes it, other plugins may too, and
 //! nothing in it is ever freed: so keys are few and prefixed, and bytes are never trusted.
 
+pub mod allowance;
 mod cell;
 mod frame;
 mod index;
@@ -31,6 +32,12 @@ pub fn breaker_key(name: &str) -> String {
 #[must_use]
 pub fn index_key() -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/index")
+}
+
+/// The key of how much a target is sent.
+#[must_use]
+pub fn allowance_key(target: &str) -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/allowance/{target}")
 }
 
 /// The key of what a cluster's metadata says about its breaker.

@@ -7,6 +7,7 @@ use crate::breaker::{
     Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Run, State, Suspension, Tally,
     Window, Windows,
 };
+use crate::category::Category;
 use crate::policy::WindowShape;
 use crate::shared::frame::{self, Kind, Payload};
 use crate::time::{Instant, nanos};
@@ -43,10 +44,13 @@ pub fn encode(breaker: &Breaker) -> Vec<u8> {
     writer.u64(breaker.epoch);
     writer.instant(breaker.state.since());
     writer.instant(until);
+    writer.category(breaker.opened_by);
     writer.u32(breaker.trips);
     writer.u32(u32::from(breaker.suspension.lasts == Lasts::Lasting));
     writer.instant(breaker.suspension.since);
     writer.instant(breaker.answered_at);
+    // No lease ends at the clock's zero.
+    writer.instant(breaker.last_resort.unwrap_or(Instant::ZERO));
     writer.instants(leases.deadlines(), MAX_PROBES);
     writer.length(breaker.run.capacity());
     writer.instants(breaker.run.times(), breaker.run.capacity());
@@ -93,6 +97,11 @@ impl Writer {
         self.u32(u32::try_from(length).unwrap_or(u32::MAX));
     }
 
+    /// Its place among all categories, from one; zero for none.
+    fn category(&mut self, category: Option<Category>) {
+        self.u32(category.map_or(0, |category| (category as u32).saturating_add(1)));
+    }
+
     /// How many there are, and as many slots as there may be.
     fn instants(&mut self, instants: &[Instant], slots: usize) {
         self.length(instants.len());
@@ -128,10 +137,12 @@ impl Payload<'_> {
         let epoch = self.u64()?;
         let since = self.instant()?;
         let until = self.instant()?;
+        let opened_by = self.category()?;
         let trips = self.u32()?;
         let lasts = if self.u32()? == 0 { Lasts::Lifted } else { Lasts::Lasting };
         let suspension = Suspension { since: self.instant()?, lasts };
         let answered_at = self.instant()?;
+        let last_resort = Some(self.instant()?).filter(|lease| *lease > Instant::ZERO);
         let leases = Leases::restore(self.instants(MAX_PROBES)?.into_iter());
         let capacity = self.length(MAX_RUN)?;
         let run = Run::restore(capacity, self.instants(capacity)?);
@@ -146,7 +157,24 @@ impl Payload<'_> {
             _ => return None,
         };
         let windows = Windows::restore(windows);
-        Some(Breaker { epoch, state, trips, answered_at, suspension, run, windows })
+        Some(Breaker {
+            epoch,
+            state,
+            opened_by,
+            trips,
+            answered_at,
+            last_resort,
+            suspension,
+            run,
+            windows,
+        })
+    }
+
+    fn category(&mut self) -> Option<Option<Category>> {
+        match usize::try_from(self.u32()?).ok()?.checked_sub(1) {
+            None => Some(None),
+            Some(place) => Category::ALL.get(place).copied().map(Some),
+        }
     }
 
     fn instant(&mut self) -> Option<Instant> {
@@ -199,7 +227,7 @@ impl Payload<'_> {
 mod tests {
     use super::*;
     use crate::breaker::{Admission, Jitter};
-    use crate::outcome::{Category, Outcome};
+    use crate::outcome::Outcome;
     use crate::policy::Policy;
 
     fn at(seconds: u64) -> Instant {
@@ -227,6 +255,15 @@ mod tests {
             let breaker = breaker_after(failures, seconds);
             assert_eq!(decode(&encode(&breaker)), Some(breaker));
         }
+    }
+
+    #[test]
+    fn a_last_resort_and_the_reason_survive_it_too() {
+        let mut breaker = breaker_after(5, 2);
+        let _ = breaker.lend(&Policy::default(), at(3));
+        let read = decode(&encode(&breaker)).expect("ours");
+        assert_eq!(read.last_resort, Some(at(63)));
+        assert_eq!(read.opened_by, Some(Category::ServerError));
     }
 
     #[test]

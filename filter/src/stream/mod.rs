@@ -2,7 +2,8 @@
 //!
 //! Every reader takes its bytes in any split, also inside a UTF-8 character, keeps a constant few
 //! hundred bytes of its own, allocates nothing and hands what it finds to the caller at once.
-//! [`inflate`] alone is none: it takes all of its bytes at once.
+//! [`inflate`] alone is none: it takes all of its bytes at once. And frames can be made, too:
+//! [`event_stream::encode`].
 //!
 //! | module | question |
 //! |---|---|
@@ -23,7 +24,7 @@ pub mod prefix;
 pub mod sse;
 
 #[cfg(test)]
-mod splits;
+pub(crate) mod splits;
 
 /// How the bytes that a reader has taken so far end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ impl Random {
 
 /// The bytes in one piece, split in two at every position, one by one, and in 200 seeded
 /// chunkings, empty chunks among them.
-pub(super) fn of(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+pub(crate) fn of(bytes: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     let halves = (0..=bytes.len()).map(move |at| vec![&bytes[..at], &bytes[at..]]);
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let seeded = (0..200).map(move |_| chunks(bytes, &mut random));

@@ -139,10 +139,10 @@ fn what_cannot_be_read_at_all_is_refused_with_one_message() {
 fn fields_that_do_not_work_yet_are_refused_and_not_silently_taken() {
     let log = refused(json!({
         "fleet": {"cluster": "etcd"},
-        "defaults": {"on_failure": true, "hold_max": "2s", "fallback": [{"kind": "completion"}]},
+        "defaults": {"reset_generation": 1},
     }))
     .log;
-    assert_eq!(log.len(), 4, "{log:?}");
+    assert_eq!(log.len(), 2, "{log:?}");
     assert!(log.iter().all(|line| line.message.contains("not supported by this version yet")));
 }
 
@@ -173,7 +173,21 @@ fn whole_policy() -> Value {
             "category": "quota_exhausted",
         }],
         "body_limit": 65_536,
-        "fallback": [{"kind": "error"}],
+        "fallback": [
+            {"kind": "reroute", "when": ["quota_exhausted", "forced_open"], "header": "x-llm-route",
+             "value": "spare", "cluster": "spare", "provider": "openai", "translates": false,
+             "path": "/v1/chat/completions", "model": "gpt-4.1-mini",
+             "set_headers": {"authorization": "Bearer spare"}, "remove_headers": ["x-api-key"],
+             "max_request_bytes": 1_048_576, "max_per_minute": 60},
+            {"kind": "completion", "text": "Later.", "json": "{}", "model": "nobody"},
+            {"kind": "last_resort"},
+            {"kind": "error", "status": 529, "message": "Busy.", "headers": {"x-help": "a page"}},
+        ],
+        "on_failure": true,
+        "hold_max": "1s",
+        "append_stream_error": true,
+        "debug_headers": true,
+        "reset_generation": 0,
     })
 }
 
@@ -258,6 +272,38 @@ fn what_a_key_or_a_limit_makes_pointless_is_refused() {
         let named = log.iter().any(|line| line.message.contains(&format!("{path}: ")));
         assert!(named, "{path} is not in {log:?}");
     }
+}
+
+#[test]
+fn fallbacks_that_could_not_be_kept_are_refused_by_their_paths_all_at_once() {
+    let route = |cluster: &str| json!({"kind": "reroute", "header": "x-llm-route", "value": "b", "cluster": cluster});
+    let mut foreign = route("b");
+    foreign["text"] = "Later.".into();
+    let mut remodelled = route("c");
+    remodelled["model"] = "gpt-4.1-mini".into();
+    let log = refused(json!({
+        "defaults": {
+            "on_failure": true,
+            "fallback": [foreign, remodelled, route("b"), {"kind": "pass"}, {"kind": "error"}],
+        },
+        "breakers": [{"cluster": "openai", "fallback": [{"kind": "completion", "text": "Later."}]}],
+    }))
+    .log;
+    let paths = [
+        "defaults.fallback[0].text",
+        "defaults.fallback[1].model",
+        "defaults.fallback[2].cluster",
+        "defaults.fallback[4].kind",
+        "defaults.on_failure",
+        "breakers[0].fallback[0].kind",
+    ];
+    for path in paths {
+        let named = log.iter().any(|line| line.message.contains(&format!("{path}: ")));
+        assert!(named, "{path} is not in {log:?}");
+    }
+    assert_eq!(log.len(), paths.len(), "{log:?}");
+    let option = "allow_on_headers_stop_iteration: true";
+    assert_eq!(log.iter().filter(|line| line.message.contains(option)).count(), 3, "{log:?}");
 }
 
 #[test]

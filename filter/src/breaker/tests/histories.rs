@@ -63,7 +63,7 @@ impl History {
 
     fn event(&mut self) -> Change {
         self.scene.change = Change::Nothing;
-        match self.draw(20) {
+        match self.draw(21) {
             0..8 => {
                 self.scene.random = unit(self.drawn);
                 if let Admission::Pass(permit) | Admission::Probe(permit) = self.scene.admit() {
@@ -89,6 +89,7 @@ impl History {
                 let wait = [0.5, 5.0, 30.0, 100.0, 4_000.0][self.draw(5)];
                 self.scene.after(wait);
             }
+            19 => self.in_flight.extend(self.scene.borrow()),
             _ => self.scene.after(0.1),
         }
         self.scene.change

@@ -1,10 +1,12 @@
 //! Does the breaker keep its rules? One test for each sentence of the rules, told as scenes.
 
+mod because;
 mod closed;
 mod epoch;
 mod follow_up;
 mod half_open;
 mod histories;
+mod last_resort;
 mod modes;
 mod one_outcome;
 mod open;
@@ -130,7 +132,15 @@ impl Scene {
     /// How long a rejected call is told to wait, in seconds.
     fn rejection(&mut self) -> f64 {
         match self.admit() {
-            Admission::Reject { retry_after } => retry_after.as_secs_f64(),
+            Admission::Reject { retry_after, .. } => retry_after.as_secs_f64(),
+            other => panic!("expected a rejection, not {other:?}"),
+        }
+    }
+
+    /// Why a rejected call is rejected.
+    fn because(&mut self) -> Option<Category> {
+        match self.admit() {
+            Admission::Reject { because, .. } => because,
             other => panic!("expected a rejection, not {other:?}"),
         }
     }
@@ -138,6 +148,13 @@ impl Scene {
     /// How many of so many calls at once go out.
     fn burst(&mut self, calls: usize) -> usize {
         (0..calls).filter(|_| !matches!(self.admit(), Admission::Reject { .. })).count()
+    }
+
+    /// The last resort of a call that was rejected, if it is free.
+    fn borrow(&mut self) -> Option<Permit> {
+        let (permit, change) = self.breaker.lend(&self.policy, self.now);
+        self.note(change);
+        permit
     }
 
     fn ends(&mut self, permit: Permit, outcome: Outcome) {

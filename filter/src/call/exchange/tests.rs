@@ -1,6 +1,6 @@
 use super::*;
 use crate::call::head::MediaType;
-use crate::dialect::Dialect;
+use crate::dialect::{Api, Dialect};
 use crate::policy::Slow;
 
 const TIMEOUT: Flags = Flags::UPSTREAM_REQUEST_TIMEOUT;
@@ -190,6 +190,7 @@ fn a_slow_upload_is_not_the_upstreams_slowness() {
 fn streamed() -> Exchange {
     let protocol = Protocol {
         dialect: Dialect::OpenAi,
+        api: Api::Chat,
         streams: Streams::OfGeneration,
         asked_for: AskedFor::Stream,
     };

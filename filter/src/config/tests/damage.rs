@@ -4,16 +4,22 @@ use prost::Message;
 use serde_json::json;
 
 use super::{Config, as_struct, everything};
-use crate::policy::{KeyBy, WindowShape};
+use crate::policy::{Fallback, FallbackKind, KeyBy, Policy, WindowShape};
 
 #[test]
 fn damaged_bytes_are_refused_or_read_but_never_a_panic() {
     let rich = json!({
+        "stop_iteration": true,
         "max_breakers": 9,
         "defaults": everything()["defaults"],
         "breakers": [
             {"cluster": "a?*", "window": {"type": "count", "calls": 100, "max_age": "10s"}},
-            {"cluster": "b", "open": {"base": "0.25s", "max": "1s"}, "ramp": "5s"},
+            {"cluster": "b", "open": {"base": "0.25s", "max": "1s"}, "ramp": "5s",
+             "fallback": [
+                {"kind": "reroute", "header": "x-route", "value": "c", "cluster": "c", "model": "m",
+                 "set_headers": {"x-api-key": "second"}, "max_request_bytes": 9},
+                {"kind": "error"},
+             ]},
         ],
     });
     let seeds = [rich.to_string().into_bytes(), as_struct(&rich).encode_to_vec(), Vec::new()];
@@ -50,13 +56,32 @@ fn assert_valid(config: &Config) {
     for policy in config.breakers.iter().map(|(_, policy)| policy).chain([&config.defaults]) {
         assert!(policy.open.base <= policy.open.max);
         assert!(policy.open.quota <= policy.open.announced_max);
-        assert!(policy.open.multiplier >= 1.0 && !policy.fallback.is_empty());
+        assert!(policy.open.multiplier >= 1.0);
+        assert_fallbacks(policy, config.stop_iteration);
         assert!(policy.key_by != KeyBy::Model || !policy.models.is_empty());
         assert!(policy.slow.gap.zip(policy.limits.gap).is_none_or(|(slow, limit)| slow < limit));
         assert!((1024..=1_048_576).contains(&policy.body_limit));
         if let WindowShape::Count { calls, .. } = policy.window {
             assert!(policy.trip.minimum_calls <= calls);
             assert!(policy.trip.consecutive_failures.is_none_or(|failures| failures <= calls));
+        }
+    }
+}
+
+fn assert_fallbacks(policy: &Policy, stop_iteration: bool) {
+    assert!((1..=16).contains(&policy.fallback.len()));
+    assert!(stop_iteration || !policy.on_failure);
+    for (index, choice) in policy.fallback.iter().enumerate() {
+        let always = matches!(choice.fallback.kind(), FallbackKind::Error | FallbackKind::Pass);
+        assert!(!always || !choice.when.is_empty() || index + 1 == policy.fallback.len());
+        match &choice.fallback {
+            Fallback::Completion(_) => assert!(stop_iteration),
+            Fallback::Reroute(reroute) => {
+                assert!(stop_iteration || reroute.model.is_none());
+                assert!(reroute.set_headers.iter().all(|(name, _)| *name != reroute.header));
+                assert!(reroute.max_request_bytes != Some(0));
+            }
+            Fallback::Error(_) | Fallback::Pass | Fallback::LastResort => {}
         }
     }
 }

@@ -7,7 +7,11 @@ use serde_json::json;
 use super::{lines, parsed, paths};
 use crate::category::{Category, Verdict};
 use crate::glob::Glob;
-use crate::policy::{Fallback, KeyBy, Limits, Mode, Open, Policy, Slow, WindowShape};
+use crate::policy::{FallbackKind, KeyBy, Limits, Mode, Open, Policy, Slow, WindowShape};
+
+fn kinds(policy: &Policy) -> Vec<FallbackKind> {
+    policy.fallback.iter().map(|choice| choice.fallback.kind()).collect()
+}
 
 #[test]
 fn the_first_matching_entry_wins_and_no_match_means_the_defaults() {
@@ -41,6 +45,7 @@ fn layers_are_merged_field_by_field() {
 #[test]
 fn null_switches_an_optional_field_off_and_leaves_a_required_one() {
     let config = parsed(json!({
+        "stop_iteration": true,
         "defaults": {
             "trip": {"consecutive_failures": null, "failure_rate": null, "slow_rate": 0.5,
                      "minimum_calls": 7, "open_on_announced": "5s"},
@@ -49,6 +54,8 @@ fn null_switches_an_optional_field_off_and_leaves_a_required_one() {
             "slow": {"response_headers": "1s", "total": "2s"},
             "limits": {"abandoned": null},
             "fallback": [{"kind": "pass"}],
+            "on_failure": true,
+            "hold_max": "5s",
         },
         "breakers": [{
             "cluster": "a",
@@ -60,6 +67,8 @@ fn null_switches_an_optional_field_off_and_leaves_a_required_one() {
             "slow": {"response_headers": null, "total": null},
             "limits": null,
             "fallback": null,
+            "on_failure": null,
+            "hold_max": null,
         }],
     }));
     assert_eq!(config.defaults.trip.consecutive_failures, None);
@@ -72,7 +81,9 @@ fn null_switches_an_optional_field_off_and_leaves_a_required_one() {
     assert_eq!(policy.ramp, None);
     assert_eq!(policy.slow, Slow::default());
     assert_eq!(policy.limits.abandoned, None);
-    assert_eq!(policy.fallback, [Fallback::Pass]);
+    assert_eq!(kinds(policy), [FallbackKind::Pass]);
+    assert_eq!(policy.hold_max, Duration::from_secs(5));
+    assert!(policy.on_failure);
 }
 
 #[test]
@@ -99,11 +110,11 @@ fn a_window_of_another_type_starts_from_that_types_own_defaults() {
 #[test]
 fn a_list_of_fallbacks_replaces_the_lower_layers() {
     let config = parsed(json!({
-        "defaults": {"fallback": [{"kind": "pass"}, {"kind": "error"}]},
+        "defaults": {"fallback": [{"kind": "last_resort"}, {"kind": "pass"}]},
         "breakers": [{"cluster": "a", "fallback": [{"kind": "error"}]}, {"cluster": "b"}],
     }));
-    assert_eq!(config.policy_for("a").fallback, [Fallback::Error]);
-    assert_eq!(config.policy_for("b").fallback, [Fallback::Pass, Fallback::Error]);
+    assert_eq!(kinds(config.policy_for("a")), [FallbackKind::Error]);
+    assert_eq!(kinds(config.policy_for("b")), [FallbackKind::LastResort, FallbackKind::Pass]);
     assert_eq!(
         lines(json!({"defaults": {"fallback": []}})),
         ["defaults.fallback: [] is wrong; allowed: a list of 1 to 16 objects"]

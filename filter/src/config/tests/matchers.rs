@@ -19,7 +19,7 @@ fn a_matcher_looks_at_something_and_says_what_it_is() {
             {"status": null, "header": null, "json": null, "category": null},
         ]}})),
         [
-            "defaults.matchers[0]: {\"category\":\"timeout\"} is wrong; allowed: at least one of \
+            "defaults.matchers[0]: {\"category\": …} is wrong; allowed: at least one of \
              status, header, json",
             "defaults.matchers[1].category: missing; allowed: one of success, rate_limited, \
              quota_exhausted, overloaded, server_error, timeout, connection_failed, \
@@ -34,7 +34,7 @@ fn a_matcher_looks_at_something_and_says_what_it_is() {
              quota_exhausted, overloaded, server_error, timeout, connection_failed, \
              connection_reset, stream_interrupted, invalid_response, authentication, \
              content_filtered, context_length, client_error, cancelled, local",
-            "defaults.matchers[3]: {\"category\":null,\"header\":null,\"json\":null,\"status\":null} is \
+            "defaults.matchers[3]: {\"category\": …, \"header\": …, \"json\": …, \"status\": …} is \
              wrong; allowed: at least one of status, header, json",
         ]
     );
@@ -53,9 +53,9 @@ fn a_text_is_compared_in_exactly_one_way() {
             {"json": {"path": "code", "equals": "a", "prefix": "b"}, "category": "timeout"},
         ]}})),
         [
-            "defaults.matchers[0].header: {\"name\":\"x-error\"} is wrong; allowed: exactly one of \
+            "defaults.matchers[0].header: {\"name\": …} is wrong; allowed: exactly one of \
              equals, contains, prefix",
-            "defaults.matchers[1].json: {\"equals\":\"a\",\"path\":\"code\",\"prefix\":\"b\"} is wrong; \
+            "defaults.matchers[1].json: {\"equals\": …, \"path\": …, \"prefix\": …} is wrong; \
              allowed: exactly one of equals, contains, prefix",
         ]
     );

@@ -2,6 +2,7 @@
 
 mod contradictions;
 mod damage;
+mod fallbacks;
 mod forms;
 mod keys;
 mod later;
@@ -18,10 +19,13 @@ use super::*;
 use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
 use crate::matcher::{HeaderMatch, JsonMatch, Matcher, TextMatch};
-use crate::policy::{Fallback, HalfOpen, KeyBy, Limits, Mode, Open, Slow, Trip, WindowShape};
+use crate::policy::{
+    Choice, CompletionAnswer, ErrorAnswer, Fallback, HalfOpen, KeyBy, Limits, Mode, Open, Reason,
+    Slow, Trip, WindowShape,
+};
 use crate::time::Instant;
 
-/// The design's document with its defaults, but for those of fields that do not work yet.
+/// The document with all its defaults, also of fields that do not work yet.
 const DOCUMENT: &str = r#"
 {
   "config_version": 1,
@@ -51,9 +55,11 @@ const DOCUMENT: &str = r#"
     "matchers": [],
     "fallback": [{"kind": "error"}],
     "on_failure": false,
+    "hold_max": "2s",
     "append_stream_error": false,
     "body_limit": 262144,
-    "debug_headers": false
+    "debug_headers": false,
+    "reset_generation": 0
   },
   "admin": null,
   "fleet": null
@@ -137,9 +143,44 @@ fn everything() -> Value {
                 {"json": {"path": "errors.*.reason", "contains": "busy"}, "category": "overloaded"},
             ],
             "body_limit": 65_536,
-            "fallback": [{"kind": "pass"}, {"kind": "error"}],
+            "fallback": [
+                {"kind": "completion", "when": ["forced_open", "timeout"], "text": "Later.",
+                 "json": "{}", "model": "nobody"},
+                {"kind": "error", "when": ["slow"], "status": 529, "message": "Busy.",
+                 "headers": {"X-Help": "a page"}},
+                {"kind": "last_resort"},
+                {"kind": "pass"},
+            ],
+            "on_failure": true,
+            "hold_max": "3s",
+            "append_stream_error": true,
+            "debug_headers": true,
         },
     })
+}
+
+fn expected_fallbacks() -> Vec<Choice> {
+    let always = |fallback| Choice { when: Vec::new(), fallback };
+    vec![
+        Choice {
+            when: vec![Reason::ForcedOpen, Reason::Category(Category::Timeout)],
+            fallback: Fallback::Completion(CompletionAnswer {
+                text: "Later.".into(),
+                json: Some("{}".into()),
+                model: "nobody".into(),
+            }),
+        },
+        Choice {
+            when: vec![Reason::Category(Category::Slow)],
+            fallback: Fallback::Error(ErrorAnswer {
+                status: Some(529),
+                message: Some("Busy.".into()),
+                headers: vec![("x-help".into(), "a page".into())],
+            }),
+        },
+        always(Fallback::LastResort),
+        always(Fallback::Pass),
+    ]
 }
 
 #[test]
@@ -211,7 +252,11 @@ fn every_field_is_read() {
             },
         ],
         body_limit: 65_536,
-        fallback: vec![Fallback::Pass, Fallback::Error],
+        fallback: expected_fallbacks(),
+        on_failure: true,
+        hold_max: seconds(3),
+        append_stream_error: true,
+        debug_headers: true,
         in_force_since: Instant::ZERO,
     };
     assert_eq!(config.defaults, expected);

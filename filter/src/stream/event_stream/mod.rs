@@ -5,10 +5,13 @@
 //! all that. The prelude's checksum is verified, since its lengths decide where everything else is;
 //! the frame's is skipped: whether a payload was damaged is for the client to find out.
 
+mod encode;
 mod headers;
 
 use super::Completeness;
 use headers::Headers;
+
+pub use encode::encode;
 
 const PRELUDE_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 4;

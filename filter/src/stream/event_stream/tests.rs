@@ -106,6 +106,16 @@ fn our_own_frames_have_the_published_checksums() {
 }
 
 #[test]
+fn the_frames_that_the_filter_makes_are_read() {
+    let made = [("messageStart", "{}"), ("metadata", "{\"text\":\"Grüße\"}")];
+    let stream = made.map(|(name, json)| super::encode(name, json.as_bytes())).concat();
+    assert_eq!(stream, made.map(|(name, json)| event(name, json)).concat());
+    let (frames, _, end) = read(&stream);
+    let expected = made.map(|(name, json)| frame(MessageType::Event, name, json));
+    assert_eq!((frames, end), (expected.to_vec(), Whole));
+}
+
+#[test]
 fn events_and_exceptions_are_told_by_type_and_name() {
     let exception = encode(
         &[

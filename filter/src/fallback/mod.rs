@@ -1,0 +1,129 @@
+//! What is answered in an upstream's place?
+//!
+//! An error that the official SDKs raise as their own, or a completion that they return as any
+//! other: in the dialect and the form that the request asked for. One file for each dialect, all of
+//! the same shape, with the JSON as it goes over the wire ([`template`]).
+
+mod anthropic;
+mod bedrock;
+mod fault;
+mod gemini;
+mod openai;
+mod reply;
+mod said;
+mod template;
+
+pub use reply::{MARK, Reply, is_reserved};
+
+use crate::call::{AskedFor, Protocol};
+use crate::dialect::{Api, Dialect};
+use crate::policy::{CompletionAnswer, ErrorAnswer};
+use core::time::Duration;
+use fault::{Fault, Kind, whole_seconds};
+use reply::Marked;
+use said::Said;
+use std::time::SystemTime;
+
+/// What is known of the request that gets an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The dialect that it speaks.
+    pub dialect: Dialect,
+    /// What it asks for.
+    pub api: Api,
+    /// Whether it wants its answer as a stream.
+    pub streams: bool,
+    /// What the answer is to be.
+    pub wants: Wants,
+}
+
+/// What a generated answer is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// Any text.
+    #[default]
+    Text,
+    /// A JSON document.
+    Json,
+    /// A call of a tool.
+    Tool,
+}
+
+impl Asked {
+    /// What the path and the headers of a request tell: without its body, a text, and a stream only
+    /// if they say so.
+    #[must_use]
+    pub fn of(protocol: Protocol) -> Self {
+        let Protocol { dialect, api, asked_for, .. } = protocol;
+        Self { dialect, api, streams: asked_for == AskedFor::Stream, wants: Wants::Text }
+    }
+}
+
+/// A typed error. It says when to come back and nothing about hosts, thresholds or other tenants.
+#[must_use]
+pub fn error(answer: &ErrorAnswer, asked: &Asked, retry_after: Duration) -> Reply {
+    let status = answer.status.unwrap_or(match asked.dialect {
+        Dialect::Anthropic => anthropic::OVERLOADED,
+        _ => 503,
+    });
+    let seconds = whole_seconds(retry_after);
+    let built_in =
+        || format!("The model provider is currently unavailable. Please try again in {seconds} s.");
+    let message = answer.message.clone().unwrap_or_else(built_in);
+    let kind = Kind::Open { retry_after };
+    let mut reply = faulty(asked, Marked::Open, &Fault { kind, status, message: &message });
+    reply.add_configured(&answer.headers);
+    reply
+}
+
+/// The error of a call whose upstream kept its client waiting for too long.
+#[must_use]
+pub fn timed_out(asked: &Asked) -> Reply {
+    let message = "The model provider did not answer in time.";
+    let fault = Fault { kind: Kind::TimedOut, status: 504, message };
+    faulty(asked, Marked::Fallback, &fault)
+}
+
+/// The error of a request that is not taken as it is.
+#[must_use]
+pub fn refused(asked: &Asked, message: &str) -> Reply {
+    let fault = Fault { kind: Kind::Refused, status: 400, message };
+    faulty(asked, Marked::Fallback, &fault)
+}
+
+/// A made completion; `None` where the API has none that could say what is configured. `now` is the
+/// wall clock, for the APIs that date their answers.
+#[must_use]
+pub fn completion(answer: &CompletionAnswer, asked: &Asked, now: SystemTime) -> Option<Reply> {
+    let said = Said::of(answer, asked.wants, now);
+    let content = match asked.dialect {
+        Dialect::OpenAi => openai::completion(&said, asked),
+        Dialect::Anthropic => anthropic::completion(&said, asked),
+        Dialect::Gemini => gemini::completion(&said, asked),
+        Dialect::Bedrock => bedrock::completion(&said, asked),
+        Dialect::Generic => None,
+    }?;
+    Some(Reply::new(200, Marked::Fallback, content))
+}
+
+fn faulty(asked: &Asked, marked: Marked, fault: &Fault<'_>) -> Reply {
+    if asked.api == Api::Grpc {
+        return Reply::grpc(fault, marked);
+    }
+    let content = match asked.dialect {
+        Dialect::Anthropic => anthropic::error(fault),
+        Dialect::Gemini => gemini::error(fault, asked),
+        Dialect::Bedrock => bedrock::error(fault),
+        // Most others have copied OpenAI's.
+        Dialect::OpenAi | Dialect::Generic => openai::error(fault),
+    };
+    let mut reply = Reply::new(fault.status, marked, content);
+    if asked.dialect == Dialect::Bedrock {
+        reply.add("x-amzn-errortype", bedrock::exception(fault.status).to_owned());
+    }
+    reply.say_when_to_retry(fault.kind);
+    reply
+}
+
+#[cfg(test)]
+mod tests;

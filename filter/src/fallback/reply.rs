@@ -1,0 +1,115 @@
+//! An answer of the filter's own, as the host is given it.
+
+use crate::fallback::fault::{Fault, Kind, whole_seconds};
+use core::time::Duration;
+use std::borrow::Cow;
+
+/// The header that marks every answer of this filter, and by which the next breaker on the way
+/// knows that no upstream gave it.
+pub const MARK: &str = "x-llm-breaker";
+
+/// Headers that say how the body is framed and what it is, or that are a reply's own.
+const RESERVED: [&str; 9] = [
+    MARK,
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "retry-after",
+    "retry-after-ms",
+    "transfer-encoding",
+    "x-amzn-errortype",
+    "x-should-retry",
+];
+
+/// Whether a configured header of this name, in lower case, is not sent.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    name.starts_with(':') || RESERVED.contains(&name)
+}
+
+/// An answer of the filter's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status; Envoy makes it 200 for gRPC.
+    pub status: u32,
+    /// The headers.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+    /// The body; for gRPC, of whose answers Envoy makes trailers alone, the message.
+    pub body: Vec<u8>,
+    /// The gRPC status, of an answer to a gRPC call.
+    pub grpc_status: Option<u32>,
+}
+
+/// A body and what it is.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) media_type: &'static str,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Content {
+    pub(super) fn json(text: String) -> Self {
+        Self { media_type: "application/json", bytes: text.into_bytes() }
+    }
+
+    pub(super) fn events(text: String) -> Self {
+        Self { media_type: "text/event-stream", bytes: text.into_bytes() }
+    }
+}
+
+/// Why the filter answered, as [`MARK`] says it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Marked {
+    Open,
+    Fallback,
+}
+
+impl Reply {
+    pub(super) fn new(status: u16, marked: Marked, content: Content) -> Self {
+        let Content { media_type, bytes } = content;
+        let mut reply = Self::marked(status, marked, bytes);
+        reply.add("content-type", media_type.to_owned());
+        reply
+    }
+
+    /// An answer to a gRPC call; the type of its content is Envoy's to say.
+    pub(super) fn grpc(fault: &Fault<'_>, marked: Marked) -> Self {
+        let mut reply = Self::marked(fault.status, marked, fault.message.into());
+        reply.grpc_status = Some(fault.kind.grpc_status());
+        reply.say_when_to_retry(fault.kind);
+        reply
+    }
+
+    fn marked(status: u16, marked: Marked, body: Vec<u8>) -> Self {
+        let mark = match marked {
+            Marked::Open => "open",
+            Marked::Fallback => "fallback",
+        };
+        let headers = vec![(Cow::Borrowed(MARK), mark.to_owned())];
+        Self { status: u32::from(status), headers, body, grpc_status: None }
+    }
+
+    pub(super) fn add(&mut self, name: &'static str, value: String) {
+        self.headers.push((Cow::Borrowed(name), value));
+    }
+
+    /// Adds an operator's headers, but none that is a reply's own.
+    pub(super) fn add_configured(&mut self, headers: &[(String, String)]) {
+        let free = headers.iter().filter(|(name, _)| !is_reserved(name));
+        self.headers.extend(free.map(|(name, value)| (Cow::Owned(name.clone()), value.clone())));
+    }
+
+    /// Says when to come back. The SDKs of OpenAI and Anthropic obey `x-should-retry`, and would
+    /// else try every 5xx twice more; openai 3.54.0, `_base_client.py`, `_should_retry`.
+    pub(super) fn say_when_to_retry(&mut self, kind: Kind) {
+        self.add("x-should-retry", "false".to_owned());
+        if let Some(wait) = kind.retry_after() {
+            self.add("retry-after", whole_seconds(wait).to_string());
+            self.add("retry-after-ms", whole_milliseconds(wait).to_string());
+        }
+    }
+}
+
+fn whole_milliseconds(wait: Duration) -> u128 {
+    wait.as_nanos().div_ceil(1_000_000).max(1)
+}

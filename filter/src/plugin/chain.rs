@@ -1,0 +1,211 @@
+//! What is done in the upstream's place? The first fallback of the list that holds and can.
+
+use crate::category::Category;
+use crate::fallback::{self, Reply};
+use crate::level::Level;
+use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
+use crate::plugin::call::Share;
+use crate::plugin::entry::Entry;
+use crate::plugin::host;
+use crate::plugin::request::Request;
+use crate::plugin::reroute::{self, Changes, Way};
+use crate::policy::{
+    Choice, CompletionAnswer, ErrorAnswer, Fallback, FallbackKind, Mode, Policy, Reason, Reroute,
+};
+use crate::stats::Stat;
+use crate::time::Instant;
+use core::time::Duration;
+use std::rc::Rc;
+
+/// What was done.
+pub(super) enum Instead {
+    /// The filter answered.
+    Answered,
+    /// The request goes on, as a call of its own.
+    Sent,
+    /// It goes where it was to go, its outcome being for the stats only.
+    Pass,
+    /// More of the request's body must be known first.
+    NeedsBody,
+}
+
+/// Do something else with a request that was refused.
+pub(super) fn instead(request: &Request, rejected: &Rejected) -> Instead {
+    let policy = request.cluster.policy();
+    let reason = match policy.mode {
+        Mode::ForcedOpen => Some(Reason::ForcedOpen),
+        _ => rejected.because.map(Reason::Category),
+    };
+    let mut chain =
+        Chain { request, rejected, policy: &policy, now: host::now(), wait: rejected.retry_after };
+    for choice in policy.fallback.iter().filter(|choice| holds(choice, reason)) {
+        if let Some(done) = chain.tried(&choice.fallback) {
+            return done;
+        }
+    }
+    chain.error(&ErrorAnswer::default())
+}
+
+/// Whether a choice is meant for this reason; with none known, only one that is meant for all is.
+pub(super) fn holds(choice: &Choice, reason: Option<Reason>) -> bool {
+    choice.when.is_empty() || reason.is_some_and(|reason| choice.when.contains(&reason))
+}
+
+struct Chain<'a> {
+    request: &'a Request,
+    rejected: &'a Rejected,
+    policy: &'a Policy,
+    now: Instant,
+    /// The shortest of all that refused.
+    wait: Duration,
+}
+
+impl Chain<'_> {
+    /// What a fallback did; `None` if it cannot.
+    fn tried(&mut self, fallback: &Fallback) -> Option<Instead> {
+        match fallback {
+            Fallback::Error(answer) => Some(self.error(answer)),
+            Fallback::Completion(answer) => self.completion(answer),
+            Fallback::Reroute(route) => self.reroute(route),
+            Fallback::Pass => {
+                self.count(FallbackKind::Pass);
+                Some(Instead::Pass)
+            }
+            Fallback::LastResort => self.last_resort(),
+        }
+    }
+
+    fn error(&self, answer: &ErrorAnswer) -> Instead {
+        let reply = fallback::error(answer, &self.request.asked(), self.wait);
+        // Nobody would resume a request whose answer the host does not take.
+        self.answer(FallbackKind::Error, reply).unwrap_or(Instead::Pass)
+    }
+
+    fn completion(&self, answer: &CompletionAnswer) -> Option<Instead> {
+        let Some(facts) = self.request.facts() else { return Some(Instead::NeedsBody) };
+        if !facts.complete {
+            return None;
+        }
+        let asked = self.request.asked();
+        let reply = fallback::completion(answer, &asked, host::wall_clock())?;
+        self.answer(FallbackKind::Completion, reply)
+    }
+
+    fn answer(&self, kind: FallbackKind, mut reply: Reply) -> Option<Instead> {
+        if self.policy.debug_headers {
+            reply.explain(&self.rejected.by.key.cluster, self.rejected.because.map(Category::name));
+        }
+        self.count(kind);
+        self.rejected.by.stats.count(Stat::Blocked);
+        host::reply(&reply).then_some(Instead::Answered)
+    }
+
+    fn reroute(&mut self, route: &Reroute) -> Option<Instead> {
+        let way = match reroute::way(self.request, route) {
+            Way::Open(changes) => changes,
+            Way::NeedsBody => return Some(Instead::NeedsBody),
+            Way::Barred => return None,
+        };
+        let Some(target) = self.request.breakers.of_target(&route.cluster, self.now) else {
+            return self.send(route, &way, None, FallbackKind::Reroute);
+        };
+        let policy = target.policy();
+        let part = reroute::part(self.request, route, &policy);
+        let levels = self.request.levels(&target, &part, self.now);
+        let forwarded = match admission::ask(levels, &policy, self.now) {
+            Answer::Untracked => None,
+            Answer::Forward(forwarded) => Some(forwarded),
+            Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
+                Some(rejected.without_permits())
+            }
+            Answer::Reject(rejected) => {
+                self.wait = self.wait.min(rejected.retry_after);
+                return None;
+            }
+        };
+        let call = forwarded.map(|forwarded| (forwarded, policy));
+        self.send(route, &way, call, FallbackKind::Reroute)
+    }
+
+    /// One call at a time, to the target whose wait ends first and that lends.
+    fn last_resort(&self) -> Option<Instead> {
+        let routes = self.policy.fallback.iter().filter_map(|choice| match &choice.fallback {
+            Fallback::Reroute(route) => Some(&**route),
+            _ => None,
+        });
+        let mut targets: Vec<Target<'_>> =
+            routes.filter_map(|route| Target::of(self.request, route, self.now)).collect();
+        targets.push(Target::Own { wait: self.rejected.retry_after });
+        targets.sort_by_key(Target::wait);
+        targets.into_iter().find_map(|target| self.lend(target))
+    }
+
+    fn lend(&self, target: Target<'_>) -> Option<Instead> {
+        let kind = FallbackKind::LastResort;
+        match target {
+            Target::Own { .. } => {
+                let forwarded = self.rejected.by.lend(self.policy, self.now).map(|permit| {
+                    self.count(kind);
+                    self.rejected.under_loan(permit)
+                })?;
+                self.request.forward(forwarded, self.request.cluster.policy());
+                Some(Instead::Sent)
+            }
+            Target::Route { route, changes, entry, .. } => {
+                let policy = entry.policy();
+                let permit = entry.lend(&policy, self.now)?;
+                let share = Share { level: Level::Sole, entry, permit: Some(permit) };
+                let forwarded = Forwarded { shares: vec![share], answered_at: Instant::ZERO };
+                self.send(route, &changes, Some((forwarded, policy)), kind)
+            }
+        }
+    }
+
+    /// Send the request the other way, as a call of the target's if that is tracked.
+    fn send(
+        &self,
+        route: &Reroute,
+        changes: &Changes,
+        call: Option<(Forwarded, Rc<Policy>)>,
+        kind: FallbackKind,
+    ) -> Option<Instead> {
+        // A call that the host then does not send stays counted: better too few than too many.
+        if !reroute::is_allowed(route, self.now) || !reroute::take(route, changes) {
+            if let Some((forwarded, _)) = call {
+                admission::give_back(forwarded.shares, self.now);
+            }
+            return None;
+        }
+        self.count(kind);
+        self.rejected.by.stats.count(Stat::Blocked);
+        if let Some((forwarded, policy)) = call {
+            self.request.forward_to(&route.cluster, forwarded, policy);
+        }
+        Some(Instead::Sent)
+    }
+
+    fn count(&self, kind: FallbackKind) {
+        self.rejected.by.stats.count(Stat::Fallbacks(kind));
+    }
+}
+
+/// Where a last resort may lead.
+enum Target<'a> {
+    Own { wait: Duration },
+    Route { wait: Duration, route: &'a Reroute, changes: Changes, entry: Rc<Entry> },
+}
+
+impl<'a> Target<'a> {
+    fn of(request: &Request, route: &'a Reroute, now: Instant) -> Option<Self> {
+        let Way::Open(changes) = reroute::way(request, route) else { return None };
+        let entry = request.breakers.of_target(&route.cluster, now)?;
+        let wait = admission::open_remaining(&entry, now);
+        Some(Self::Route { wait, route, changes, entry })
+    }
+
+    const fn wait(&self) -> Duration {
+        match self {
+            Self::Own { wait } | Self::Route { wait, .. } => *wait,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What does a client get whose own call failed, while nothing was sent to it yet?
+
+use crate::category::Category;
+use crate::fallback::{self, Reply};
+use crate::outcome::{Outcome, Verdict};
+use crate::plugin::admission::open_remaining;
+use crate::plugin::call::Call;
+use crate::plugin::chain::holds;
+use crate::plugin::entry::Entry;
+use crate::plugin::host;
+use crate::policy::{Choice, Fallback, FallbackKind, Mode, Policy, Reason};
+use crate::stats::Stat;
+use crate::time::Instant;
+use core::time::Duration;
+use std::rc::Rc;
+
+/// What may replace the answer of a call that failed.
+pub(super) struct Remedy {
+    entry: Rc<Entry>,
+    policy: Rc<Policy>,
+    asked: fallback::Asked,
+    /// Whether all was read of the request that a completion must suit.
+    is_known: bool,
+    category: Category,
+    announced: Option<Duration>,
+}
+
+impl Remedy {
+    /// What may replace the answer of this call; `None` if it is not to be replaced, or something
+    /// was sent already.
+    pub(super) fn of(call: &Call, outcome: &Outcome) -> Option<Self> {
+        let failed =
+            matches!(call.policy.verdicts.on(outcome.category), Verdict::Failure | Verdict::Open);
+        let is_wanted = call.policy.on_failure && call.policy.mode != Mode::Shadow;
+        if !failed || !is_wanted || !call.has_sent_nothing() {
+            return None;
+        }
+        let (asked, is_known) = (call.asking.asked, call.asking.is_known);
+        let entry = Rc::clone(&call.shares.first()?.entry);
+        let (category, announced) = (outcome.category, outcome.announced);
+        let policy = Rc::clone(&call.policy);
+        Some(Self { entry, policy, asked, is_known, category, announced })
+    }
+
+    /// Answer in the upstream's place; whether there was an answer, and the host took it.
+    pub(super) fn answer(&self, now: Instant) -> bool {
+        let reason = Some(Reason::Category(self.category));
+        let wait = open_remaining(&self.entry, now).max(self.announced.unwrap_or_default());
+        let choices = self.policy.fallback.iter().filter(|choice| holds(choice, reason));
+        let Some((kind, reply)) = choices.into_iter().find_map(|choice| self.made(choice, wait))
+        else {
+            return false;
+        };
+        self.entry.stats.count(Stat::Fallbacks(kind));
+        host::reply(&reply)
+    }
+
+    /// The sending is over: whatever would send the call elsewhere is passed over.
+    fn made(&self, choice: &Choice, wait: Duration) -> Option<(FallbackKind, Reply)> {
+        let reply = match &choice.fallback {
+            Fallback::Error(answer) => fallback::error(answer, &self.asked, wait),
+            Fallback::Completion(answer) if self.is_known => {
+                fallback::completion(answer, &self.asked, host::wall_clock())?
+            }
+            _ => return None,
+        };
+        Some((choice.fallback.kind(), reply))
+    }
+}
+
+/// The event to append to a stream that ended without its end, so that its client does not take
+/// half an answer for a whole one.
+pub(super) fn missing_end(call: &Call, outcome: &Outcome) -> Option<Vec<u8>> {
+    let is_wanted = call.policy.append_stream_error && call.policy.mode != Mode::Shadow;
+    let is_missing = outcome.category == Category::StreamInterrupted;
+    (is_wanted && is_missing && call.exchange.is_of_events())
+        .then(|| fallback::stream_error(&call.asking.asked))
+        .flatten()
+}

@@ -1,0 +1,99 @@
+//! May this request go another way, and how is it sent there?
+
+use crate::call::with_model;
+use crate::plugin::heads::Part;
+use crate::plugin::host::{self, Map, SharedData};
+use crate::plugin::request::{Request, WholeBody};
+use crate::policy::{KeyBy, Policy, Reroute};
+use crate::shared::allowance;
+use crate::time::Instant;
+
+/// Whether a way is open to a request.
+pub(super) enum Way {
+    /// With these changes.
+    Open(Changes),
+    /// That depends on what its body says.
+    NeedsBody,
+    /// No.
+    Barred,
+}
+
+/// What must be changed of a request itself, beside its headers.
+#[derive(Default)]
+pub(super) struct Changes {
+    body: Option<Vec<u8>>,
+}
+
+/// Whether this way leads elsewhere and its target can take the request.
+pub(super) fn way(request: &Request, route: &Reroute) -> Way {
+    let leads_back = route.cluster == request.cluster.key.cluster;
+    let is_spoken = route.translates
+        || route.provider.is_none_or(|provider| provider == request.head.protocol.dialect);
+    let fits = route
+        .max_request_bytes
+        .is_none_or(|max| request.size_bytes().is_some_and(|size| size <= max));
+    if leads_back || !is_spoken || !fits {
+        return Way::Barred;
+    }
+    let Some(model) = &route.model else { return Way::Open(Changes::default()) };
+    match request.whole_body() {
+        WholeBody::Awaited => Way::NeedsBody,
+        WholeBody::Unknown => Way::Barred,
+        WholeBody::Known(body) => match with_model(&body, model) {
+            Some(body) => Way::Open(Changes { body: Some(body) }),
+            None => Way::Barred,
+        },
+    }
+}
+
+/// The part of the target's calls that the request would be of.
+pub(super) fn part(request: &Request, route: &Reroute, policy: &Policy) -> Part {
+    match &policy.key_by {
+        KeyBy::Cluster => Part::Whole,
+        KeyBy::Header { name, .. } => Part::OfValue(host::header(Map::RequestHeaders, name)),
+        KeyBy::Model => {
+            let in_header = || {
+                let value = host::header(Map::RequestHeaders, policy.model_header.as_deref()?)?;
+                String::from_utf8(value).ok()
+            };
+            let rewritten = route.model.clone();
+            let in_path = || request.head.model.clone();
+            let in_body = || request.model().map(str::to_owned);
+            Part::OfModel(rewritten.or_else(in_path).or_else(in_header).or_else(in_body))
+        }
+    }
+}
+
+/// Whether the target may be sent one more call this minute; if so it counts as sent.
+pub(super) fn is_allowed(route: &Reroute, now: Instant) -> bool {
+    route.max_per_minute.is_none_or(|max| {
+        allowance::take(&SharedData, &route.cluster, max, now).is_some()
+    })
+}
+
+/// Send the request this way; whether the host does.
+pub(super) fn take(route: &Reroute, changes: &Changes) -> bool {
+    let map = Map::RequestHeaders;
+    // First what decides: if the host refuses, nothing has been changed. Any change of a header has
+    // the route chosen anew.
+    if !host::set_header(map, &route.header, &route.value) {
+        return false;
+    }
+    for name in &route.remove_headers {
+        host::remove_header(map, name);
+    }
+    for (name, value) in &route.set_headers {
+        host::set_header(map, name, value);
+    }
+    if let Some(path) = &route.path {
+        host::set_header(map, ":path", path);
+    }
+    if let Some(body) = &changes.body {
+        // A body of another length than was told would spoil the upstream's connection.
+        let length = body.len().to_string();
+        if host::set_header(map, "content-length", &length) {
+            host::replace_request_body(body);
+        }
+    }
+    true
+}

@@ -1,0 +1,185 @@
+//! What becomes of an answer? It is judged as it passes, and where the policy wants it, replaced
+//! before anything of it was sent.
+
+use crate::call::{Ending, Flags, Source};
+use crate::journal;
+use crate::outcome::{EndedBy, Outcome};
+use crate::plugin::breakers::Breakers;
+use crate::plugin::call::Call;
+use crate::plugin::heads::{grpc_status, response_head, routed_cluster};
+use crate::plugin::host::{self, Level, Map};
+use crate::plugin::remedy::Remedy;
+use crate::plugin::{admission, remedy};
+use crate::stats::Stat;
+use crate::time::Instant;
+use core::time::Duration;
+use proxy_wasm::types::Action;
+
+/// What is copied of a body at once.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// The answer to the request of one stream, which may be no call any more.
+pub(super) struct Response<'a> {
+    pub(super) breakers: &'a Breakers,
+    pub(super) context: u32,
+}
+
+impl Response<'_> {
+    /// The rest of the request was seen, piece by piece.
+    pub(super) fn request_data(&self, size: usize, ended: bool) {
+        self.with_call(|call| call.read_request(size, ended));
+    }
+
+    pub(super) fn request_ended(&self) {
+        self.with_call(|call| call.exchange.request_ended(host::now()));
+    }
+
+    pub(super) fn started(&self, ended: bool) -> Action {
+        let now = host::now();
+        if self.with_call(|call| took_its_way(call)) == Some(false) {
+            self.forget_misrouted(now);
+        }
+        let outcome = self.with_call(|call| judge_head(call, now)).flatten();
+        match outcome {
+            Some(outcome) => self.settle(&outcome, now),
+            None if ended => self.ended(now),
+            None if self.with_call(|call| call.hold(now)) == Some(true) => Action::Pause,
+            None => Action::Continue,
+        }
+    }
+
+    /// Bytes of an answer's body are fetched only where they can matter, and only a few at once. As
+    /// far as it is held, the body is all that came of it so far.
+    pub(super) fn data(&self, size: usize, ended: bool) -> Action {
+        let now = host::now();
+        let mut start = self.with_call(|call| call.hold.read_bytes()).unwrap_or_default();
+        while start < size {
+            let length = PIECE_BYTES.min(size.saturating_sub(start));
+            match self.with_call(|call| read_piece(call, start, length, now)) {
+                Some(Read::Known(outcome)) => return self.settle(&outcome, now),
+                Some(Read::More) => start = start.saturating_add(length),
+                Some(Read::Nothing) | None => break,
+            }
+        }
+        if ended {
+            return self.ended(now);
+        }
+        let is_held = self.with_call(|call| call.goes_on_being_held(size));
+        if is_held == Some(true) { Action::Pause } else { Action::Continue }
+    }
+
+    pub(super) fn trailers(&self) -> Action {
+        let now = host::now();
+        let outcome = self.with_call(|call| {
+            let status = call.exchange.reads_trailers().then(grpc_status).flatten();
+            call.exchange.response_trailers(status);
+            call.exchange.response_ended(&call.policy, now)
+        });
+        outcome.flatten().map_or(Action::Continue, |outcome| self.settle(&outcome, now))
+    }
+
+    pub(super) fn broken_off(&self) {
+        let now = host::now();
+        let outcome = self.with_call(|call| {
+            let flags = Flags(host::response_flags());
+            let ending = Ending::new(flags, &host::response_code_details());
+            call.exchange.broken_off(ending, &call.policy, now)
+        });
+        if let Some(call) = outcome.and_then(|_| self.breakers.in_flight.take(self.context))
+            && let Some(outcome) = outcome
+        {
+            call.settle(&outcome, now);
+        }
+    }
+
+    fn ended(&self, now: Instant) -> Action {
+        let ended = self.with_call(|call| {
+            let outcome = call.exchange.response_ended(&call.policy, now)?;
+            if let Some(event) = remedy::missing_end(call, &outcome) {
+                host::append_response_body(&event);
+            }
+            Some(outcome)
+        });
+        ended.flatten().map_or(Action::Continue, |outcome| self.settle(&outcome, now))
+    }
+
+    /// Use the call's permits up, and replace its answer where that is wanted and still possible.
+    fn settle(&self, outcome: &Outcome, now: Instant) -> Action {
+        let Some(call) = self.breakers.in_flight.take(self.context) else {
+            return Action::Continue;
+        };
+        let remedy = Remedy::of(&call, outcome);
+        call.settle(outcome, now);
+        match remedy {
+            Some(remedy) if remedy.answer(now) => Action::Pause,
+            _ => Action::Continue,
+        }
+    }
+
+    /// The route that the filter asked for is not there: the call went to a cluster whose breaker
+    /// had refused it, or nowhere, and says nothing about the one that was meant.
+    fn forget_misrouted(&self, now: Instant) {
+        let Some(call) = self.breakers.in_flight.take(self.context) else { return };
+        let meant = call.rerouted_to.as_deref().unwrap_or_default();
+        host::log(Level::Warn, &journal::reroute_not_taken(meant));
+        admission::give_back(call.shares, now);
+    }
+
+    fn with_call<T>(&self, look: impl FnOnce(&mut Call) -> T) -> Option<T> {
+        self.breakers.in_flight.with(self.context, look)
+    }
+}
+
+fn took_its_way(call: &Call) -> bool {
+    call.rerouted_to.as_ref().is_none_or(|meant| routed_cluster().as_ref() == Some(meant))
+}
+
+fn judge_head(call: &mut Call, now: Instant) -> Option<Outcome> {
+    let head = response_head(call.exchange.protocol().dialect, &call.policy.matchers);
+    if head.source == Source::Upstream {
+        call.note_answer(now);
+    }
+    if let Some(served_by) = call.rerouted_to.as_ref().filter(|_| call.policy.debug_headers) {
+        host::set_header(Map::ResponseHeaders, crate::fallback::SERVED_BY, served_by);
+    }
+    let outcome = call.exchange.response_started(&head, &call.policy, now);
+    if let Some(why) = call.exchange.unread() {
+        call.count(Stat::UnreadBodies(why));
+    }
+    outcome
+}
+
+/// What a piece of an answer's body was good for.
+enum Read {
+    /// Bodies of this kind are not read, or not any more.
+    Nothing,
+    More,
+    Known(Outcome),
+}
+
+fn read_piece(call: &mut Call, start: usize, length: usize, now: Instant) -> Read {
+    if !call.exchange.reads_body() {
+        return Read::Nothing;
+    }
+    let Some(piece) = host::response_body(start, length) else {
+        call.exchange.body_lost();
+        return Read::Nothing;
+    };
+    let seen = call.exchange.response_data(&piece, &call.policy, now);
+    if let Some(waited) = seen.first_content_after {
+        call.note_first_content(waited);
+    }
+    match seen.outcome {
+        // Settled now, it would go on: the next tick judges it the same, and ends it.
+        Some(outcome) if outcome.ended_by == EndedBy::Limit && call.ends_if_it_hangs() => {
+            Read::More
+        }
+        Some(outcome) => Read::Known(outcome),
+        None => {
+            if seen.first_content_after.is_some() {
+                call.judge_early(now);
+            }
+            Read::More
+        }
+    }
+}
