@@ -1,11 +1,16 @@
 """How each API is asked through its SDK, and what its answers and events say."""
 
+from functools import cached_property
+
 import anthropic
 import openai
 from google import genai
 
-# What no server here looks at.
-KEY = "none"
+import bedrock
+import framework
+
+# Stands in all credentials, so that a test can find it wherever it gets to.
+KEY = "key-of-the-application"
 
 
 class Apis:
@@ -22,15 +27,15 @@ class Apis:
         return getattr(self, told["api"])(told)
 
     def chat(self, told):
-        create = self._openai(told).chat.completions.create
+        create = self.openai_for(told).chat.completions.create
         return create(model="gpt-5", messages=user(told), **common(told)), of_chat
 
     def completions(self, told):
-        create = self._openai(told).completions.create
+        create = self.openai_for(told).completions.create
         return create(model="gpt-5", prompt=told["prompt"], **common(told)), of_completion
 
     def responses(self, told):
-        create = self._openai(told).responses.create
+        create = self.openai_for(told).responses.create
         read = of_responses_event if told.get("stream") else of_response
         return create(model="gpt-5", input=user(told), **common(told)), read
 
@@ -47,7 +52,23 @@ class Apis:
         options = told.get("options", {})
         return ask(model="gemini-2.5-flash", contents=told["prompt"], **options), of_gemini
 
-    def _openai(self, told):
+    def converse(self, told):
+        return bedrock.converse(self._bedrock, told)
+
+    def langchain(self, told):
+        return framework.ask(self.langchain_model, told)
+
+    # These two take longer to load than all others together, and few tests ask them.
+
+    @cached_property
+    def _bedrock(self):
+        return bedrock.client(self.address, KEY)
+
+    @cached_property
+    def langchain_model(self):
+        return framework.chat_model(f"{self.address}/v1", KEY)
+
+    def openai_for(self, told):
         base = told.get("base", "/v1")
         return self.openai.with_options(base_url=self.address + base, **retries(told))
 

@@ -30,4 +30,4 @@ pub use grpc::GrpcStatus;
 pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
 pub use protocol::{AskedFor, Protocol, Streams};
 pub use renamed_model::with_model;
-pub use request_body::{Facts, Need, RequestBody, Wants};
+pub use request_body::{Facts, RequestBody, Wants};

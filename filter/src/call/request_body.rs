@@ -16,6 +16,12 @@ pub struct Facts {
     pub complete: bool,
 }
 
+impl Facts {
+    /// Nothing is known.
+    pub const NONE: Self =
+        Self { model: None, streams: false, wants: Wants::Text, complete: false };
+}
+
 /// What an answer has to be, so that the application can use it; the more demanding come later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wants {
@@ -28,20 +34,10 @@ pub enum Wants {
     Tool,
 }
 
-/// What of a body must be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Its model: reading ends as soon as that is named.
-    Model,
-    /// All that [`Facts`] tell: reading ends with the document.
-    All,
-}
-
 /// Reads a body as it arrives, until it has told what must be known or cannot any more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestBody {
     scanner: Scanner<'static>,
-    need: Need,
     read_bytes: usize,
     limit_bytes: usize,
     facts: Facts,
@@ -50,9 +46,9 @@ pub struct RequestBody {
 impl RequestBody {
     /// A body of which at most so many bytes are read.
     #[must_use]
-    pub fn within(limit_bytes: usize, need: Need) -> Self {
+    pub fn within(limit_bytes: usize) -> Self {
         let facts = Facts::default();
-        Self { scanner: Scanner::new(PATHS), need, read_bytes: 0, limit_bytes, facts }
+        Self { scanner: Scanner::new(PATHS), read_bytes: 0, limit_bytes, facts }
     }
 
     /// How many bytes were read, so that the next are told from those already seen.
@@ -61,18 +57,22 @@ impl RequestBody {
         self.read_bytes
     }
 
-    /// Reads the next bytes; whether more could tell more of what must be known.
+    /// How many more bytes are read at most.
+    #[must_use]
+    pub const fn left_bytes(&self) -> usize {
+        self.limit_bytes.saturating_sub(self.read_bytes)
+    }
+
+    /// Reads the next bytes; whether more could tell more.
     pub fn read(&mut self, bytes: &[u8]) -> bool {
-        let left = self.limit_bytes.saturating_sub(self.read_bytes);
-        let readable = bytes.get(..left).unwrap_or(bytes);
+        let readable = bytes.get(..self.left_bytes()).unwrap_or(bytes);
         self.read_bytes = self.read_bytes.saturating_add(readable.len());
         let facts = &mut self.facts;
         self.scanner.feed(readable, &mut |index, found| facts.found(index, found));
         let end = self.scanner.end();
         self.facts.complete = end == Completeness::Whole;
         let goes_on = matches!(end, Completeness::Empty | Completeness::Truncated);
-        let is_known = self.need == Need::Model && self.facts.model.is_some();
-        goes_on && !is_known && self.read_bytes < self.limit_bytes
+        goes_on && self.read_bytes < self.limit_bytes
     }
 
     /// What it asks for.
@@ -196,7 +196,7 @@ mod tests {
     const CHAT: &[u8] = br#"{"messages":[{"role":"user","model":"no"}],"model":"o3","n":1}"#;
 
     fn read_all(chunks: &[&[u8]]) -> Facts {
-        let mut body = RequestBody::within(1024, Need::All);
+        let mut body = RequestBody::within(1024);
         for chunk in chunks {
             body.read(chunk);
         }
@@ -217,39 +217,27 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_known_as_soon_as_it_is_read() {
+    fn the_model_is_known_as_soon_as_it_is_read_and_the_whole_document_is_read_on() {
         let named_at = CHAT.windows(4).position(|it| it == br#""o3""#).expect("a model") + 4;
         for split in 0..CHAT.len() {
-            let mut body = RequestBody::within(1024, Need::Model);
-            let (before, after) = CHAT.split_at(split);
-            assert_eq!(body.read(before), split < named_at, "{split}");
-            assert_eq!(body.facts().model.is_some(), split >= named_at, "{split}");
-            body.read(after);
-            assert_eq!(body.facts().model.as_deref(), Some("o3"), "{split}");
-        }
-    }
-
-    #[test]
-    fn for_all_of_it_the_whole_document_is_read_and_no_more() {
-        for split in 0..CHAT.len() {
-            let mut body = RequestBody::within(1024, Need::All);
+            let mut body = RequestBody::within(1024);
             let (before, after) = CHAT.split_at(split);
             assert!(body.read(before), "{split}");
+            assert_eq!(body.facts().model.is_some(), split >= named_at, "{split}");
             assert!(!body.facts().complete, "{split}");
             assert!(!body.read(after), "{split}");
+            assert_eq!(body.facts().model.as_deref(), Some("o3"), "{split}");
             assert!(body.facts().complete, "{split}");
         }
     }
 
     #[test]
     fn no_more_than_the_limit_is_read() {
-        for need in [Need::Model, Need::All] {
-            let mut body = RequestBody::within(20, need);
-            assert!(!body.read(CHAT));
-            assert_eq!(body.read_bytes(), 20);
-            assert_eq!(*body.facts(), Facts::default());
-        }
-        let mut body = RequestBody::within(CHAT.len(), Need::All);
+        let mut body = RequestBody::within(20);
+        assert!(!body.read(CHAT));
+        assert_eq!((body.read_bytes(), body.left_bytes()), (20, 0));
+        assert_eq!(*body.facts(), Facts::NONE);
+        let mut body = RequestBody::within(CHAT.len());
         assert!(!body.read(CHAT));
         assert!(body.facts().complete, "one that just fits");
     }
@@ -257,19 +245,17 @@ mod tests {
     #[test]
     fn what_names_no_model_is_not_waited_for() {
         let long = format!(r#"{{"model":"{}","n":1}}"#, "x".repeat(129));
-        for need in [Need::Model, Need::All] {
-            for (bytes, goes_on) in [
-                (&b"{\"n\":1}"[..], false),
-                (b"<html>", false),
-                (b"", true),
-                (b"{\"model\":7}", false),
-                (b"{\"model\":\"\xff\"}", false),
-                (long.as_bytes(), false),
-            ] {
-                let mut body = RequestBody::within(1024, need);
-                assert_eq!(body.read(bytes), goes_on, "{bytes:?}");
-                assert_eq!(body.facts().model, None, "{bytes:?}");
-            }
+        for (bytes, goes_on) in [
+            (&b"{\"n\":1}"[..], false),
+            (b"<html>", false),
+            (b"", true),
+            (b"{\"model\":7}", false),
+            (b"{\"model\":\"\xff\"}", false),
+            (long.as_bytes(), false),
+        ] {
+            let mut body = RequestBody::within(1024);
+            assert_eq!(body.read(bytes), goes_on, "{bytes:?}");
+            assert_eq!(body.facts().model, None, "{bytes:?}");
         }
     }
 

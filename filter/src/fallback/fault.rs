@@ -21,6 +21,8 @@ pub(super) enum Kind {
     TimedOut,
     /// The request is not taken as it is.
     Refused,
+    /// The upstream's answer ended before its end.
+    BrokenOff,
 }
 
 impl Kind {
@@ -30,13 +32,14 @@ impl Kind {
             Self::Open { .. } => "circuit_open",
             Self::TimedOut => "upstream_timeout",
             Self::Refused => "request_refused",
+            Self::BrokenOff => "stream_interrupted",
         }
     }
 
     /// gRPC's: `UNAVAILABLE`, `DEADLINE_EXCEEDED`, `INVALID_ARGUMENT`.
     pub(super) const fn grpc_status(self) -> u32 {
         match self {
-            Self::Open { .. } => 14,
+            Self::Open { .. } | Self::BrokenOff => 14,
             Self::TimedOut => 4,
             Self::Refused => 3,
         }
@@ -47,7 +50,7 @@ impl Kind {
         match self {
             Self::Open { retry_after } => Some(retry_after),
             Self::TimedOut => Some(Duration::from_secs(1)),
-            Self::Refused => None,
+            Self::Refused | Self::BrokenOff => None,
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn error(fault: &Fault<'_>, asked: &Asked) -> Content {
             let delay = quoted(&format!("{}s", whole_seconds(retry_after)));
             fill(RETRY, &[("delay", &delay)])
         }
-        Kind::TimedOut | Kind::Refused => String::new(),
+        Kind::TimedOut | Kind::Refused | Kind::BrokenOff => String::new(),
     };
     let places = [
         ("status", &*fault.status.to_string()),

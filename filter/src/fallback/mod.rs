@@ -13,14 +13,14 @@ mod reply;
 mod said;
 mod template;
 
-pub use reply::{MARK, Reply, is_reserved};
+pub use reply::{MARK, Reply, SERVED_BY, is_reserved};
 
-use crate::call::{AskedFor, Protocol};
+use crate::call::{AskedFor, Facts, Protocol, Wants};
 use crate::dialect::{Api, Dialect};
 use crate::policy::{CompletionAnswer, ErrorAnswer};
 use core::time::Duration;
 use fault::{Fault, Kind, whole_seconds};
-use reply::Marked;
+use reply::{Content, Marked};
 use said::Said;
 use std::time::SystemTime;
 
@@ -37,18 +37,6 @@ pub struct Asked {
     pub wants: Wants,
 }
 
-/// What a generated answer is to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wants {
-    /// Any text.
-    #[default]
-    Text,
-    /// A JSON document.
-    Json,
-    /// A call of a tool.
-    Tool,
-}
-
 impl Asked {
     /// What the path and the headers of a request tell: without its body, a text, and a stream only
     /// if they say so.
@@ -56,6 +44,12 @@ impl Asked {
     pub fn of(protocol: Protocol) -> Self {
         let Protocol { dialect, api, asked_for, .. } = protocol;
         Self { dialect, api, streams: asked_for == AskedFor::Stream, wants: Wants::Text }
+    }
+
+    /// The same, with what the request's body tells.
+    #[must_use]
+    pub const fn with(self, facts: &Facts) -> Self {
+        Self { streams: self.streams || facts.streams, wants: facts.wants, ..self }
     }
 }
 
@@ -106,18 +100,35 @@ pub fn completion(answer: &CompletionAnswer, asked: &Asked, now: SystemTime) -> 
     Some(Reply::new(200, Marked::Fallback, content))
 }
 
-fn faulty(asked: &Asked, marked: Marked, fault: &Fault<'_>) -> Reply {
-    if asked.api == Api::Grpc {
-        return Reply::grpc(fault, marked);
-    }
-    let content = match asked.dialect {
+/// The event by which the client of a stream of server-sent events learns that it ended without its
+/// end. The SDKs of OpenAI and Anthropic raise it.
+#[must_use]
+pub fn stream_error(asked: &Asked) -> Vec<u8> {
+    let message = "The model provider's answer ended before its end.";
+    let fault = Fault { kind: Kind::BrokenOff, status: 502, message };
+    let error = error_content(asked, &fault).bytes;
+    let name: &[u8] = if asked.dialect == Dialect::Anthropic { b"event: error\n" } else { b"" };
+    // First what ends an event that was left open; no line of JSON may end inside the data.
+    let one_line = error.split(|byte| *byte == b'\n').flatten().copied();
+    let data = b"data: ".iter().copied().chain(one_line);
+    b"\n\n".iter().chain(name).copied().chain(data).chain(*b"\n\n").collect()
+}
+
+fn error_content(asked: &Asked, fault: &Fault<'_>) -> Content {
+    match asked.dialect {
         Dialect::Anthropic => anthropic::error(fault),
         Dialect::Gemini => gemini::error(fault, asked),
         Dialect::Bedrock => bedrock::error(fault),
         // Most others have copied OpenAI's.
         Dialect::OpenAi | Dialect::Generic => openai::error(fault),
-    };
-    let mut reply = Reply::new(fault.status, marked, content);
+    }
+}
+
+fn faulty(asked: &Asked, marked: Marked, fault: &Fault<'_>) -> Reply {
+    if asked.api == Api::Grpc {
+        return Reply::grpc(fault, marked);
+    }
+    let mut reply = Reply::new(fault.status, marked, error_content(asked, fault));
     if asked.dialect == Dialect::Bedrock {
         reply.add("x-amzn-errortype", bedrock::exception(fault.status).to_owned());
     }

@@ -1,5 +1,6 @@
 //! An answer of the filter's own, as the host is given it.
 
+use crate::category::Category;
 use crate::fallback::fault::{Fault, Kind, whole_seconds};
 use core::time::Duration;
 use std::borrow::Cow;
@@ -7,6 +8,9 @@ use std::borrow::Cow;
 /// The header that marks every answer of this filter, and by which the next breaker on the way
 /// knows that no upstream gave it.
 pub const MARK: &str = "x-llm-breaker";
+
+/// With `debug_headers`: the cluster that served a call that was sent another way.
+pub const SERVED_BY: &str = "x-llm-breaker-served-by";
 
 /// Headers that say how the body is framed and what it is, or that are a reply's own.
 const RESERVED: [&str; 9] = [
@@ -89,6 +93,14 @@ impl Reply {
         Self { status: u32::from(status), headers, body, grpc_status: None }
     }
 
+    /// Says whose breaker refused, and which category opened it: for debugging alone.
+    pub fn explain(&mut self, cluster: &str, because: Option<Category>) {
+        self.add("x-llm-breaker-cluster", cluster.to_owned());
+        if let Some(category) = because {
+            self.add("x-llm-breaker-reason", category.name().to_owned());
+        }
+    }
+
     pub(super) fn add(&mut self, name: &'static str, value: String) {
         self.headers.push((Cow::Borrowed(name), value));
     }
@@ -110,6 +122,9 @@ impl Reply {
     }
 }
 
-fn whole_milliseconds(wait: Duration) -> u128 {
-    wait.as_nanos().div_ceil(1_000_000).max(1)
+/// Whole milliseconds, at least one, and never fewer than really left.
+fn whole_milliseconds(wait: Duration) -> u64 {
+    let started = u64::from(!wait.subsec_nanos().is_multiple_of(1_000_000));
+    let whole = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    whole.saturating_add(started).max(1)
 }

@@ -113,19 +113,16 @@ impl Call {
             || host::request_body(0, size.min(body.left_bytes())).is_some_and(|it| body.read(&it));
         if ended || !goes_on {
             self.asking.is_known = body.facts().complete;
-            self.asking.asked = self.asking.asked.with(&body.facts());
+            self.asking.asked = self.asking.asked.with(body.facts());
             self.asking.body = None;
         }
     }
 
-    /// Hold the answer whose head was seen until more of it says what it is, if that is wanted.
-    pub(super) fn hold(&mut self, now: Instant) -> bool {
-        let is_wanted = self.policy.on_failure && self.policy.mode != Mode::Shadow;
-        let is_held = is_wanted && self.exchange.is_undecided();
-        if is_held {
+    /// The head of its answer is here: hold it while that is looked at, if it may be replaced.
+    pub(super) fn hold(&mut self, now: Instant) {
+        if self.policy.on_failure && self.policy.mode != Mode::Shadow {
             self.hold = Hold::Held { since: now, read_bytes: 0 };
         }
-        is_held
     }
 
     /// Whether it goes on being held, now that its body was read so far.

@@ -1,6 +1,5 @@
 //! What is done in the upstream's place? The first fallback of the list that holds and can.
 
-use crate::category::Category;
 use crate::fallback::{self, Reply};
 use crate::level::Level;
 use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
@@ -93,7 +92,7 @@ impl Chain<'_> {
 
     fn answer(&self, kind: FallbackKind, mut reply: Reply) -> Option<Instead> {
         if self.policy.debug_headers {
-            reply.explain(&self.rejected.by.key.cluster, self.rejected.because.map(Category::name));
+            reply.explain(&self.rejected.by.key.cluster, self.rejected.because);
         }
         self.count(kind);
         self.rejected.by.stats.count(Stat::Blocked);

@@ -182,13 +182,19 @@ pub(super) fn set_effective_context(context: u32) -> bool {
     status == OK
 }
 
-/// A header of this map; `None` if it is absent, or the map is out of reach.
+/// A header of this map; `None` if it is absent or empty, or the map is out of reach.
 pub(super) fn header(map: Map, name: &str) -> Option<Vec<u8>> {
-    returned(|value, size| {
-        // SAFETY: the host reads a live string and writes one pointer and one size where it is told
-        // to.
-        unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), value, size) }
-    })
+    returned(|value, size| get_header(map, name, value, size))
+}
+
+/// Whether this map has this header, if only an empty one.
+pub(super) fn has_header(map: Map, name: &str) -> bool {
+    let mut status = NOT_FOUND;
+    let _ = returned(|value, size| {
+        status = get_header(map, name, value, size);
+        status
+    });
+    status == OK
 }
 
 /// Give a header this one value; whether the host did.
@@ -318,6 +324,11 @@ impl Cell for SharedData {
             _ => Stored::Unavailable,
         }
     }
+}
+
+fn get_header(map: Map, name: &str, value: *mut *mut u8, size: *mut usize) -> u32 {
+    // SAFETY: the host reads a live string and writes one pointer and one size where it is told to.
+    unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), value, size) }
 }
 
 fn get_property(path: &[&str], value: *mut *mut u8, size: *mut usize) -> u32 {

@@ -75,5 +75,4 @@ pub(super) fn missing_end(call: &Call, outcome: &Outcome) -> Option<Vec<u8>> {
     let is_missing = outcome.category == Category::StreamInterrupted;
     (is_wanted && is_missing && call.exchange.is_of_events())
         .then(|| fallback::stream_error(&call.asking.asked))
-        .flatten()
 }

@@ -114,11 +114,11 @@ impl Request {
     }
 
     /// What its body says, if no more of it is waited for.
-    pub(super) fn facts(&self) -> Option<Facts> {
+    pub(super) fn facts(&self) -> Option<&Facts> {
         match &self.body {
             Some(body) if body.goes_on => None,
             Some(body) => Some(body.reader.facts()),
-            None => Some(Facts::default()),
+            None => Some(&Facts::NONE),
         }
     }
 
@@ -203,20 +203,16 @@ impl Request {
 
     /// What an answer of the filter's own must suit.
     pub(super) fn asked(&self) -> Asked {
-        Asked::of(self.head.protocol).with(&self.facts().unwrap_or_default())
+        Asked::of(self.head.protocol).with(self.facts().unwrap_or(&Facts::NONE))
     }
 
     fn asking(&self, policy: &Policy) -> Asking {
         let makes = |choice: &Choice| matches!(choice.fallback, Fallback::Completion(_));
         let is_used = policy.on_failure && policy.fallback.iter().any(makes);
-        let facts = self.facts().filter(|facts| facts.complete);
-        let is_read = self.has_body && is_used && facts.is_none() && self.body.is_none();
-        let limit = usize::try_from(policy.body_limit).unwrap_or(usize::MAX);
-        Asking {
-            asked: self.asked(),
-            body: is_read.then(|| RequestBody::within(limit)),
-            is_known: facts.is_some(),
-        }
+        let is_known = self.facts().is_some_and(|facts| facts.complete);
+        // What is not known yet is read as it passes.
+        let body = self.body.as_ref().filter(|_| is_used && !is_known);
+        Asking { asked: self.asked(), body: body.map(|body| body.reader.clone()), is_known }
     }
 
     fn fall_back(&mut self) -> Decided {
@@ -234,11 +230,11 @@ impl Request {
 
     /// The model that its body named, as far as it was read.
     pub(super) fn model(&self) -> Option<&str> {
-        self.body.as_ref()?.reader.model()
+        self.body.as_ref()?.reader.facts().model.as_deref()
     }
 
     fn awaits_model(&self) -> bool {
-        self.body.as_ref().is_some_and(|body| body.goes_on && body.reader.model().is_none())
+        self.body.as_ref().is_some_and(|body| body.goes_on && body.reader.facts().model.is_none())
     }
 }
 

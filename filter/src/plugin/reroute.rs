@@ -66,9 +66,9 @@ pub(super) fn part(request: &Request, route: &Reroute, policy: &Policy) -> Part 
 
 /// Whether the target may be sent one more call this minute; if so it counts as sent.
 pub(super) fn is_allowed(route: &Reroute, now: Instant) -> bool {
-    route.max_per_minute.is_none_or(|max| {
-        allowance::take(&SharedData, &route.cluster, max, now).is_some()
-    })
+    route
+        .max_per_minute
+        .is_none_or(|max| allowance::take(&SharedData, &route.cluster, max, now).is_some())
 }
 
 /// Send the request this way; whether the host does.

@@ -6,13 +6,12 @@ use crate::journal;
 use crate::outcome::{EndedBy, Outcome};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
-use crate::plugin::heads::{grpc_status, response_head, routed_cluster};
+use crate::plugin::heads::{response_head, routed_cluster, trailing_grpc_status};
 use crate::plugin::host::{self, Level, Map};
 use crate::plugin::remedy::Remedy;
 use crate::plugin::{admission, remedy};
 use crate::stats::Stat;
 use crate::time::Instant;
-use core::time::Duration;
 use proxy_wasm::types::Action;
 
 /// What is copied of a body at once.
@@ -43,8 +42,7 @@ impl Response<'_> {
         match outcome {
             Some(outcome) => self.settle(&outcome, now),
             None if ended => self.ended(now),
-            None if self.with_call(|call| call.hold(now)) == Some(true) => Action::Pause,
-            None => Action::Continue,
+            None => self.hold_or_let_go(0),
         }
     }
 
@@ -64,15 +62,15 @@ impl Response<'_> {
         if ended {
             return self.ended(now);
         }
-        let is_held = self.with_call(|call| call.goes_on_being_held(size));
-        if is_held == Some(true) { Action::Pause } else { Action::Continue }
+        self.hold_or_let_go(size)
     }
 
     pub(super) fn trailers(&self) -> Action {
         let now = host::now();
         let outcome = self.with_call(|call| {
-            let status = call.exchange.reads_trailers().then(grpc_status).flatten();
-            call.exchange.response_trailers(status);
+            if call.exchange.reads_trailers() {
+                call.exchange.response_trailers(trailing_grpc_status());
+            }
             call.exchange.response_ended(&call.policy, now)
         });
         outcome.flatten().map_or(Action::Continue, |outcome| self.settle(&outcome, now))
@@ -101,6 +99,11 @@ impl Response<'_> {
             Some(outcome)
         });
         ended.flatten().map_or(Action::Continue, |outcome| self.settle(&outcome, now))
+    }
+
+    fn hold_or_let_go(&self, size: usize) -> Action {
+        let is_held = self.with_call(|call| call.goes_on_being_held(size));
+        if is_held == Some(true) { Action::Pause } else { Action::Continue }
     }
 
     /// Use the call's permits up, and replace its answer where that is wanted and still possible.
@@ -135,6 +138,7 @@ fn took_its_way(call: &Call) -> bool {
 }
 
 fn judge_head(call: &mut Call, now: Instant) -> Option<Outcome> {
+    call.hold(now);
     let head = response_head(call.exchange.protocol().dialect, &call.policy.matchers);
     if head.source == Source::Upstream {
         call.note_answer(now);

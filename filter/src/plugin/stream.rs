@@ -138,7 +138,7 @@ impl HttpContext for Stream {
 /// refused, unless its cluster's breaker only watches.
 fn refuses_route(breakers: &Breakers, cluster: &str) -> bool {
     let mut names = breakers.route_headers().iter();
-    let Some(name) = names.find(|name| host::header(Map::RequestHeaders, name).is_some()) else {
+    let Some(name) = names.find(|name| host::has_header(Map::RequestHeaders, name)) else {
         return false;
     };
     let policy = breakers.configured(cluster);

@@ -31,7 +31,10 @@ fn nothing_about_hosts_thresholds_or_other_tenants_leaks() {
     let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.retain(|name| *name != "content-length");
     names.sort_unstable();
-    assert_eq!(names, ["content-type", "retry-after", "x-llm-breaker", "x-should-retry"]);
+    assert_eq!(
+        names,
+        ["content-type", "retry-after", "retry-after-ms", "x-llm-breaker", "x-should-retry"]
+    );
 }
 
 #[test]

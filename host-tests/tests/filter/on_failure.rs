@@ -18,9 +18,7 @@ fn scene_under(more: Value) -> Scene {
     fields.extend(more.as_object().expect("an object").clone());
     let mut configuration = defaults(policy);
     configuration["stop_iteration"] = json!(true);
-    Scene::built(2, |world| {
-        world.configuration(configuration).allow_on_headers_stop_iteration()
-    })
+    Scene::built(2, |world| world.configuration(configuration).allow_on_headers_stop_iteration())
 }
 
 fn is_replaced(answer: &Answer) -> bool {
