@@ -2,6 +2,7 @@
 
 use super::document::{Contradiction, Object};
 use super::duration::show;
+use crate::key::Key;
 use crate::policy::{KeyBy, Open, Policy, WindowShape};
 
 /// Where the lower layer of an entry of `breakers` stands in the document.
@@ -13,7 +14,20 @@ pub(super) fn check(layer: &mut Object<'_>, policy: &Policy) {
     found.extend(thresholds(policy));
     found.extend(slow_limits(policy));
     found.extend(models(policy));
+    found.extend(parts(policy));
     layer.contradictions(LOWER, &found);
+}
+
+/// A fallback for a part that no call is of would never be used.
+fn parts(policy: &Policy) -> Option<Contradiction> {
+    let mut parts = policy.fallback.iter().flat_map(|choice| &choice.parts);
+    let unknown = parts.find(|part| !Key::of_part("", part.as_str()).is_of(policy))?;
+    Some(Contradiction {
+        between: vec!["fallback", "models", "key_by"],
+        allowed: format!(
+            "models of a fallback ({unknown}) that models or key_by.values list, or other"
+        ),
+    })
 }
 
 fn open_times(open: &Open) -> Vec<Contradiction> {

@@ -72,8 +72,8 @@ impl List {
             entry.refuse("kind", &allowed);
         }
         let Some(choice) = choice else { return };
-        // A `when` that is wrong was not meant to be none.
-        let unconditional = entry.given("when").is_none();
+        // A condition that is wrong was not meant to be none.
+        let unconditional = entry.given("when").is_none() && entry.given("models").is_none();
         match &choice.fallback {
             Fallback::Error(_) | Fallback::Pass if unconditional => {
                 self.last = self.last.or(Some(index));
@@ -98,6 +98,7 @@ impl List {
 fn read_choice(entry: &mut Object<'_>, stop_iteration: bool) -> Option<Choice> {
     let kind = entry.mandatory("kind", &ranges::FALLBACK_KIND);
     let when = entry.list("when", &ranges::WHEN, &ranges::REASON).unwrap_or_default();
+    let parts = entry.list("models", &ranges::PARTS, &ranges::PART).unwrap_or_default();
     refuse_fields_of_others(entry, kind);
     let fallback = match kind? {
         Kind::Error => Some(Fallback::Error(read_error(entry))),
@@ -116,7 +117,7 @@ fn read_choice(entry: &mut Object<'_>, stop_iteration: bool) -> Option<Choice> {
         Kind::Pass => Some(Fallback::Pass),
         Kind::LastResort => Some(Fallback::LastResort),
     };
-    Some(Choice { when, fallback: fallback? })
+    Some(Choice { when, parts, fallback: fallback? })
 }
 
 /// Without a kind, each field may be in its place.

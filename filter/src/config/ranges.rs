@@ -121,6 +121,9 @@ pub(super) const FALLBACK_KIND: OneOf<FallbackKind> = OneOf(&[
 ]);
 /// An entry for no reason at all would never be used.
 pub(super) const WHEN: Entries = Entries { min: 1, max: Category::ALL.len(), of: "reasons" };
+/// Entries of `models` or of a header's `values`, as they are written, or `other`.
+pub(super) const PARTS: Entries = Entries { min: 1, max: 257, of: "models" };
+pub(super) const PART: Text = Text { max_bytes: 256 };
 pub(super) const REASON: ReasonBut = ReasonBut(&[Category::Success]);
 
 /// What belongs to a connection or frames a message: RFC 9110, sections 7.6.1 and 8.6.

@@ -42,6 +42,11 @@ pub(super) struct Rejected {
 }
 
 impl Rejected {
+    /// The part of its cluster's calls that the request is of.
+    pub(super) fn part(&self) -> Option<&str> {
+        self.levels.first()?.1.key.part.as_deref()
+    }
+
     /// Let the request through all the same: its outcome is for the stats.
     pub(super) fn without_permits(&self) -> Forwarded {
         let share = |(level, entry): &(Level, Rc<Entry>)| Share {

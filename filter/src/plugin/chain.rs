@@ -37,7 +37,8 @@ pub(super) fn instead(request: &Request, rejected: &Rejected) -> Instead {
     };
     let mut chain =
         Chain { request, rejected, policy: &policy, now: host::now(), wait: rejected.retry_after };
-    for choice in policy.fallback.iter().filter(|choice| holds(choice, reason)) {
+    let part = rejected.part();
+    for choice in policy.fallback.iter().filter(|choice| holds(choice, reason, part)) {
         if let Some(done) = chain.tried(&choice.fallback) {
             return done;
         }
@@ -45,9 +46,12 @@ pub(super) fn instead(request: &Request, rejected: &Rejected) -> Instead {
     chain.error(&ErrorAnswer::default())
 }
 
-/// Whether a choice is meant for this reason; with none known, only one that is meant for all is.
-pub(super) fn holds(choice: &Choice, reason: Option<Reason>) -> bool {
-    choice.when.is_empty() || reason.is_some_and(|reason| choice.when.contains(&reason))
+/// Whether a choice is meant for this reason and part; where none is known, only one that is meant
+/// for all is.
+pub(super) fn holds(choice: &Choice, reason: Option<Reason>, part: Option<&str>) -> bool {
+    let is_meant = choice.when.is_empty() || reason.is_some_and(|it| choice.when.contains(&it));
+    let is_its = || part.is_some_and(|part| choice.parts.iter().any(|it| it == part));
+    is_meant && (choice.parts.is_empty() || is_its())
 }
 
 struct Chain<'a> {

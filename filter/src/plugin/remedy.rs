@@ -46,7 +46,8 @@ impl Remedy {
     pub(super) fn answer(&self, now: Instant) -> bool {
         let reason = Some(Reason::Category(self.category));
         let wait = open_remaining(&self.entry, now).max(self.announced.unwrap_or_default());
-        let choices = self.policy.fallback.iter().filter(|choice| holds(choice, reason));
+        let part = self.entry.key.part.as_deref();
+        let choices = self.policy.fallback.iter().filter(|choice| holds(choice, reason, part));
         let Some((kind, reply)) = choices.into_iter().find_map(|choice| self.made(choice, wait))
         else {
             return false;

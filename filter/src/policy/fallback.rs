@@ -9,6 +9,9 @@ use core::time::Duration;
 pub struct Choice {
     /// For which reasons it is meant; an empty list is for all. Never [`Category::Success`].
     pub when: Vec<Reason>,
+    /// For which parts of the cluster's calls, with a key finer than the cluster; none named are
+    /// all.
+    pub parts: Vec<String>,
     /// What it does.
     pub fallback: Fallback,
 }

@@ -248,6 +248,7 @@ impl Default for Policy {
             body_limit: 256 * 1024,
             fallback: vec![Choice {
                 when: Vec::new(),
+                parts: Vec::new(),
                 fallback: Fallback::Error(ErrorAnswer::default()),
             }],
             on_failure: false,

@@ -251,3 +251,16 @@ fn another_key_leaves_the_parts_of_the_former_alone() {
     assert_eq!(answer(&scene, "gpt-4.1", completion()).status, 200);
     assert_eq!(scene.state(), "closed");
 }
+
+#[test]
+fn a_fallback_can_be_for_some_models_alone() {
+    let scene = by_model_and(json!({"fallback": [
+        {"kind": "error", "models": ["o*"], "status": 429},
+        {"kind": "error", "models": ["other"], "status": 500},
+    ]}));
+    for model in ["gpt-4.1", "o3", "made-up"] {
+        fail(&scene, model, TRIP);
+    }
+    let status = |model| scene.send(chat_with(model)).answer().status;
+    assert_eq!([status("o3"), status("made-up"), status("gpt-4.1")], [429, 500, 503]);
+}

@@ -47,7 +47,7 @@ fn what_is_not_said_is_left_to_the_dialect_or_has_its_default() {
         json!({"kind": "error", "headers": {"x-help": null}}),
     ] {
         let fallback = Fallback::Error(ErrorAnswer::default());
-        assert_eq!(read(entry), Choice { when: Vec::new(), fallback });
+        assert_eq!(read(entry), Choice { when: Vec::new(), parts: Vec::new(), fallback });
     }
     let (text, model) = ("Later.".into(), "llm-breaker-fallback".into());
     assert_eq!(
@@ -90,6 +90,7 @@ fn a_reroute_says_all_about_its_target() {
         read(reroute(fields)),
         Choice {
             when: vec![Reason::Category(Category::QuotaExhausted)],
+            parts: Vec::new(),
             fallback: Fallback::Reroute(Box::new(Reroute {
                 header: "x-llm-route".into(),
                 value: "azure".into(),
@@ -417,5 +418,26 @@ fn an_answer_is_held_for_a_tenth_of_a_second_to_half_a_minute() {
     }
     for field in ["on_failure", "append_stream_error", "debug_headers"] {
         assert_eq!(paths(json!({"defaults": {field: "true"}})), [format!("defaults.{field}")]);
+    }
+}
+
+#[test]
+fn a_fallback_can_be_for_models_that_are_listed() {
+    let document = |models: Value, part: &str| {
+        let fallback = json!([{"kind": "error", "models": [part]}]);
+        json!({"defaults": {"key_by": "model", "models": models, "fallback": fallback}})
+    };
+    for part in ["o*", "other"] {
+        let config = parsed(document(json!(["o*"]), part));
+        assert_eq!(config.defaults.fallback[0].parts, [part]);
+    }
+    for (document, path) in [
+        (document(json!(["o*"]), "o3"), "defaults.fallback"),
+        (json!({"defaults": {"fallback": [{"kind": "error", "models": ["other"]}]}}), {
+            "defaults.fallback"
+        }),
+        (document(json!(["o*"]), ""), "defaults.fallback[0].models[0]"),
+    ] {
+        assert_eq!(paths(document), [path]);
     }
 }

@@ -160,10 +160,11 @@ fn everything() -> Value {
 }
 
 fn expected_fallbacks() -> Vec<Choice> {
-    let always = |fallback| Choice { when: Vec::new(), fallback };
+    let always = |fallback| Choice { when: Vec::new(), parts: Vec::new(), fallback };
     vec![
         Choice {
             when: vec![Reason::ForcedOpen, Reason::Category(Category::Timeout)],
+            parts: Vec::new(),
             fallback: Fallback::Completion(CompletionAnswer {
                 text: "Later.".into(),
                 json: Some("{}".into()),
@@ -172,6 +173,7 @@ fn expected_fallbacks() -> Vec<Choice> {
         },
         Choice {
             when: vec![Reason::Category(Category::Slow)],
+            parts: Vec::new(),
             fallback: Fallback::Error(ErrorAnswer {
                 status: Some(529),
                 message: Some("Busy.".into()),
