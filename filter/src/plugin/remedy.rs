@@ -72,8 +72,12 @@ impl Remedy {
 /// The event to append to a stream that ended without its end, so that its client does not take
 /// half an answer for a whole one.
 pub(super) fn missing_end(call: &Call, outcome: &Outcome) -> Option<Vec<u8>> {
-    let is_wanted = call.policy.append_stream_error && call.policy.mode != Mode::Shadow;
     let is_missing = outcome.category == Category::StreamInterrupted;
-    (is_wanted && is_missing && call.exchange.is_of_events())
-        .then(|| fallback::stream_error(&call.asking.asked))
+    (is_missing && may_append(call)).then(|| fallback::stream_error(&call.asking.asked))
+}
+
+/// Whether the answer is a stream that is appended to if its end is missing.
+pub(super) fn may_append(call: &Call) -> bool {
+    let is_wanted = call.policy.append_stream_error && call.policy.mode != Mode::Shadow;
+    is_wanted && call.exchange.is_of_events()
 }
