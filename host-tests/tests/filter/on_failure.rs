@@ -178,3 +178,31 @@ fn a_stream_that_ends_without_its_end_gets_one_that_says_so() {
     assert_eq!(stream(&[text, done]), [text, done].concat());
     assert_eq!((scene.outcomes("stream_interrupted"), scene.outcomes("success")), (1, 1));
 }
+
+#[test]
+fn a_call_that_hangs_is_left_alone_where_nothing_is_meant_for_it() {
+    let fallback = json!([{"kind": "completion", "when": ["server_error"], "text": "Try later."}]);
+    let scene = scene_under(json!({"limits": {"total": "5s"}, "fallback": fallback}));
+    let call = scene.reach();
+    scene.pass(secs(6));
+    assert_eq!((scene.outcomes("timeout"), call.is_done()), (1, false));
+    let answer = call.upstream_answers(completion());
+    assert_eq!((answer.status, is_replaced(&answer)), (200, false));
+}
+
+#[test]
+fn the_wait_is_that_of_the_breaker_that_waits_longest() {
+    let scene = scene_under(json!({"key_by": "model", "models": ["m"]}));
+    let call = || {
+        let body = r#"{"model":"m"}"#;
+        let length = body.len().to_string();
+        let request = Request::post("/v1/chat/completions").cluster(OPENAI);
+        scene.send(request.header("content-length", length).body(body))
+    };
+    for _ in 0..4 {
+        call().upstream(Upstream::RefusesConnection);
+    }
+    let answer = call().upstream(Upstream::RefusesConnection).expect("an answer");
+    assert_eq!(scene.state(), "open");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+}
