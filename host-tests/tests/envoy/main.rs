@@ -23,6 +23,7 @@ mod outcomes;
 mod recovery;
 mod reply;
 mod scene;
+mod sdk_fallbacks;
 mod sdks;
 mod shadow;
 mod shared_state;

@@ -1,0 +1,7 @@
+//! What the official SDKs of two languages make of the filter's fallbacks while a breaker is open.
+
+mod calls;
+mod completions;
+mod errors;
+mod reroutes;
+mod stage;
