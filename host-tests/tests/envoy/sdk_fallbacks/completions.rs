@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::calls;
+use super::published::{assert_published, events};
 use super::stage::{BARE, Stage};
 use crate::scene::Outcome;
 use crate::sdks::driver::{Language, Sdks};
@@ -62,6 +63,17 @@ async fn completions_are_answers(language: Language) -> Outcome {
     let (told, requests) = stage.ask(&mut sdks, &call).await?;
     assert_eq!((told.exception(), told.text.as_str()), (None, TEXT), "{told:?}");
     assert_eq!(requests, Requests { received: 1.0, blocked: 1.0, sent: 0.0 });
+
+    if language == Language::Python {
+        for api in ["chat", "responses", "messages", "gemini", "converse"] {
+            let document = stage.plain(api, false).await?.json();
+            assert_published(&mut sdks, api, "answer", vec![document]).await?;
+        }
+        for api in ["chat", "responses", "messages", "gemini"] {
+            let events = events(&stage.plain(api, true).await?);
+            assert_published(&mut sdks, api, "event", events).await?;
+        }
+    }
     assert_eq!(stage.provider.calls(), provider_calls);
     Ok(())
 }

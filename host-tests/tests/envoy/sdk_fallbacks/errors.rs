@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::calls;
+use super::published::assert_published;
 use super::stage::{OPEN_SECONDS, Stage};
 use crate::scene::Outcome;
 use crate::sdks::driver::{Language, Sdks};
@@ -58,6 +59,13 @@ async fn errors_are_typed_and_prompt(language: Language) -> Outcome {
             assert_eq!(requests, one, "{call}");
             // A machine that is busy slows both.
             assert!(by_sdk < 0.05_f64.max(50.0 * plain), "{call}: {by_sdk} s, not {plain} s");
+        }
+    }
+    if language == Language::Python {
+        // Neither Google's SDK nor botocore has a type for errors.
+        for api in ["chat", "responses", "messages"] {
+            let document = stage.plain(api, false).await?.json();
+            assert_published(&mut sdks, api, "error", vec![document]).await?;
         }
     }
     assert_eq!(stage.provider.calls(), provider_calls);

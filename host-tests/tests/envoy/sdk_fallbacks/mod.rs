@@ -3,5 +3,6 @@
 mod calls;
 mod completions;
 mod errors;
+mod published;
 mod reroutes;
 mod stage;

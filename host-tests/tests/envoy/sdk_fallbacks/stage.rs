@@ -1,6 +1,6 @@
 //! One Envoy whose breakers are open, and what its SDKs are told there.
 
-use llm_breaker_host_tests::client::Call;
+use llm_breaker_host_tests::client::{Answer, Call};
 use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, Route};
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
@@ -20,6 +20,9 @@ const CLUSTERS: [(&str, &str); 6] = [
     ("converse", "/model/anthropic.claude/converse"),
     (BARE, "/bare/v1/chat/completions"),
 ];
+
+/// The path by which Gemini is asked for a stream.
+const GEMINI_STREAM: &str = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse";
 
 /// Chats below this path have a cluster of their own, for which a test may want other fallbacks.
 pub(super) const BARE: &str = "bare";
@@ -69,7 +72,7 @@ impl Stage {
         self.provider.behave(Behaviour::status(500));
         for (cluster, _) in CLUSTERS {
             for _ in 0..5 {
-                let answer = self.envoy.client().send(&plain_call(cluster)).await?;
+                let answer = self.plain(cluster, false).await?;
                 assert_eq!(answer.status, 500, "{cluster}: {}", answer.text());
             }
             let stats = self.envoy.stats().await;
@@ -86,15 +89,25 @@ impl Stage {
         Ok((told, Requests::so_far(&self.envoy, cluster).await.since(before)))
     }
 
+    /// What a client gets that does nothing but HTTP.
+    pub(super) async fn plain(&self, api: &str, stream: bool) -> Outcome<Answer> {
+        let mut call = plain_call(api);
+        if stream {
+            call = call.body(json!({"messages": [], "stream": true}).to_string());
+            if api == "gemini" {
+                call = call.path(GEMINI_STREAM);
+            }
+        }
+        Ok(patiently("an answer", self.envoy.client().send(&call)).await?)
+    }
+
     /// How many seconds a call takes by its SDK, and by a client that does nothing but HTTP: the
     /// medians of some calls, made in turns so that both have the same machine.
     pub(super) async fn seconds(&self, sdks: &mut Sdks, call: &Value) -> Outcome<(f64, f64)> {
-        let (client, plain_call) = (self.envoy.client(), plain_call(api(call)));
         let (mut by_sdk, mut plain) = (Vec::new(), Vec::new());
         for _ in 0..5 {
             by_sdk.push(sdks.ask(call).await?.seconds);
-            let answer = patiently("an answer", client.send(&plain_call)).await?;
-            plain.push(answer.elapsed.as_secs_f64());
+            plain.push(self.plain(api(call), false).await?.elapsed.as_secs_f64());
         }
         Ok((median(by_sdk), median(plain)))
     }
