@@ -189,7 +189,8 @@ fn call(case: &Value) -> Call {
         .fold(call, |call, (name, value)| call.header(name, value))
 }
 
-fn behaviour(case: &Value) -> Behaviour {
+/// The answer that a case of the corpus has.
+pub(crate) fn behaviour(case: &Value) -> Behaviour {
     let headers = headers(&case["headers"]);
     let status = case["status"].as_u64().and_then(|status| status.try_into().ok());
     match status.expect("a status") {

@@ -24,6 +24,7 @@ mod recovery;
 mod reply;
 mod retry_recipe;
 mod scene;
+mod sdk_fallbacks;
 mod sdks;
 mod shadow;
 mod shared_state;
