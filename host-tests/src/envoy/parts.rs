@@ -221,8 +221,9 @@ impl Listener {
     /// The filter's configuration as a `google.protobuf.StringValue`, JSON or not.
     #[must_use]
     pub fn configuration_text(mut self, text: &str) -> Self {
-        self.configuration =
-            Some(json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}));
+        self.configuration = Some(
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}),
+        );
         self
     }
 
