@@ -80,22 +80,22 @@ impl Stage {
         of_api(&line).expect("a transition")
     }
 
-    /// The API's breaker is open: its SDK raises its own exception for a 503 after a single request
-    /// that gets no further than Envoy, with a stream and without. Returns the least `Retry-After`.
+    /// The API's breaker is open: its SDK raises its own exception for that after a single
+    /// request that gets no further than Envoy, with a stream and without. Returns the least `Retry-After`.
     pub(super) async fn assert_blocked(&mut self, api: &str) -> Outcome<u64> {
         let mut least = u64::MAX;
         for stream in [false, true] {
             let before = self.requests(api).await;
             let call = json!({"api": api, "prompt": "a text", "stream": stream});
             let told = self.sdks.ask(&call).await?;
-            let expected = match api {
-                "messages" => "ServiceUnavailableError",
-                "gemini" => "ServerError",
-                _ => "InternalServerError",
+            let (expected, status) = match api {
+                "messages" => ("OverloadedError", 529),
+                "gemini" => ("ServerError", 503),
+                _ => ("InternalServerError", 503),
             };
             assert_eq!(told.exception(), Some(expected), "{call}: {told:?}");
             let raised = told.raised.expect("an exception");
-            assert_eq!(raised.status, Some(503), "{call}: {raised:?}");
+            assert_eq!(raised.status, Some(status), "{call}: {raised:?}");
             assert!(raised.message.contains("currently unavailable"), "{call}: {raised:?}");
             let after = self.requests(api).await;
             assert_eq!(after.received - before.received, 1.0, "{call}");
