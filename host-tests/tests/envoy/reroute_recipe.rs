@@ -1,6 +1,6 @@
 //! `envoy/llm-gateway-reroute.yaml`: while a provider's breaker is open, the next one answers.
 
-use llm_breaker_host_tests::client::{Answer, Call, Client};
+use llm_breaker_host_tests::client::{Answer, Call, Client, RawConnection};
 use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI};
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::{Behaviour, Received, Simulator};
@@ -133,5 +133,46 @@ async fn what_has_no_route_elsewhere_does_not_reach_the_open_provider() -> Outco
     gateway.open(&gateway.openai, OPENAI).await;
     assert_reached(&gateway.send(&chat().path("/v2/chat/completions")).await, 503);
     assert_eq!(gateway.calls(), [5, 0, 0]);
+    Ok(())
+}
+
+/// More than Envoy buffers, and than the filter reads for a model.
+const LARGE_BYTES: usize = 20 << 20;
+
+#[tokio::test]
+async fn a_large_upload_goes_the_other_way_whole_or_is_refused() -> Outcome {
+    let gateway = Gateway::start().await?;
+    gateway.open(&gateway.openai, OPENAI).await;
+    let upload = chat().body(vec![b' '; LARGE_BYTES]);
+    let address = gateway.envoy.address();
+    for client in [Client::http1(address), Client::http2(address)] {
+        assert_reached(&patiently("an answer", client.send(&upload)).await?, 200);
+        assert_eq!(gateway.azure.received().pop().expect("a call").body.len(), LARGE_BYTES);
+    }
+
+    // The third would have to be asked for another model, which only a body that is read can say.
+    gateway.open(&gateway.azure, AZURE).await;
+    for client in [Client::http1(address), Client::http2(address)] {
+        assert_blocked(&patiently("an answer", client.send(&upload)).await?);
+    }
+    assert_eq!(gateway.calls(), [5, 7, 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_upload_of_unknown_length_is_refused_too() -> Outcome {
+    let gateway = Gateway::start().await?;
+    gateway.open(&gateway.openai, OPENAI).await;
+    gateway.open(&gateway.azure, AZURE).await;
+    let mut connection = RawConnection::open(gateway.envoy.address()).await?;
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: upload\r\n\
+        content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let upload = [head.as_bytes(), b"1400000\r\n", &vec![b' '; LARGE_BYTES], b"\r\n0\r\n\r\n"];
+    let _ = patiently("the upload or its end", connection.write(&upload.concat())).await;
+    let answer = patiently("an answer", connection.read_to_end()).await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("circuit_open"), "{answer}");
+    assert_eq!(gateway.calls(), [5, 5, 0]);
     Ok(())
 }
