@@ -22,6 +22,7 @@ mod monitoring;
 mod outcomes;
 mod recovery;
 mod reply;
+mod reroute_recipe;
 mod retry_recipe;
 mod scene;
 mod sdk_fallbacks;
