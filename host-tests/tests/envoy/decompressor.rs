@@ -123,7 +123,8 @@ async fn what_the_client_did_not_ask_for_is_not_asked_of_the_provider() -> Outco
 
 #[tokio::test]
 async fn what_a_client_notices() -> Outcome {
-    let scene = scene("enforce").await?;
+    // Whatever its errors say, the breaker lets them through.
+    let scene = scene("shadow").await?;
     let client = Client::http2(scene.envoy.address());
     let text = format!("{{\"blanks\": \"{}\"}}", " ".repeat(100_000));
     for encoding in ENCODINGS {
