@@ -117,9 +117,9 @@ impl Candidates {
         let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
         let mut holding: MatcherSet = 0;
         for paths in paths.chunks(MAX_PATHS) {
-            each_text(paths, beginning, &mut |path, text, extent| {
+            each_text(paths, beginning, |path, text, known| {
                 for (index, json) in self.among(matchers) {
-                    if json.path == path && json.text.holds(text, extent) {
+                    if json.path == path && json.text.holds(text, known) {
                         holding |= 1 << index;
                     }
                 }
@@ -144,7 +144,7 @@ enum Text {
 }
 
 /// Tells every string, number and boolean that stands at one of these paths, as text.
-fn each_text(paths: &[&[&str]], beginning: &[u8], told: &mut dyn FnMut(&[&str], &[u8], Text)) {
+fn each_text(paths: &[&[&str]], beginning: &[u8], mut told: impl FnMut(&[&str], &[u8], Text)) {
     let mut scanner = (0..paths.len()).fold(Scanner::new(paths), Scanner::streaming);
     let mut string = Vec::new();
     let mut place: &[&str] = &[];

@@ -2,8 +2,6 @@
 //!
 //! Our filter is left out here, so that a failure says which side is broken.
 
-use std::collections::BTreeMap;
-
 use llm_breaker_host_tests::client::{Call, Client, Ending, RawConnection};
 use llm_breaker_host_tests::envoy::{
     Builder, Cluster, Envoy, Listener, OPENAI, Route, StartError, Update,
@@ -140,8 +138,7 @@ async fn trailers_reach_the_client_over_http2() -> Outcome {
     let simulator = Simulator::start().await?;
     let cluster = Cluster::at(OPENAI, simulator.address()).http2();
     let envoy = Envoy::builder().cluster(cluster).listener(without_filter()).start().await?;
-    let trailers = BTreeMap::from([("grpc-status".to_owned(), "14".to_owned())]);
-    simulator.behave(Behaviour::Trailers { trailers });
+    simulator.behave(Behaviour::grpc(14));
 
     let answer = Client::http2(envoy.address()).send(&Call::chat()).await?;
     assert_eq!((answer.status.as_u16(), answer.ending), (200, Ending::Whole));

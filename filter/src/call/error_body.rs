@@ -11,11 +11,8 @@ use core::time::Duration;
 /// The body of an answer whose status does not tell all, as far as it was read.
 #[derive(Debug)]
 pub(super) struct ErrorBody {
+    head: ResponseHead,
     dialect: Dialect,
-    status: u16,
-    error_type: Option<String>,
-    announced: Option<Duration>,
-    limits_reset: Option<Duration>,
     content: Content,
 }
 
@@ -45,14 +42,7 @@ impl ErrorBody {
             None => Content::Plain(Document::new()),
             Some(format) => Content::Compressed { format, bytes: Vec::new() },
         };
-        Self {
-            dialect,
-            status: head.status,
-            error_type: head.error_type.clone(),
-            announced: head.announced,
-            limits_reset: head.limits_reset,
-            content,
-        }
+        Self { head: head.clone(), dialect, content }
     }
 
     /// Reads the next bytes; whether more of them would tell nothing.
@@ -80,13 +70,10 @@ impl ErrorBody {
     }
 
     fn judge_by(&self, facts: &ErrorFacts, request: Request) -> Judgement {
-        let error_type = self.error_type.as_deref();
-        let category = classify::of_error(self.dialect, self.status, error_type, facts, request);
-        let about_limits = matches!(category, Category::RateLimited | Category::QuotaExhausted);
-        let announced = self
-            .announced
-            .or_else(|| self.limits_reset.filter(|_| about_limits))
-            .or_else(|| facts.announced());
+        let ResponseHead { status, error_type, .. } = &self.head;
+        let error_type = error_type.as_deref();
+        let category = classify::of_error(self.dialect, *status, error_type, facts, request);
+        let announced = self.head.announced_for(category).or_else(|| facts.announced());
         Judgement { category, announced }
     }
 }

@@ -2,12 +2,14 @@
 //! by the same filter, the `recorder`.
 
 mod held;
+mod layout;
 mod on_envoy;
 mod on_host;
 mod scenario;
 mod scenarios;
 mod trace;
 mod upstream;
+mod wire;
 
 pub use self::{
     on_envoy::EnvoySide,

@@ -150,6 +150,17 @@ pub enum Moment {
     Over,
 }
 
+impl Client {
+    /// When it leaves, when the tick comes, or when it has read all.
+    #[must_use]
+    pub const fn moment(self) -> Moment {
+        match self {
+            Self::Reads => Moment::Over,
+            Self::Leaves(moment) | Self::ReadsWithTick(moment) => moment,
+        }
+    }
+}
+
 impl Request {
     /// The pieces of a body that comes in such, else none.
     #[must_use]

@@ -3,8 +3,9 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{
+    answer::Answer,
     exchange::Exchange,
-    message::{Answer, Response},
+    message::Response,
     stream::{End, Map, Piece, Stage},
     upstream::{Ending, Upstream, flags, slow_upload},
 };

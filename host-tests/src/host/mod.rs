@@ -33,6 +33,7 @@
 //! assert_eq!(world.counter("llm_circuit_breaker_half_open_requests_total.llm_cluster=.=openai;.;"), 1);
 //! ```
 
+mod answer;
 mod call;
 mod exchange;
 mod imports;
@@ -53,8 +54,9 @@ mod vm_state;
 mod world;
 
 pub use self::{
+    answer::Answer,
     call::Call,
-    message::{Answer, EarlierReply, Request, Response},
+    message::{EarlierReply, Request, Response},
     metrics::Metric,
     module::{Module, path_of},
     process::{Level, LogLine, VmName},

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    message::{Answer, ClusterState, Request, Route},
+    answer::Answer,
+    message::{ClusterState, Request, Route},
     pairs::Pairs,
     status::Status,
 };

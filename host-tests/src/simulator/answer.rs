@@ -116,10 +116,10 @@ fn answer_now(behaviour: Behaviour, wants_stream: bool) -> io::Result<(Response<
         }
         Behaviour::Script { headers, chunks, end } => stream(&headers, chunks, end),
         Behaviour::ShortBody => Ok(short()),
-        Behaviour::Trailers { trailers } => {
+        Behaviour::Trailers { mut headers, trailers } => {
             let names: Vec<_> = trailers.keys().map(String::as_str).collect();
-            let announced = BTreeMap::from([(TRAILER.to_string(), names.join(", "))]);
-            whole(200, &announced, completion(), header_map(&trailers)?)
+            headers.insert(TRAILER.to_string(), names.join(", "));
+            whole(200, &headers, completion(), header_map(&trailers)?)
         }
     }
 }

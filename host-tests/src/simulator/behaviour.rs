@@ -69,6 +69,9 @@ pub enum Behaviour {
     /// A healthy answer followed by these trailers; over HTTP/1 they are dropped on the way unless
     /// both sides agreed on them.
     Trailers {
+        /// Beside a content type, which is `application/json` unless it is among them.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
         /// Their names and values.
         trailers: BTreeMap<String, String>,
     },
@@ -182,6 +185,16 @@ impl Behaviour {
     #[must_use]
     pub fn after_milliseconds(self, milliseconds: u64) -> Self {
         Self::Delay { milliseconds, then: Box::new(self) }
+    }
+
+    /// A gRPC answer that ends with this status, as the code of `grpc-status`.
+    #[must_use]
+    pub fn grpc(status: u8) -> Self {
+        let one = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
+        Self::Trailers {
+            headers: one("content-type", "application/grpc".to_owned()),
+            trailers: one("grpc-status", status.to_string()),
+        }
     }
 
     /// A stream that is cut after so many content events.

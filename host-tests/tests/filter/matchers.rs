@@ -153,6 +153,18 @@ fn a_body_whose_first_16_kib_say_nothing_is_judged_by_the_tables() {
 }
 
 #[test]
+fn what_the_tables_know_sooner_waits_for_the_matchers() {
+    let matchers =
+        json!([{"json": {"path": "*.error.code", "equals": "odd"}, "category": "overloaded"}]);
+    let array = |second: &str| {
+        let second = format!(r#", {{"error": {{"code": "{second}"}}}}]"#);
+        json_of(429).chunked([&format!("[{QUOTA}"), " ", &second])
+    };
+    category(&matchers, array("odd"), "overloaded");
+    category(&matchers, array("even"), "quota_exhausted");
+}
+
+#[test]
 fn a_body_is_fetched_only_while_a_matcher_asks_for_it() {
     let scene = matching(json!([
         {"status": 201, "json": {"path": "a", "equals": "b"}, "category": "overloaded"},

@@ -5,14 +5,16 @@
 //! at the response headers, `store` a count in shared data, `reroute`, make a `callout`, or
 //! `crash`; `hold` the request at its headers until its body is whole (`hold 3`: or has so many
 //! bytes), `keep` it for good, or `deny` it at a piece of its body (`deny 3`: that makes it so many
-//! bytes); to `delay`, `linger` with, or `swap` the answer, as `hold`, `keep` and `deny` do with
-//! the request. `x-at-tick` says what the root context does to the stream at a tick, which is the first
-//! after a request that wishes `now` and is itself not recorded; see `rescue`. The configuration
-//! says whether there are ticks (`tick`, `tick fast`), or to `refuse` to be configured. One line
-//! per callback: `recorder|<callback>|<key>=<value>|…`.
+//! bytes); and the same to the answer: `delay`, `linger`, `swap`.
+//!
+//! Its `x-at-tick` header says what the root context does to the stream at a tick, see `rescue`:
+//! at the first one after a request that wishes `now`, which itself is not recorded. The
+//! configuration says whether there are ticks (`tick`, `tick fast`), or to `refuse` to be
+//! configured. One line per callback: `recorder|<callback>|<key>=<value>|…`.
 #![allow(missing_docs, reason = "the SDK's `main!` makes a public function that has none")]
 
 mod rescue;
+mod wish;
 
 use std::{rc::Rc, time::Duration};
 
@@ -23,6 +25,7 @@ use proxy_wasm::{
 };
 
 use rescue::Rescue;
+use wish::{OF_REQUEST, OF_RESPONSE, Verdict, Wish};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
@@ -56,7 +59,7 @@ impl RootContext for Recorder {
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream { context, wish: None, rescue: self.rescue.clone() }))
+        Some(Box::new(Stream { context, wish: Wish::default(), rescue: self.rescue.clone() }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -66,7 +69,7 @@ impl RootContext for Recorder {
 
 struct Stream {
     context: u32,
-    wish: Option<Bytes>,
+    wish: Wish,
     rescue: Rc<Rescue>,
 }
 
@@ -111,18 +114,9 @@ fn shown(body: Option<Bytes>) -> String {
 
 impl Stream {
     fn record(&self, callback: &str, details: &str) {
-        if self.wish.as_deref() != Some(b"now") {
+        if !self.wish.is("now") {
             record(callback, details);
         }
-    }
-
-    /// Whether the wish is `name`, perhaps with a number of bytes, which `length` falls short of.
-    fn waits(&self, name: &str, default: usize, length: usize) -> Option<bool> {
-        let wish = String::from_utf8_lossy(self.wish.as_deref()?).into_owned();
-        let mut words = wish.split(' ');
-        let is_meant = words.next() == Some(name);
-        let bytes = words.next().and_then(|bytes| bytes.parse().ok()).unwrap_or(default);
-        is_meant.then_some(length < bytes)
     }
 
     /// Adds one to the number in shared data, unless somebody else stored meanwhile.
@@ -144,30 +138,29 @@ impl Context for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
-        self.wish = self.get_http_request_header_bytes("x-recorder");
+        let wish = self.get_http_request_header_bytes("x-recorder").unwrap_or_default();
+        self.wish = Wish::parse(&String::from_utf8_lossy(&wish));
         if let Some(act) = self.get_http_request_header("x-at-tick") {
             self.rescue.aim(self.context, act);
         }
         self.record("request_headers", &format!("end={end}"));
-        match self.wish.as_deref() {
-            Some(b"crash") => panic!("as the request wished"),
-            Some(b"store") => self.count(),
-            Some(b"reroute") => self.set_http_request_header("x-route", Some("other")),
-            Some(b"callout") => {
+        match wish.as_slice() {
+            b"crash" => panic!("as the request wished"),
+            b"store" => self.count(),
+            b"reroute" => self.set_http_request_header("x-route", Some("other")),
+            b"callout" => {
                 let _ = self.dispatch_http_call("x", vec![], None, vec![], Duration::ZERO);
             }
-            Some(b"reply") => {
+            b"reply" => {
                 self.send_http_response(429, vec![("x-from", "recorder")], Some(b"replied"));
                 return Action::Pause;
             }
-            Some(b"now") => {
+            b"now" => {
                 self.rescue.expect();
                 self.send_http_response(204, vec![], None);
                 return Action::Pause;
             }
-            Some(wish) if [&b"hold"[..], b"keep", b"deny"].iter().any(|w| wish.starts_with(w)) => {
-                return Action::Pause;
-            }
+            _ if self.wish.is_about(&OF_REQUEST) => return Action::Pause,
             _ => {}
         }
         Action::Continue
@@ -176,20 +169,14 @@ impl HttpContext for Stream {
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
         let body = shown(self.get_http_request_body(0, 1 << 30));
         self.record("request_body", &format!("end={end}|size={size}|body={body}"));
-        if self.wish.as_deref() == Some(b"keep") || self.waits("deny", 0, size) == Some(true) {
-            return Action::Pause;
+        match self.wish.judge(&OF_REQUEST, size, end) {
+            Verdict::Pass => return Action::Continue,
+            Verdict::Wait => {}
+            Verdict::Reply => {
+                self.send_http_response(429, vec![("x-from", "recorder")], Some(b"denied"));
+            }
         }
-        match self.waits("hold", usize::MAX, size) {
-            Some(true) if !end => return Action::Pause,
-            // What was let go is not held again.
-            Some(_) => drop(self.wish.take()),
-            None => {}
-        }
-        if self.waits("deny", 0, size) == Some(false) {
-            self.send_http_response(429, vec![("x-from", "recorder")], Some(b"denied"));
-            return Action::Pause;
-        }
-        Action::Continue
+        Action::Pause
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
@@ -201,38 +188,27 @@ impl HttpContext for Stream {
         let status = self.get_http_response_header_bytes(":status").unwrap_or_default();
         let status = String::from_utf8_lossy(&status);
         self.record("response_headers", &format!("end={end}|status={status}"));
-        if self.wish.as_deref() == Some(b"replace") {
+        if self.wish.is("replace") {
             self.send_http_response(503, vec![("x-from", "recorder")], Some(b"replaced"));
             return Action::Pause;
         }
-        if ["delay", "linger", "swap"].iter().any(|wish| self.waits(wish, 0, 0).is_some()) {
-            return Action::Pause;
-        }
-        Action::Continue
+        if self.wish.is_about(&OF_RESPONSE) { Action::Pause } else { Action::Continue }
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
-        let wishes = ["delay", "linger", "swap"];
-        let is_held = wishes.iter().any(|wish| self.waits(wish, 0, 0).is_some());
-        if is_held {
-            let body = shown(self.get_http_response_body(0, 1 << 30));
-            self.record("response_body", &format!("end={end}|size={size}|body={body}"));
-        } else {
-            self.record("response_body", &format!("end={end}"));
+        // How an answer comes in pieces is the network's whim, so only a held one is looked into.
+        let held = self.wish.is_about(&OF_RESPONSE).then(|| {
+            format!("|size={size}|body={}", shown(self.get_http_response_body(0, 1 << 30)))
+        });
+        self.record("response_body", &format!("end={end}{}", held.unwrap_or_default()));
+        match self.wish.judge(&OF_RESPONSE, size, end) {
+            Verdict::Pass => return Action::Continue,
+            Verdict::Wait => {}
+            Verdict::Reply => {
+                self.send_http_response(503, vec![("x-from", "recorder")], Some(b"swapped"));
+            }
         }
-        if self.wish.as_deref() == Some(b"linger") || self.waits("swap", 0, size) == Some(true) {
-            return Action::Pause;
-        }
-        match self.waits("delay", usize::MAX, size) {
-            Some(true) if !end => return Action::Pause,
-            Some(_) => drop(self.wish.take()),
-            None => {}
-        }
-        if self.waits("swap", 0, size) == Some(false) {
-            self.send_http_response(503, vec![("x-from", "recorder")], Some(b"swapped"));
-            return Action::Pause;
-        }
-        Action::Continue
+        Action::Pause
     }
 
     fn on_http_response_trailers(&mut self, count: usize) -> Action {

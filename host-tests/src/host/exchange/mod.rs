@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    message::Answer,
+    answer::Answer,
     pairs::Pairs,
     process::HeadersStop,
     stream::{Map, Stage, Stream},

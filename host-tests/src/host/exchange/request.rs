@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        message::{Answer, ClusterState, Route},
+        answer::Answer,
+        message::{ClusterState, Route},
         pairs::Pairs,
         stream::{Map, Stage},
         upstream::{Ending, cluster_ending, no_route},

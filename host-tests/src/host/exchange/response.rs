@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        message::{Answer, parse_status},
+        answer::{Answer, parse_status},
         pairs::Pairs,
         process::HeadersStop,
         stream::{Map, Stage},

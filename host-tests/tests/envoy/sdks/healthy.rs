@@ -15,7 +15,7 @@ async fn the_healthy_streams_of_the_corpus_are_whole_and_no_failures() -> Outcom
     let upstream = Simulator::start().await?;
     let mut stage = Stage::start(upstream.address(), &json!({})).await?;
     let mut healthy = BTreeMap::new();
-    for stream in recorded_streams()?.iter().filter(|stream| stream.category == "success") {
+    for stream in recorded_streams()?.iter().filter(|stream| stream.verdict == "success") {
         for line_end in ["\n", "\r\n", "\r"] {
             upstream.queue([stream.with_line_ends(line_end)]);
             let told = stage.sdks.ask(&stream.call).await?;

@@ -17,28 +17,32 @@ pub(super) struct Recorded {
     pub(super) cluster: &'static str,
     /// What the filter is to make of it.
     pub(super) category: String,
+    /// What the breaker is to make of that.
+    pub(super) verdict: String,
     case: Value,
 }
 
 /// All of them in order, but those that the client breaks off.
 pub(super) fn recorded_streams() -> Outcome<Vec<Recorded>> {
-    let mut streams = Vec::new();
-    for (path, case) in corpus()? {
+    let streams = corpus()?.into_iter().filter_map(|(path, case)| {
         let is_event_stream = headers(&case["headers"])
             .get("content-type")
             .is_some_and(|media_type| media_type.starts_with("text/event-stream"));
-        let category = case["expected"]["category"].as_str();
-        let (Some(call), Some(category)) = (call(&case), category) else { continue };
-        if is_event_stream && case["ended"] != "client_left" {
-            let name = path.with_extension("");
-            let name =
-                name.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy());
-            let name = name.collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("/");
-            let cluster = cluster_of(&call);
-            streams.push(Recorded { name, cluster, call, category: category.to_owned(), case });
+        if !is_event_stream || !case["encoding"].is_null() || case["ended"] == "client_left" {
+            return None;
         }
-    }
-    Ok(streams)
+        let call = call(&case)?;
+        let expected = |what| case["expected"][what].as_str().map(str::to_owned);
+        Some(Recorded {
+            name: format!("{}/{}", expected("dialect")?, path.file_stem()?.to_string_lossy()),
+            cluster: cluster_of(&call),
+            call,
+            category: expected("category")?,
+            verdict: expected("verdict")?,
+            case,
+        })
+    });
+    Ok(streams.collect())
 }
 
 /// The SDK's call with the case's path, if one of them has such a path.

@@ -13,6 +13,9 @@ use crate::scene::{Outcome, event, value};
 /// leaves the breakers of the others as they are.
 pub(super) const APIS: [&str; 4] = ["chat", "responses", "messages", "gemini"];
 
+/// What the SDKs raise when a stream is cut; only OpenAI's has an exception of its own for it.
+pub(super) const CUT: [&str; 2] = ["APIConnectionError", "RemoteProtocolError"];
+
 /// The paths by which a call finds its cluster; all others are like OpenAI's chats.
 const PREFIXES: [(&str, &str); 4] = [
     ("/v1/responses", "responses"),
@@ -45,12 +48,6 @@ impl Stage {
         let envoy = envoy.start().await?;
         let sdks = Sdks::start(envoy.address()).await?;
         Ok(Self { envoy, sdks })
-    }
-
-    /// Ends the SDKs' process in the midst of what it does, and starts another.
-    pub(super) async fn hang_up(&mut self) -> Outcome {
-        self.sdks = Sdks::start(self.envoy.address()).await?;
-        Ok(())
     }
 
     /// The value of one of an API's stats, named without their common prefix.
