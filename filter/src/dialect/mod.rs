@@ -23,7 +23,7 @@ pub use errors::classify_error;
 pub use events::{EventName, EventReader, Meaning};
 pub use facts::{ERROR_PATHS, ErrorFacts};
 pub use limits::announced_by_limits;
-pub use route::{Detected, Request};
+pub use route::{Detected, MODEL_LIMIT, Request};
 
 /// A protocol that LLM providers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
