@@ -23,7 +23,7 @@ pub mod prefix;
 pub mod sse;
 
 #[cfg(test)]
-mod splits;
+pub(crate) mod splits;
 
 /// How the bytes that a reader has taken so far end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
