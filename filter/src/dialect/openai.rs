@@ -21,12 +21,13 @@ pub(super) const TABLES: Tables =
 /// `/v1beta/openai`): openai-python 3.54.0, `resources/`; aimock 1.43, `COMPAT_SUFFIXES`.
 /// `responses/input_tokens`, `responses/{id}/cancel` and `responses/compact` generate nothing.
 fn route(path: &Path<'_>) -> Option<Route> {
+    let is_ones_own = |name| path.ends(&[name]) && follows_a_base(path);
     let generates = path.ends(&["chat", "completions"])
-        || path.ends(&["completions"])
-        || path.ends(&["responses"]);
+        || is_ones_own("completions")
+        || is_ones_own("responses");
     let route = if generates {
         Route::generation(None)
-    } else if path.ends(&["embeddings"]) {
+    } else if is_ones_own("embeddings") {
         Route::generation(Some(false))
     } else if path.has("openai") || path.after("deployments").is_some() {
         Route::OTHER
@@ -35,6 +36,18 @@ fn route(path: &Path<'_>) -> Option<Route> {
     };
     // openai-python 3.54.0, lib/azure.py: `/openai/deployments/{deployment}/chat/completions`.
     Some(Route { model: path.after("deployments"), ..route })
+}
+
+/// Whether the last segment comes after nothing, or after what ends an API's base (`/v1`, `/openai`)
+/// or names a deployment. Other services have responses and completions, too: a survey's are none.
+fn follows_a_base(path: &Path<'_>) -> bool {
+    match path.segments.as_slice() {
+        [_] | [.., "openai", _] | [.., "deployments" | "engines", _, _] => true,
+        [.., base, _] => base
+            .strip_prefix('v')
+            .is_some_and(|version| version.starts_with(|it: char| it.is_ascii_digit())),
+        [] => false,
+    }
 }
 
 const ERRORS: &[Row] = &[
