@@ -27,7 +27,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint bench run clean
+.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -89,6 +89,10 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
+
+figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
+	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
+	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
 
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
