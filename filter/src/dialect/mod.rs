@@ -12,6 +12,8 @@ pub mod facts;
 pub mod limits;
 pub mod route;
 
+mod renamed;
+
 mod anthropic;
 mod bedrock;
 mod gemini;
@@ -25,6 +27,7 @@ pub use errors::classify_error;
 pub use events::{EventName, EventReader, Meaning};
 pub use facts::{ERROR_PATHS, ErrorFacts};
 pub use limits::announced_by_limits;
+pub use renamed::path_with_model;
 pub use route::{Detected, Request};
 
 /// A protocol that LLM providers speak.

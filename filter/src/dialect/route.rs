@@ -65,7 +65,7 @@ pub(super) struct Path<'a> {
 const MAX_SEGMENTS: usize = 32;
 
 impl<'a> Path<'a> {
-    fn parse(path: &'a str) -> Option<Self> {
+    pub(super) fn parse(path: &'a str) -> Option<Self> {
         let path = path.split('#').next()?;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut segments: Vec<&str> =

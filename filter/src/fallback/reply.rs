@@ -122,6 +122,9 @@ impl Reply {
     }
 }
 
-fn whole_milliseconds(wait: Duration) -> u128 {
-    wait.as_nanos().div_ceil(1_000_000).max(1)
+/// Whole milliseconds, at least one, and never fewer than really left.
+fn whole_milliseconds(wait: Duration) -> u64 {
+    let started = u64::from(!wait.subsec_nanos().is_multiple_of(1_000_000));
+    let whole = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    whole.saturating_add(started).max(1)
 }

@@ -1,6 +1,7 @@
 //! May this request go another way, and how is it sent there?
 
 use crate::call::with_model;
+use crate::dialect::path_with_model;
 use crate::plugin::heads::Part;
 use crate::plugin::host::{self, Map, SharedData};
 use crate::plugin::request::{Request, WholeBody};
@@ -21,6 +22,7 @@ pub(super) enum Way {
 /// What must be changed of a request itself, beside its headers.
 #[derive(Default)]
 pub(super) struct Changes {
+    path: Option<String>,
     body: Option<Vec<u8>>,
 }
 
@@ -36,14 +38,25 @@ pub(super) fn way(request: &Request, route: &Reroute) -> Way {
         return Way::Barred;
     }
     let Some(model) = &route.model else { return Way::Open(Changes::default()) };
+    if request.head.model.is_some() {
+        return match renamed_path(request, model) {
+            Some(path) => Way::Open(Changes { path: Some(path), body: None }),
+            None => Way::Barred,
+        };
+    }
     match request.whole_body() {
         WholeBody::Awaited => Way::NeedsBody,
         WholeBody::Unknown => Way::Barred,
         WholeBody::Known(body) => match with_model(&body, model) {
-            Some(body) => Way::Open(Changes { body: Some(body) }),
+            Some(body) => Way::Open(Changes { path: None, body: Some(body) }),
             None => Way::Barred,
         },
     }
+}
+
+fn renamed_path(request: &Request, model: &str) -> Option<String> {
+    let path = String::from_utf8(host::header(Map::RequestHeaders, ":path")?).ok()?;
+    path_with_model(request.head.protocol.dialect, &path, model)
 }
 
 /// The part of the target's calls that the request would be of.
@@ -85,7 +98,7 @@ pub(super) fn take(route: &Reroute, changes: &Changes) -> bool {
     for (name, value) in &route.set_headers {
         host::set_header(map, name, value);
     }
-    if let Some(path) = &route.path {
+    if let Some(path) = route.path.as_ref().or(changes.path.as_ref()) {
         host::set_header(map, ":path", path);
     }
     if let Some(body) = &changes.body {

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use llm_breaker_host_tests::client::{Answer, Call};
-use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI};
+use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route};
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
-use serde_json::json;
+use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -20,6 +20,9 @@ const STATE: &str = "llm_circuit_breaker_state";
 const LABELS: [(&str, &str); 1] = [("llm_cluster", OPENAI)];
 /// The default is 30 s: too long to watch.
 const OPEN_SECONDS: u32 = 2;
+/// Another provider, where calls go whose quota is used up.
+const SPARE: &str = "spare";
+const ROUTE_HEADER: &str = "x-llm-route";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -73,6 +76,7 @@ fn loopback(port: u16) -> SocketAddr {
 struct Story {
     ports: Ports,
     provider: Simulator,
+    spare: Simulator,
     envoy: Envoy,
     /// What did not come out as told.
     broken: Vec<String>,
@@ -82,18 +86,21 @@ impl Story {
     async fn begin() -> Result<Self, Failure> {
         let ports = Ports::from_environment()?;
         let provider = Simulator::start_on(loopback(ports.provider)).await?;
-        let open = json!({"base": format!("{OPEN_SECONDS}s"), "jitter": 0});
+        let spare = Simulator::start().await?;
+        let listener = Listener::default()
+            .port(ports.listener)
+            .allow_on_headers_stop_iteration()
+            .route(Route::to(SPARE).header(ROUTE_HEADER, SPARE))
+            .route(Route::to(OPENAI))
+            .configuration(&configuration());
         let envoy = Envoy::builder()
             .cluster(Cluster::at(OPENAI, provider.address()))
-            .listener(
-                Listener::default()
-                    .port(ports.listener)
-                    .configuration(&json!({"defaults": {"open": open}})),
-            )
+            .cluster(Cluster::at(SPARE, spare.address()))
+            .listener(listener)
             .admin_port(ports.admin)
             .start()
             .await?;
-        Ok(Self { ports, provider, envoy, broken: Vec::new() })
+        Ok(Self { ports, provider, spare, envoy, broken: Vec::new() })
     }
 
     async fn tell(&mut self) -> ExitCode {
@@ -113,6 +120,14 @@ impl Story {
         self.step("the provider is back: a probe succeeds", 1, HEALTHY.reaching(1)).await;
         self.step("healthy calls", 5, HEALTHY.reaching(5)).await;
 
+        self.provider.behave(Behaviour::status(402));
+        self.step("its quota is used up: one call fails", 1, UNPAID.reaching(1)).await;
+        self.step("the next are sent to the spare", 5, REROUTED).await;
+        self.provider.behave(Behaviour::status(529));
+        self.open_time_ends(OPEN_SECONDS).await;
+        self.step("a probe goes out: it is overloaded", 1, OVERLOADED.reaching(1)).await;
+        self.step("answered with a made completion", 5, MADE).await;
+
         if !self.broken.is_empty() {
             eprintln!("\nThe story did not come out as told:\n  {}", self.broken.join("\n  "));
             return ExitCode::FAILURE;
@@ -126,7 +141,7 @@ impl Story {
 
     /// Calls one after another, what came of them, and whether that is what should have.
     async fn step(&mut self, what: &str, calls: usize, expected: Expected) {
-        let reached_before = self.provider.calls();
+        let (reached_before, spare_before) = (self.provider.calls(), self.spare.calls());
         let mut answers = Vec::new();
         for _ in 0..calls {
             match self.envoy.client().send(&Call::chat()).await {
@@ -143,7 +158,9 @@ impl Story {
             state_name(state),
         );
         let as_told = answers.iter().all(|answer| answer.status == expected.status)
+            && answers.iter().all(|answer| answer.breaker() == expected.mark)
             && reached == expected.reached
+            && self.spare.calls() - spare_before == if expected.rerouted { calls } else { 0 }
             && state == Some(expected.state);
         if !as_told {
             self.broken.push(format!("{what}: expected {expected:?}"));
@@ -184,18 +201,48 @@ impl Story {
 #[derive(Clone, Copy, Debug)]
 struct Expected {
     status: u16,
+    /// The value of `x-llm-breaker`, which the filter's own answers have.
+    mark: Option<&'static str>,
     reached: usize,
+    /// Whether the spare served.
+    rerouted: bool,
     state: f64,
 }
 
-const HEALTHY: Expected = Expected { status: 200, reached: 0, state: 0.0 };
-const FAILED: Expected = Expected { status: 500, reached: 0, state: 1.0 };
-const BLOCKED: Expected = Expected { status: 503, reached: 0, state: 1.0 };
+const HEALTHY: Expected =
+    Expected { status: 200, mark: None, reached: 0, rerouted: false, state: 0.0 };
+const FAILED: Expected = Expected { status: 500, state: 1.0, ..HEALTHY };
+const BLOCKED: Expected = Expected { status: 503, mark: Some("open"), ..FAILED };
+const UNPAID: Expected = Expected { status: 402, ..FAILED };
+const REROUTED: Expected = Expected { status: 200, rerouted: true, ..FAILED };
+const OVERLOADED: Expected = Expected { status: 529, ..FAILED };
+const MADE: Expected = Expected { status: 200, mark: Some("fallback"), ..FAILED };
 
 impl Expected {
     const fn reaching(self, reached: usize) -> Self {
         Self { reached, ..self }
     }
+}
+
+/// A failing provider is answered for by a typed error, an exhausted quota by another provider, and
+/// an overloaded one by a made completion.
+fn configuration() -> Value {
+    let open_time = format!("{OPEN_SECONDS}s");
+    let spare = json!({
+        "kind": "reroute", "when": ["quota_exhausted"],
+        "header": ROUTE_HEADER, "value": SPARE, "cluster": SPARE,
+    });
+    let made = json!({
+        "kind": "completion", "when": ["overloaded"],
+        "text": "I cannot answer just now. Please try again in a minute.",
+    });
+    json!({
+        "stop_iteration": true,
+        "defaults": {
+            "open": {"base": open_time, "quota": open_time, "jitter": 0},
+            "fallback": [spare, made, {"kind": "error"}],
+        },
+    })
 }
 
 fn statuses(answers: &[Answer]) -> String {

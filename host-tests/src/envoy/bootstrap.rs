@@ -8,7 +8,8 @@ use super::merge::apply;
 use super::parts::{Cluster, Listener, Route};
 use super::{StartError, place};
 
-/// A file of `envoy/`, the one listener, cluster and route of which every test's are copies.
+/// A file of `envoy/`. Every test's listener is a copy of its one listener; a cluster is a copy of the
+/// one of that name, or else of its first; a route is a copy of its first.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Value);
 
@@ -16,6 +17,7 @@ pub(super) struct Template(Value);
 pub(super) const LLM_EGRESS: &str = "llm-egress.yaml";
 
 const LISTENER: &str = "/static_resources/listeners/0";
+const CLUSTERS: &str = "/static_resources/clusters";
 const CLUSTER: &str = "/static_resources/clusters/0";
 const CONNECTION_MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
 const ROUTES: &str = "/route_config/virtual_hosts/0/routes";
@@ -40,7 +42,7 @@ impl Template {
         let mut bootstrap = self.0.clone();
         let clusters: Vec<Value> = clusters.iter().map(|cluster| self.cluster(cluster)).collect();
         *part(&mut bootstrap, "/admin/address/socket_address/port_value") = json!(admin_port);
-        *part(&mut bootstrap, "/static_resources/clusters") = json!(clusters);
+        *part(&mut bootstrap, CLUSTERS) = json!(clusters);
         match listener_file {
             None => *part(&mut bootstrap, "/static_resources/listeners") = json!(listeners),
             Some(file) => apply(&mut bootstrap, &discovery(file)),
@@ -49,13 +51,15 @@ impl Template {
     }
 
     fn cluster(&self, cluster: &Cluster) -> Value {
-        let mut value = self.copy(CLUSTER);
+        let shipped = self.0.pointer(CLUSTERS).and_then(Value::as_array);
+        let namesake = shipped.and_then(|all| all.iter().find(|one| one["name"] == cluster.name));
+        let mut value = namesake.cloned().unwrap_or_else(|| self.copy(CLUSTER));
         apply(&mut value, &cluster.patch);
         value
     }
 
     /// One `envoy.config.listener.v3.Listener`, its requests routed to `default_cluster` unless it
-    /// has routes of its own.
+    /// has routes of its own or the shipped ones.
     pub(super) fn listener(
         &self,
         listener: &Listener,
@@ -65,7 +69,9 @@ impl Template {
         value["name"] = json!(listener.name);
         *part(&mut value, "/address/socket_address/port_value") = json!(listener.port);
         let manager = part(&mut value, CONNECTION_MANAGER);
-        *part(manager, ROUTES) = self.routes(listener, default_cluster);
+        if !listener.has_shipped_routes {
+            *part(manager, ROUTES) = self.routes(listener, default_cluster);
+        }
         let filters = part(manager, "/http_filters");
         *filters = json!(http_filters(filters.take(), listener)?);
         apply(manager, &listener.connection_manager_patch);
@@ -113,7 +119,9 @@ fn http_filters(shipped: Value, listener: &Listener) -> Result<Vec<Value>, Start
 fn change_plugin(plugin: &mut Value, listener: &Listener) -> Result<(), StartError> {
     let module: PathBuf = place::existing_module(listener.module.as_deref())?;
     *part(plugin, "/vm_config/code/local/filename") = json!(module);
-    plugin["configuration"] = listener.configuration.clone();
+    if let Some(configuration) = &listener.configuration {
+        plugin["configuration"].clone_from(configuration);
+    }
     apply(plugin, &listener.plugin_patch);
     Ok(())
 }

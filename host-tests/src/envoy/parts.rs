@@ -21,7 +21,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster with one endpoint.
+    /// A cluster with one endpoint; one that the shipped file has is changed no further than that,
+    /// and in that TLS is left out.
     #[must_use]
     pub fn at(name: &str, address: SocketAddr) -> Self {
         let (host, port) = (address.ip().to_string(), address.port());
@@ -46,9 +47,12 @@ impl Cluster {
 
     fn at_host(name: &str, discovery: &str, host: &str, port: u16) -> Self {
         let address = json!({"socket_address": {"address": host, "port_value": port}});
+        // By Istio's manner of naming. Only a route that says `auto_host_rewrite` asks for it.
+        let shown_host = name.rsplit('|').next();
+        let endpoint = json!({"hostname": shown_host, "address": address});
         let assignment = json!({
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
         });
         let patch = json!({"name": name, "type": discovery, "load_assignment": assignment});
         Self { name: name.to_owned(), patch }.without_tls()
@@ -147,7 +151,9 @@ pub struct Listener {
     pub(super) name: String,
     pub(super) port: u16,
     pub(super) routes: Vec<Route>,
-    pub(super) configuration: Value,
+    pub(super) has_shipped_routes: bool,
+    /// As shipped, unless said.
+    pub(super) configuration: Option<Value>,
     pub(super) module: Option<PathBuf>,
     pub(super) has_plugin: bool,
     pub(super) filters_before: Vec<Value>,
@@ -164,15 +170,16 @@ impl Default for Listener {
 }
 
 impl Listener {
-    /// A listener on a free port, with the filter's defaults and every request routed to the first
-    /// cluster.
+    /// A listener on a free port, with the filter's configuration as shipped (its defaults, in
+    /// `llm-egress.yaml`) and every request routed to the first cluster.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             port: 0,
             routes: Vec::new(),
-            configuration: native(&json!({})),
+            has_shipped_routes: false,
+            configuration: None,
             module: None,
             has_plugin: true,
             filters_before: Vec::new(),
@@ -197,10 +204,17 @@ impl Listener {
         self
     }
 
+    /// Keeps the routes of the shipped file; clusters of the names that they say have to be added.
+    #[must_use]
+    pub const fn shipped_routes(mut self) -> Self {
+        self.has_shipped_routes = true;
+        self
+    }
+
     /// The filter's configuration as native YAML: it arrives as a `google.protobuf.Struct`.
     #[must_use]
     pub fn configuration(mut self, document: &Value) -> Self {
-        self.configuration = native(document);
+        self.configuration = Some(native(document));
         self
     }
 
@@ -208,7 +222,7 @@ impl Listener {
     #[must_use]
     pub fn configuration_text(mut self, text: &str) -> Self {
         self.configuration =
-            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text});
+            Some(json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}));
         self
     }
 

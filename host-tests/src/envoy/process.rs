@@ -136,5 +136,15 @@ fn envoy(directory: &TempDir, bootstrap: &Value) -> Result<Command, StartError> 
     // Hot restart shares memory between Envoys of one machine; these are strangers.
     command.arg("-c").arg(&file).arg("--disable-hot-restart");
     command.current_dir(directory.path()).stdin(Stdio::null()).kill_on_drop(true);
+    command.envs(credentials(bootstrap).map(|variable| (variable, variable)));
     Ok(command)
+}
+
+/// The environment variables from which Envoy reads its secrets. In tests the value of each is its
+/// own name.
+fn credentials(bootstrap: &Value) -> impl Iterator<Item = &str> {
+    let secrets = bootstrap.pointer("/static_resources/secrets").and_then(Value::as_array);
+    secrets.into_iter().flatten().filter_map(|secret| {
+        secret.pointer("/generic_secret/secret/environment_variable")?.as_str()
+    })
 }

@@ -61,7 +61,8 @@ async fn answer(call: Pending) -> Outcome<Answer> {
 fn assert_timed_out(answer: &Answer) {
     let seen = (answer.status.as_u16(), answer.breaker(), answer.ending);
     assert_eq!(seen, (504, Some("fallback"), Ending::Whole), "{}", answer.text());
-    assert_eq!(answer.json()["error"]["code"], "upstream_timeout");
+    // Each dialect has a place of its own for the code.
+    assert!(answer.text().contains(r#""upstream_timeout""#), "{}", answer.text());
 }
 
 #[tokio::test]

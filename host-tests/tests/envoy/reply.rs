@@ -20,10 +20,14 @@ fn assert_is_the_error(answer: &Answer) {
         .collect();
     headers.sort_unstable();
     let wait = answer.header("retry-after").unwrap_or_default();
-    assert!((2..=30).contains(&wait.parse().unwrap_or(0)), "Retry-After: {wait}");
+    let seconds = wait.parse().unwrap_or(0);
+    assert!((2..=30).contains(&seconds), "Retry-After: {wait}");
+    let milliseconds = answer.header("retry-after-ms").unwrap_or_default();
+    assert_eq!(milliseconds.parse().map(|it: u64| it.div_ceil(1000)), Ok(seconds));
     let expected = [
         ("content-type", "application/json"),
         ("retry-after", wait),
+        ("retry-after-ms", milliseconds),
         ("x-llm-breaker", "open"),
         ("x-should-retry", "false"),
     ];

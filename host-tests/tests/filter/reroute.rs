@@ -274,3 +274,15 @@ fn a_last_resort_lets_one_call_at_a_time_through_to_whose_wait_ends_first() {
     second.client_leaves();
     assert_eq!(fallbacks(&scene, "last_resort"), 3);
 }
+
+#[test]
+fn a_model_that_the_path_names_is_changed_there() {
+    let mut way = way("azure", AZURE);
+    way["model"] = json!("gemini-2.5-flash");
+    let scene = opened(json!([way]));
+    let path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse";
+    let call = scene.send(Request::post(path).cluster(OPENAI));
+    assert_eq!(call.cluster().as_deref(), Some(AZURE));
+    let expected = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse";
+    assert_eq!(call.forwarded_header(":path"), Some(expected.into()));
+}
