@@ -15,9 +15,7 @@ pub(super) async fn assert_published(
     documents: Vec<Value>,
 ) -> Outcome {
     assert!(!documents.is_empty(), "{api} {what}");
-    let check = |document: &Value| {
-        json!({"api": "published", "type": format!("{api} {what}"), "document": document})
-    };
+    let check = |document: &Value| json!({"api": "published", "type": format!("{api} {what}"), "document": document});
     let wrong = json!({"of no type": 1});
     let told = sdks.ask(&check(&wrong)).await?;
     assert!(told.raised.is_some(), "{api} {what}: {wrong} passes");
