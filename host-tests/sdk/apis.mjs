@@ -18,6 +18,7 @@ const SCHEMA = {
 /** The SDKs' clients, all of them talking to one address. */
 export class Apis {
   constructor(address) {
+    this.address = address;
     this.openai = new OpenAI({ baseURL: `${address}/v1`, apiKey: KEY });
     this.anthropic = new Anthropic({ baseURL: address, apiKey: KEY });
     const httpOptions = { baseUrl: address, apiVersion: "v1beta" };
@@ -29,8 +30,13 @@ export class Apis {
     return this[[told.api, told.helper].filter(Boolean).join("_")](told);
   }
 
+  /** OpenAI's client for a path in front of the API's own. */
+  openaiFor({ base = "/v1" }) {
+    return this.openai.withOptions({ baseURL: this.address + base });
+  }
+
   async chat(told) {
-    const answer = await this.openai.chat.completions.create({
+    const answer = await this.openaiFor(told).chat.completions.create({
       model: "gpt-5",
       messages: user(told),
       stream: told.stream ?? false,
@@ -39,14 +45,14 @@ export class Apis {
   }
 
   async chat_stream(told) {
-    const stream = this.openai.chat.completions.stream({ model: "gpt-5", messages: user(told) });
+    const stream = this.openaiFor(told).chat.completions.stream({ model: "gpt-5", messages: user(told) });
     let said = "";
     stream.on("content", (delta) => (said += delta));
     return whole(await stream.finalChatCompletion(), said, ofChat);
   }
 
   async chat_parse(told) {
-    const answer = await this.openai.chat.completions.parse({
+    const answer = await this.openaiFor(told).chat.completions.parse({
       model: "gpt-5",
       messages: user(told),
       response_format: { type: "json_schema", json_schema: { name: "answer", schema: SCHEMA } },
@@ -56,7 +62,7 @@ export class Apis {
   }
 
   async responses(told) {
-    const answer = await this.openai.responses.create({
+    const answer = await this.openaiFor(told).responses.create({
       model: "gpt-5",
       input: user(told),
       stream: told.stream ?? false,
@@ -65,7 +71,7 @@ export class Apis {
   }
 
   async responses_stream(told) {
-    const stream = this.openai.responses.stream({ model: "gpt-5", input: user(told) });
+    const stream = this.openaiFor(told).responses.stream({ model: "gpt-5", input: user(told) });
     let said = "";
     stream.on("response.output_text.delta", ({ delta }) => (said += delta));
     const response = await stream.finalResponse();
@@ -73,7 +79,7 @@ export class Apis {
   }
 
   async responses_parse(told) {
-    const answer = await this.openai.responses.parse({
+    const answer = await this.openaiFor(told).responses.parse({
       model: "gpt-5",
       input: user(told),
       text: { format: { type: "json_schema", name: "answer", schema: SCHEMA } },

@@ -2,6 +2,7 @@
 
 
 def client(address, key):
+    # Here, not above: it takes long to load, and few tests need it.
     from botocore.session import Session
 
     session = Session()
@@ -36,3 +37,15 @@ def describe(response):
         "message": response["Error"]["Message"],
         "retry_after": metadata["HTTPHeaders"].get("retry-after"),
     }
+
+
+def check(answer):
+    """Raises what the published model of the service has against an answer."""
+    from botocore.session import Session
+    from botocore.validate import ParamValidator
+
+    service = Session().get_service_model("bedrock-runtime")
+    shape = service.operation_model("Converse").output_shape
+    report = ParamValidator().validate(answer, shape)
+    if report.has_errors():
+        raise ValueError(report.generate_report())

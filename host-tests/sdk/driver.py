@@ -8,7 +8,9 @@ made at once; when all of them are over, one line of stdout says what came of ea
 A call:
 
     api          "chat", "completions", "responses" (OpenAI), "messages" (Anthropic), "gemini",
-                 "converse" (Bedrock), "langchain" (OpenAI's chat, through LangChain)
+                 "converse" (Bedrock), "langchain" (OpenAI's chat, through LangChain); or
+                 "published", which calls nobody and raises unless the `document` is what an SDK has
+                 as this `type`, such as "chat event"
     helper       which of the SDK's helpers is to ask: "stream" gathers an answer from its events,
                  "parse" asks for an object and returns its text; a plain call if absent
     base         the path in front of the API's own, "/v1" for OpenAI if absent

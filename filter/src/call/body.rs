@@ -97,6 +97,7 @@ impl Body {
     pub(super) const fn is_read(&self) -> bool {
         matches!(self, Self::Error(_) | Self::Events(_) | Self::Whole(_))
     }
+
     /// What it says if it ends here; `None` if it is nothing that its head and its end do not.
     pub(super) fn judge(&self, request: Request) -> Option<Judgement> {
         match self {

@@ -44,7 +44,9 @@ impl Document {
             }
             Part::Dispatch => *whole = true,
         });
-        !self.may_go_on() || !matches!(self.end(), Completeness::Empty | Completeness::Truncated)
+        // A string or a number is whole only if nothing follows it.
+        let told = matches!(self.end(), Completeness::Malformed | Completeness::TooDeep);
+        !self.may_go_on() || self.whole || told
     }
 
     /// What it said of an error.

@@ -246,13 +246,13 @@ impl Exchange {
     fn waits(&self, now: Instant) -> Option<Waits> {
         let sent_at = self.sent_at?;
         let waited = now.since(sent_at);
-        let first_token = if self.is_to_stream() { waited } else { Duration::ZERO };
-        Some(match &self.answer {
+        let waits = match &self.answer {
             Some(answer) => answer.waits(sent_at, now),
-            None => {
-                Waits { response_headers: waited, first_token, total: waited, ..Waits::default() }
-            }
-        })
+            None => Waits { response_headers: waited, total: waited, ..Waits::default() },
+        };
+        // No token comes before the head, whatever can be read of what follows it.
+        let at_least = if self.is_to_stream() { waits.response_headers } else { Duration::ZERO };
+        Some(Waits { first_token: waits.first_token.max(at_least), ..waits })
     }
 
     /// Whether a stream is known to be asked for, before its head says so.

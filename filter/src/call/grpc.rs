@@ -4,7 +4,8 @@ use crate::outcome::Category;
 
 /// What each status means, by its number: <https://grpc.io/docs/guides/status-codes/>, and for who
 /// has to wait, <https://cloud.google.com/apis/design/errors>: `RESOURCE_EXHAUSTED` is "out of
-/// resource quota or reaching rate limiting" (429), `UNAVAILABLE` is 503.
+/// resource quota or reaching rate limiting" (429), `UNAVAILABLE` is 503, `ABORTED` a conflict
+/// between callers (409).
 const CATEGORIES: [Category; 17] = [
     Category::Success,        // OK
     Category::Cancelled,      // CANCELLED
@@ -16,7 +17,7 @@ const CATEGORIES: [Category; 17] = [
     Category::Authentication, // PERMISSION_DENIED
     Category::RateLimited,    // RESOURCE_EXHAUSTED
     Category::ClientError,    // FAILED_PRECONDITION
-    Category::ServerError,    // ABORTED
+    Category::ClientError,    // ABORTED
     Category::ClientError,    // OUT_OF_RANGE
     Category::ClientError,    // UNIMPLEMENTED
     Category::ServerError,    // INTERNAL

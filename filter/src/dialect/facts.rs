@@ -100,7 +100,8 @@ impl ErrorFacts {
         let word = text(value);
         match fact {
             Fact::Error => {
-                self.has_error |= value == Found::Object { empty: false } || !word.is_empty();
+                let is_some = !matches!(word, "" | "0");
+                self.has_error |= value == Found::Object { empty: false } || is_some;
                 self.note_message(value);
             }
             Fact::Message | Fact::TopMessage => self.note_message(value),
@@ -169,7 +170,7 @@ impl ErrorFacts {
     }
 
     /// Whether the document is an error whatever status it came with: it has an `error`, or says
-    /// that it is one. An `error` that is `null` (OpenAI's responses) or empty is none.
+    /// that it is one. An `error` that is `null` (OpenAI's responses), empty or 0 is none.
     #[must_use]
     pub fn is_error(&self) -> bool {
         // vLLM's older servers: {"object":"error","message":…,"type":…,"code":400}.

@@ -1,10 +1,11 @@
 //! Anything else over HTTP: a status, and an error's words where it has some.
 
 use super::Tables;
-use super::errors::Row;
+use super::errors::{Place::Code, Row};
 use super::events::{Field, Kind, paths, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
+use crate::category::Category::{ClientError, ServerError};
 
 pub(super) const TABLES: Tables =
     Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: &[] };
@@ -14,8 +15,16 @@ const fn route(_: &Path<'_>) -> Option<Route> {
     None
 }
 
-/// Other dialects' words are known everywhere.
-const ERRORS: &[Row] = &[];
+/// Other dialects' words are known everywhere. These are JSON-RPC's, in which MCP's servers answer,
+/// in a stream too: jsonrpc.org/specification, 5.1. Over HTTP its errors come under any status, and
+/// where that is one of failure it is believed.
+const ERRORS: &[Row] = &[
+    Row::coarse(Code, "-32700", ClientError),
+    Row::coarse(Code, "-32600", ClientError),
+    Row::coarse(Code, "-32601", ClientError),
+    Row::coarse(Code, "-32602", ClientError),
+    Row::coarse(Code, "-32603", ServerError),
+];
 
 /// Other than errors, nothing is looked for.
 const OWN: &[Field] = &[];

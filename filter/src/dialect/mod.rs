@@ -30,7 +30,7 @@ pub use facts::{ERROR_PATHS, ErrorFacts};
 pub use limits::announced_by_limits;
 pub use query_key::path_without_keys;
 pub use renamed::path_with_model;
-pub use route::{Detected, Request};
+pub use route::{Detected, MODEL_LIMIT, Request};
 
 /// A protocol that LLM providers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,13 +21,14 @@ pub(super) const TABLES: Tables =
 /// `/v1beta/openai`): openai-python 3.54.0, `resources/`; aimock 1.43, `COMPAT_SUFFIXES`.
 /// `responses/input_tokens`, `responses/{id}/cancel` and `responses/compact` generate nothing.
 fn route(path: &Path<'_>) -> Option<Route> {
+    let is_ones_own = |name| path.ends(&[name]) && follows_a_base(path);
     let route = if path.ends(&["chat", "completions"]) {
         Route::to(Api::Chat, None)
-    } else if path.ends(&["completions"]) {
+    } else if is_ones_own("completions") {
         Route::to(Api::Completions, None)
-    } else if path.ends(&["responses"]) {
+    } else if is_ones_own("responses") {
         Route::to(Api::Responses, None)
-    } else if path.ends(&["embeddings"]) {
+    } else if is_ones_own("embeddings") {
         Route::to(Api::Embeddings, Some(false))
     } else if path.has("openai") || path.after("deployments").is_some() {
         Route::OTHER
@@ -36,6 +37,18 @@ fn route(path: &Path<'_>) -> Option<Route> {
     };
     // openai-python 3.54.0, lib/azure.py: `/openai/deployments/{deployment}/chat/completions`.
     Some(Route { model: path.after("deployments"), ..route })
+}
+
+/// Whether the last segment comes after nothing, or after what ends an API's base (`/v1`, `/openai`)
+/// or names a deployment. Other services have responses and completions, too: a survey's are none.
+fn follows_a_base(path: &Path<'_>) -> bool {
+    match path.segments.as_slice() {
+        [_] | [.., "openai", _] | [.., "deployments" | "engines", _, _] => true,
+        [.., base, _] => base
+            .strip_prefix('v')
+            .is_some_and(|version| version.starts_with(|it: char| it.is_ascii_digit())),
+        [] => false,
+    }
 }
 
 const ERRORS: &[Row] = &[

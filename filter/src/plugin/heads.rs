@@ -4,7 +4,7 @@ use crate::call::{
     ClientTimeouts, Coding, Ending, Flags, GrpcStatus, MediaType, Protocol, ResponseHead, Source,
     announced, error_type,
 };
-use crate::dialect::{self, Detected, Dialect, announced_by_limits};
+use crate::dialect::{self, Detected, Dialect, MODEL_LIMIT, announced_by_limits};
 use crate::fallback::MARK;
 use crate::key::{part_of_model, part_of_value};
 use crate::matcher::{self, AtHead, Matcher};
@@ -70,6 +70,8 @@ impl Part {
             KeyBy::Cluster => Self::Whole,
             KeyBy::Header { .. } => Self::OfValue(named.map(<[u8]>::to_vec)),
             KeyBy::Model => {
+                // A client can send a header of any length, and every glob would be tried on it.
+                let named = named.filter(|it| it.len() <= MODEL_LIMIT);
                 let in_header = || named.and_then(|it| String::from_utf8(it.to_vec()).ok());
                 match detected.model.clone().or_else(in_header) {
                     None if detected.api.generates() => Self::InBody,

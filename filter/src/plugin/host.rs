@@ -218,9 +218,9 @@ pub(super) fn remove_header(map: Map, name: &str) {
     unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
 }
 
-/// Send these bytes in place of the held body of the request; to be called at its end.
-pub(super) fn replace_request_body(bytes: &[u8]) {
-    set_body(REQUEST_BODY, 0, bytes);
+/// Send these bytes in place of the held body of the request, at its end; whether the host will.
+pub(super) fn replace_request_body(bytes: &[u8]) -> bool {
+    set_body(REQUEST_BODY, 0, bytes)
 }
 
 /// Send these bytes behind the piece of the answer that the callback is about.
@@ -228,9 +228,11 @@ pub(super) fn append_response_body(bytes: &[u8]) {
     set_body(RESPONSE_BODY, BEHIND_ALL, bytes);
 }
 
-fn set_body(buffer: u32, start: usize, bytes: &[u8]) {
+fn set_body(buffer: u32, start: usize, bytes: &[u8]) -> bool {
     // SAFETY: the pointer and size are those of a live buffer, which the host only reads.
-    unsafe { proxy_set_buffer_bytes(buffer, start, usize::MAX, bytes.as_ptr(), bytes.len()) };
+    let status =
+        unsafe { proxy_set_buffer_bytes(buffer, start, usize::MAX, bytes.as_ptr(), bytes.len()) };
+    status == OK
 }
 
 /// Let a held answer go.

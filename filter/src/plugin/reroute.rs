@@ -116,11 +116,19 @@ pub(super) fn take(route: &Reroute, changes: &Changes) -> bool {
         host::set_header(map, ":path", &path);
     }
     if let Some(body) = &changes.body {
-        // A body of another length than was told would spoil the upstream's connection.
-        let length = body.len().to_string();
-        if host::set_header(map, "content-length", &length) {
-            host::replace_request_body(body);
-        }
+        replace_body(body);
     }
     true
+}
+
+/// A body of another length than was told would spoil the upstream's connection.
+fn replace_body(body: &[u8]) {
+    const LENGTH: &str = "content-length";
+    let map = Map::RequestHeaders;
+    let told = host::header(map, LENGTH).and_then(|it| String::from_utf8(it).ok());
+    let replaced =
+        host::set_header(map, LENGTH, &body.len().to_string()) && host::replace_request_body(body);
+    if let Some(told) = told.filter(|_| !replaced) {
+        host::set_header(map, LENGTH, &told);
+    }
 }

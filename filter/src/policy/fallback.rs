@@ -138,7 +138,8 @@ pub struct Reroute {
 }
 
 /// The credentials of providers: those of one must not reach another.
-pub const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+pub const CREDENTIALS: [&str; 5] =
+    ["authorization", "x-api-key", "api-key", "x-goog-api-key", "x-amz-security-token"];
 
 /// The model that a completion names, if nothing else is said.
 pub const COMPLETION_MODEL: &str = "llm-breaker-fallback";

@@ -158,6 +158,14 @@ pub(super) fn discovery_response(version: u64, listeners: &[Value]) -> Value {
 mod tests {
     use super::*;
 
+    const SHIPPED: [&str; 4] = [
+        LLM_EGRESS,
+        "llm-egress-decompressor.yaml",
+        "llm-gateway-reroute.yaml",
+        "llm-retry-next-provider.yaml",
+    ];
+    const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
     fn shipped(file: &str) -> Template {
         Template::shipped(file).expect("a shipped YAML")
     }
@@ -188,19 +196,43 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_the_yaml_ends_a_healthy_silence_or_a_long_stream() {
-        let template = shipped(LLM_EGRESS);
-        let manager = template.copy(&format!("{LISTENER}{CONNECTION_MANAGER}"));
-        let route = manager.pointer(&format!("{ROUTES}/0/route")).expect("a route");
-        assert_eq!((&route["timeout"], &route["idle_timeout"]), (&json!("0s"), &json!("600s")));
-        for absent in ["retry_policy", "max_stream_duration", "hedge_policy"] {
-            assert_eq!(route[absent], Value::Null, "{absent}");
+    fn nothing_in_a_yaml_ends_a_healthy_silence_or_a_long_stream() {
+        for file in SHIPPED {
+            let template = shipped(file);
+            let manager = template.copy(&format!("{LISTENER}{CONNECTION_MANAGER}"));
+            let routes = manager.pointer(ROUTES).and_then(Value::as_array).expect("routes");
+            for route in routes.iter().filter_map(|route| route.get("route")) {
+                let limits = (&route["timeout"], &route["idle_timeout"]);
+                assert_eq!(limits, (&json!("0s"), &json!("600s")), "{file}: {route}");
+                for absent in ["max_stream_duration", "hedge_policy"] {
+                    assert_eq!(route[absent], Value::Null, "{file}: {absent}");
+                }
+                for absent in ["per_try_timeout", "per_try_idle_timeout"] {
+                    assert_eq!(route["retry_policy"][absent], Value::Null, "{file}: {absent}");
+                }
+            }
+            assert_eq!(manager["common_http_protocol_options"], Value::Null, "{file}");
+            let virtual_host = manager.pointer("/route_config/virtual_hosts/0").expect("a host");
+            assert_eq!(virtual_host["retry_policy"], Value::Null, "{file}");
+            for cluster in template.0.pointer(CLUSTERS).and_then(Value::as_array).expect("clusters")
+            {
+                let options = &cluster["typed_extension_protocol_options"][PROTOCOL_OPTIONS];
+                assert_eq!(options["common_http_protocol_options"], Value::Null, "{file}");
+            }
         }
-        assert_eq!(manager["common_http_protocol_options"], Value::Null);
-        let virtual_host = manager.pointer("/route_config/virtual_hosts/0").expect("a host");
-        assert_eq!(virtual_host["retry_policy"], Value::Null);
-        let cluster = template.copy(CLUSTER);
-        assert_eq!(cluster["typed_extension_protocol_options"], Value::Null);
+    }
+
+    #[test]
+    fn all_files_have_the_labels_and_the_listener_of_the_first() {
+        let first = shipped(LLM_EGRESS);
+        for file in SHIPPED {
+            let template = shipped(file);
+            assert_eq!(template.0["stats_config"], first.0["stats_config"], "{file}");
+            for same in ["request_timeout", "delayed_close_timeout", "access_log"] {
+                let pointer = format!("{LISTENER}{CONNECTION_MANAGER}/{same}");
+                assert_eq!(template.copy(&pointer), first.copy(&pointer), "{file}: {same}");
+            }
+        }
     }
 
     #[test]

@@ -189,8 +189,11 @@ fn call(case: &Value) -> Call {
         .fold(call, |call, (name, value)| call.header(name, value))
 }
 
-fn behaviour(case: &Value) -> Behaviour {
-    let headers = headers(&case["headers"]);
+/// The answer that a case of the corpus has.
+pub(crate) fn behaviour(case: &Value) -> Behaviour {
+    let mut headers = headers(&case["headers"]);
+    // The simulator names a type where none is given; an empty one says as little.
+    headers.entry("content-type".to_owned()).or_default();
     let status = case["status"].as_u64().and_then(|status| status.try_into().ok());
     match status.expect("a status") {
         200 => {

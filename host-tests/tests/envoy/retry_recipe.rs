@@ -5,7 +5,7 @@ use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI};
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::{Behaviour, Received, Simulator};
 
-use crate::scene::{Outcome, assert_reached};
+use crate::scene::{CLOSED, OPEN, Outcome, assert_blocked, assert_reached, value};
 
 const SHIPPED: &str = "llm-retry-next-provider.yaml";
 const NEXT: &str = "outbound|443||eu.api.openai.com";
@@ -73,6 +73,26 @@ async fn a_provider_that_cannot_be_reached_is_passed_over() -> Outcome {
 }
 
 #[tokio::test]
+async fn the_first_ones_breaker_stands_for_all_of_them() -> Outcome {
+    let gateway = Gateway::start().await?;
+    let state = async || value(&gateway.envoy.stats().await, OPENAI, "state", &[]);
+    gateway.first.behave(Behaviour::status(500));
+    for _ in 0..10 {
+        assert_reached(&gateway.send(&chat()).await, 200);
+    }
+    assert_eq!(state().await, CLOSED);
+
+    gateway.next.behave(Behaviour::status(500));
+    for _ in 0..5 {
+        assert_reached(&gateway.send(&chat()).await, 500);
+    }
+    assert_eq!(state().await, OPEN);
+    assert_blocked(&gateway.send(&chat()).await);
+    assert_eq!((gateway.first.calls(), gateway.next.calls()), (15, 15));
+    Ok(())
+}
+
+#[tokio::test]
 async fn no_provider_is_asked_twice() -> Outcome {
     let gateway = Gateway::start().await?;
     gateway.first.behave(Behaviour::status(500));
@@ -98,16 +118,24 @@ async fn what_another_provider_would_answer_alike_is_not_asked_again() -> Outcom
 }
 
 #[tokio::test]
-async fn a_large_request_reaches_the_next_provider_whole() -> Outcome {
+async fn a_large_request_reaches_the_next_provider_whole_and_a_larger_one_the_first() -> Outcome {
     let gateway = Gateway::start().await?;
-    let body = vec![b' '; 10 << 20];
     let address = gateway.envoy.address();
     for client in [Client::http1(address), Client::http2(address)] {
-        // A provider that answers once it has the whole request.
+        let upload = async |size_bytes| {
+            let call = chat().body(vec![b' '; size_bytes]);
+            patiently("an answer", client.send(&call)).await.expect("an answer")
+        };
+        // The provider answers once it has the whole request.
         gateway.first.queue([Behaviour::status(500)]);
-        let call = chat().body(body.clone());
-        assert_reached(&patiently("an answer", client.send(&call)).await?, 200);
-        assert_eq!(gateway.next.received().pop().expect("a call").body, body);
+        assert_reached(&upload(10 << 20).await, 200);
+        assert_eq!(gateway.next.received().pop().expect("a call").body.len(), 10 << 20);
+
+        // More than Envoy keeps: it is sent once.
+        gateway.first.queue([Behaviour::status(500)]);
+        assert_reached(&upload(20 << 20).await, 500);
+        assert_eq!(gateway.first.received().pop().expect("a call").body.len(), 20 << 20);
     }
+    assert_eq!((gateway.first.calls(), gateway.next.calls()), (4, 2));
     Ok(())
 }

@@ -17,7 +17,7 @@ const CATEGORIES: [&str; 17] = [
     "authentication",
     "rate_limited",
     "client_error",
-    "server_error",
+    "client_error",
     "client_error",
     "client_error",
     "server_error",

@@ -113,6 +113,17 @@ fn a_limit_that_passed_between_two_ticks_counts_all_the_same() {
 }
 
 #[test]
+fn so_does_one_that_passed_before_the_head_of_a_stream_that_is_not_read() {
+    let scene = Scene::by_default();
+    let request = Request::post("/v1/chat/completions").header("accept", "text/event-stream");
+    let call = scene.send(request.cluster(OPENAI));
+    scene.advance(secs(121));
+    call.response_headers(&Response::event_stream().header("content-encoding", "gzip"));
+    call.end();
+    assert_eq!((scene.outcomes("timeout"), scene.outcomes("success")), (1, 0));
+}
+
+#[test]
 fn a_slow_first_token_or_gap_is_a_slow_success() {
     for (slow, counted) in [
         (json!({"first_token": "4s"}), 1),

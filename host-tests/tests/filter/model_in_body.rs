@@ -1,10 +1,10 @@
 //! A request is held at its headers only as long as its body may still name its model, and only as
 //! much of it as Envoy surely keeps.
 
-use llm_breaker_host_tests::host::{Call, Request, Response};
+use llm_breaker_host_tests::host::{Call, Request, Response, Status};
 use serde_json::{Value, json};
 
-use crate::scene::{OPENAI, Scene, TRIP, completion, defaults, stat};
+use crate::scene::{OPENAI, Scene, TRIP, completion, defaults, secs, stat};
 
 const LIMIT_BYTES: usize = 2048;
 
@@ -195,4 +195,53 @@ fn limits_begin_when_a_held_request_was_sent_on() {
     assert_eq!(scene.counter(&timed_out), 0);
     scene.pass(crate::scene::secs(1));
     assert_eq!(scene.counter(&timed_out), 1);
+}
+
+const HOST_CALLS: [&str; 9] = [
+    "proxy_get_property",
+    "proxy_get_header_map_pairs",
+    "proxy_get_buffer_bytes",
+    "proxy_get_shared_data",
+    "proxy_set_shared_data",
+    "proxy_define_metric",
+    "proxy_set_effective_context",
+    "proxy_send_local_response",
+    "proxy_close_stream",
+];
+
+/// A stream of each model that hangs, and is held back or ended if the host lets the filter.
+fn hang(scene: &Scene) {
+    for model in ["o3", "gpt-4.1", "unknown"] {
+        let call = scene.send(announced(&body(model, 10)));
+        if call.is_paused() {
+            call.finish_upload(body(model, 10));
+        }
+        assert!(!call.is_paused() || call.is_done(), "{model} is held for ever");
+        if call.is_forwarded() {
+            call.response_headers(&Response::event_stream());
+            scene.pass(secs(1));
+            scene.pass(secs(1));
+        }
+        if !call.is_done() {
+            call.client_leaves();
+        }
+    }
+}
+
+#[test]
+fn a_host_that_does_not_play_along_leaves_no_request_held() {
+    for host_call in HOST_CALLS {
+        for status in [Status::NotFound, Status::BadArgument, Status::InternalFailure] {
+            let scene = scene_and(json!({"limits": {"first_token": "1s", "abort": true}}));
+            fail(&scene, "o3");
+            scene.fail_always(host_call, status);
+            hang(&scene);
+            scene.clear_faults();
+            scene.advance(secs(7200));
+            for model in ["o3", "gpt-4.1"] {
+                let answer = send(&scene, &body(model, 10)).upstream_answers(completion());
+                assert_eq!(answer.status, 200, "{host_call} {status:?} {model}");
+            }
+        }
+    }
 }

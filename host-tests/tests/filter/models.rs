@@ -206,6 +206,15 @@ fn the_path_names_the_model_before_the_header_does() {
 }
 
 #[test]
+fn a_header_that_is_longer_than_any_models_name_names_none() {
+    let scene = by_model();
+    let named = |length: usize| format!("o{}", "3".repeat(length - 1));
+    assert_eq!(answer(&scene, &named(256), completion()).status, 200);
+    fail(&scene, &named(257), TRIP);
+    assert_eq!((state(&scene, Some("other")), state(&scene, Some("o*"))), (OPEN, CLOSED));
+}
+
+#[test]
 fn values_of_a_header_fail_apart() {
     let key = json!({"header": "x-team", "values": ["search", "ads"]});
     let scene = Scene::under(json!({"key_by": key}));

@@ -5,12 +5,15 @@ use super::*;
 use crate::call::{Coding, MediaType, announced, error_type};
 use crate::dialect::{self, Dialect, announced_by_limits};
 use crate::stream::base64;
+use crate::stream::splits::Random;
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 
 /// Bodies up to this length are split everywhere, longer ones at so many places.
 const EVERYWHERE_BYTES: usize = 1500;
 const PLACES: usize = 200;
+/// How often each is damaged.
+const ROUNDS: usize = 5;
 
 struct Case {
     file: PathBuf,
@@ -174,5 +177,27 @@ fn wherever_its_body_is_split() {
         }
         let bytes: Vec<&[u8]> = body.chunks(1).collect();
         assert_eq!(verdict(case.play(&bytes)), expected, "{}", case.file.display());
+    }
+}
+
+/// What is damaged may mean anything, but it means the same wherever it is split.
+#[test]
+fn a_damaged_body_too() {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    for case in corpus() {
+        let body = case.chunks().concat();
+        for round in 0..ROUNDS {
+            let mut damaged = body.clone();
+            (0..=random.below(3)).for_each(|_| random.damage(&mut damaged));
+            let verdict = |told: Told| (told.category, told.announced);
+            let whole = verdict(case.play(&[&damaged]));
+            let bytes: Vec<&[u8]> = damaged.chunks(1).collect();
+            let (left, right) = damaged.split_at(random.below(damaged.len() + 1));
+            for pieces in [bytes, vec![left, right]] {
+                let split = verdict(case.play(&pieces));
+                let text = String::from_utf8_lossy(&damaged);
+                assert_eq!(split, whole, "{} round {round}: {text}", case.file.display());
+            }
+        }
     }
 }

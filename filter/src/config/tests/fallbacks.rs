@@ -213,8 +213,8 @@ fn a_field_of_another_kind_says_to_which_it_belongs() {
              reroute",
             "defaults.fallback[2].text: \"x\" is wrong; allowed: only in a fallback of kind \
              completion",
-            "defaults.fallback[2].txt: unknown field, given \"x\"; allowed: kind, when, status, \
-             message, headers",
+            "defaults.fallback[2].txt: unknown field, given \"x\"; allowed: kind, when, models, \
+             status, message, headers",
         ]
     );
     // Without a kind, each field may be in its place.

@@ -1,5 +1,7 @@
-//! The process in which the SDKs run: `sdk/driver.py`, which says what it takes and tells.
+//! The process in which the SDKs of a language run: `sdk/driver.py`, which says what it takes and
+//! tells, or `sdk/driver.mjs`, which does the same.
 
+use std::env;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -12,8 +14,44 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::scene::Outcome;
 
+/// A language that the SDKs are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    Python,
+    Node,
+}
+
+impl Language {
+    /// What runs the driver.
+    fn command(self) -> Outcome<Command> {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let sdk = root.join("host-tests/sdk");
+        let python = root.join(".venv/bin/python");
+        let installed = match self {
+            Self::Python => &python,
+            Self::Node => &sdk.join("node_modules/openai"),
+        };
+        if !installed.exists() {
+            return Err(format!("{} is missing: `make setup`", installed.display()).into());
+        }
+        Ok(match self {
+            Self::Python => {
+                let mut command = Command::new(python);
+                // They warn of what mock servers invent.
+                command.args(["-W", "ignore"]).arg(sdk.join("driver.py"));
+                command
+            }
+            Self::Node => {
+                let mut command = Command::new("node");
+                command.arg(sdk.join("driver.mjs"));
+                command
+            }
+        })
+    }
+}
+
 /// The loaded SDKs; dropping them kills their process and so hangs up.
-pub(super) struct Sdks {
+pub(crate) struct Sdks {
     _process: Child,
     calls: ChildStdin,
     results: Lines<BufReader<ChildStdout>>,
@@ -21,40 +59,37 @@ pub(super) struct Sdks {
 
 /// What came of one call.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Told {
-    pub(super) raised: Option<Raised>,
-    pub(super) events: usize,
-    pub(super) text: String,
-    pub(super) finish: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) raised: Option<Raised>,
+    pub(crate) events: usize,
+    pub(crate) text: String,
+    pub(crate) finish: Vec<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) seconds: f64,
 }
 
 /// The exception that an SDK raised.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Raised {
+pub(crate) struct Raised {
     #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) status: Option<u16>,
-    pub(super) message: String,
-    pub(super) retry_after: Option<String>,
+    pub(crate) kind: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+    pub(crate) retry_after: Option<String>,
 }
 
 impl Sdks {
     /// Loads them, every call to go to this address.
-    pub(super) async fn start(address: SocketAddr) -> Outcome<Self> {
-        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        let python = root.join(".venv/bin/python");
-        if !python.exists() {
-            return Err(format!("{} is missing: `make setup`", python.display()).into());
-        }
-        let mut process = Command::new(python)
-            // They warn of what mock servers invent.
-            .args(["-W", "ignore"])
-            .arg(root.join("host-tests/sdk/driver.py"))
+    pub(crate) async fn start(language: Language, address: SocketAddr) -> Outcome<Self> {
+        let mut process = language
+            .command()?
             .arg(format!("http://{address}"))
             // Neither a proxy nor a base URL of the machine that runs the tests, and no .pyc files
             // among the sources.
             .env_clear()
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -68,13 +103,13 @@ impl Sdks {
     }
 
     /// Makes one call.
-    pub(super) async fn ask(&mut self, call: &Value) -> Outcome<Told> {
+    pub(crate) async fn ask(&mut self, call: &Value) -> Outcome<Told> {
         let mut told = self.ask_at_once(&json!([call])).await?;
         Ok(told.swap_remove(0))
     }
 
     /// Makes all these calls at once, and returns what came of each in their order.
-    pub(super) async fn ask_at_once(&mut self, calls: &Value) -> Outcome<Vec<Told>> {
+    pub(crate) async fn ask_at_once(&mut self, calls: &Value) -> Outcome<Vec<Told>> {
         self.calls.write_all(format!("{calls}\n").as_bytes()).await?;
         let line = patiently("the SDKs' answers", self.results.next_line()).await?;
         Ok(serde_json::from_str(&line.expect("one line for each of ours"))?)
@@ -83,7 +118,7 @@ impl Sdks {
 
 impl Told {
     /// The name of the exception's type, if one was raised.
-    pub(super) fn exception(&self) -> Option<&str> {
+    pub(crate) fn exception(&self) -> Option<&str> {
         self.raised.as_ref().map(|raised| raised.kind.as_str())
     }
 }

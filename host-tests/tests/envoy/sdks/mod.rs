@@ -3,9 +3,9 @@
 
 mod aimock;
 mod clients;
-mod driver;
+pub(crate) mod driver;
 mod failures;
 mod healthy;
 mod limits;
 mod recorded;
-mod stage;
+pub(crate) mod stage;

@@ -6,7 +6,7 @@ use llm_breaker_host_tests::envoy::{Cluster, Envoy, Route};
 use llm_breaker_host_tests::patience::{PATIENCE, POLL_INTERVAL};
 use serde_json::{Value, json};
 
-use super::driver::Sdks;
+use super::driver::{Language, Sdks};
 use crate::scene::{Outcome, event, value};
 
 /// The APIs by the driver's names, which are their clusters', too: what happens to one of them
@@ -46,7 +46,7 @@ impl Stage {
             envoy = envoy.route(Route::to(cluster).prefix(prefix));
         }
         let envoy = envoy.start().await?;
-        let sdks = Sdks::start(envoy.address()).await?;
+        let sdks = Sdks::start(Language::Python, envoy.address()).await?;
         Ok(Self { envoy, sdks })
     }
 
@@ -80,8 +80,8 @@ impl Stage {
         of_api(&line).expect("a transition")
     }
 
-    /// The API's breaker is open: its SDK raises its own exception for that after a single
-    /// request that gets no further than Envoy, with a stream and without. Returns the least `Retry-After`.
+    /// The API's breaker is open: its SDK raises its own exception for it after a single request
+    /// that gets no further than Envoy, with a stream and without. Returns the least `Retry-After`.
     pub(super) async fn assert_blocked(&mut self, api: &str) -> Outcome<u64> {
         let mut least = u64::MAX;
         for stream in [false, true] {
@@ -97,31 +97,46 @@ impl Stage {
             let raised = told.raised.expect("an exception");
             assert_eq!(raised.status, Some(status), "{call}: {raised:?}");
             assert!(raised.message.contains("currently unavailable"), "{call}: {raised:?}");
-            let after = self.requests(api).await;
-            assert_eq!(after.received - before.received, 1.0, "{call}");
-            assert_eq!(after.blocked - before.blocked, 1.0, "{call}");
-            assert_eq!(after.sent, before.sent, "{call}");
+            let since = self.requests(api).await.since(before);
+            assert_eq!(since, Requests { received: 1.0, blocked: 1.0, sent: 0.0 }, "{call}");
             least = least.min(raised.retry_after.expect("a Retry-After").parse()?);
         }
         Ok(least)
     }
 
     async fn requests(&self, api: &str) -> Requests {
-        let stats = self.envoy.stats().await;
-        let listener = [("envoy_http_conn_manager_prefix", "llm_egress")];
-        let cluster = [("envoy_cluster_name", api)];
-        let envoys = |name, labels: &[_]| stats.value(name, labels).unwrap_or(0.0);
-        Requests {
-            received: envoys("envoy_http_downstream_rq_total", &listener),
-            blocked: value(&stats, api, "requests_blocked_total", &[]),
-            sent: envoys("envoy_cluster_upstream_rq_total", &cluster),
-        }
+        Requests::so_far(&self.envoy, api).await
     }
 }
 
-/// How many requests Envoy received, blocked of an API, and sent to it.
-struct Requests {
-    received: f64,
-    blocked: f64,
-    sent: f64,
+/// How many requests Envoy received, blocked of a cluster, and sent to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Requests {
+    pub(crate) received: f64,
+    pub(crate) blocked: f64,
+    pub(crate) sent: f64,
+}
+
+impl Requests {
+    /// Since Envoy started.
+    pub(crate) async fn so_far(envoy: &Envoy, cluster: &str) -> Self {
+        let stats = envoy.stats().await;
+        let of_listener = [("envoy_http_conn_manager_prefix", "llm_egress")];
+        let of_cluster = [("envoy_cluster_name", cluster)];
+        let envoys = |name, labels: &[_]| stats.value(name, labels).unwrap_or(0.0);
+        Self {
+            received: envoys("envoy_http_downstream_rq_total", &of_listener),
+            blocked: value(&stats, cluster, "requests_blocked_total", &[]),
+            sent: envoys("envoy_cluster_upstream_rq_total", &of_cluster),
+        }
+    }
+
+    /// Since those were counted.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            received: self.received - before.received,
+            blocked: self.blocked - before.blocked,
+            sent: self.sent - before.sent,
+        }
+    }
 }
