@@ -206,3 +206,30 @@ fn the_wait_is_that_of_the_breaker_that_waits_longest() {
     assert_eq!(scene.state(), "open");
     assert_eq!(answer.header("retry-after"), Some("30"));
 }
+
+#[test]
+fn in_shadow_nothing_is_appended_and_no_length_taken_away() {
+    let scene = Scene::under(json!({"append_stream_error": true, "mode": "shadow"}));
+    let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    let call = scene.send(chat());
+    let length = text.len().to_string();
+    call.response_headers(&Response::event_stream().header("content-length", &length));
+    call.body_chunk(text);
+    call.end();
+    let answer = call.answer();
+    assert_eq!((answer.text().as_str(), answer.header("content-length")), (text, Some(&*length)));
+    assert_eq!(scene.outcomes("stream_interrupted"), 1);
+}
+
+#[test]
+fn an_answer_whose_client_leaves_while_it_is_held_counts_as_what_it_was() {
+    let scene = scene();
+    let call = scene.reach();
+    call.response_headers(&error(429, "rate_limit_exceeded"));
+    call.body_chunk("{\"error\":");
+    call.client_leaves();
+    scene.pass(secs(10));
+    let fallbacks = scene.counter(&stat(OPENAI, "fallbacks_total", &[("kind", "error")]));
+    assert_eq!((call.is_done(), fallbacks), (true, 0));
+    assert_eq!(scene.outcomes("rate_limited"), 1);
+}
