@@ -63,6 +63,11 @@ impl Answer {
         }
     }
 
+    /// Whether it is a stream whose first event is no error.
+    pub(super) const fn has_begun(&self) -> bool {
+        matches!(&self.body, Body::Events(events) if events.has_begun())
+    }
+
     /// Whether it is a stream of server-sent events that are read.
     pub(super) const fn is_of_events(&self) -> bool {
         matches!(&self.body, Body::Events(events) if events.is_server_sent())

@@ -47,7 +47,7 @@ impl EventBody {
         Self { protocol, status, framing, events: Events::new(protocol.dialect) }
     }
 
-    /// Whether an event was complete.
+    /// Whether an event was complete that is no error.
     pub(super) const fn has_begun(&self) -> bool {
         self.events.have_begun()
     }

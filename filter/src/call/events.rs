@@ -45,7 +45,7 @@ impl Events {
         }
     }
 
-    /// Whether one was complete.
+    /// Whether one was complete that is no error.
     pub(super) const fn have_begun(&self) -> bool {
         self.begun
     }
@@ -84,8 +84,9 @@ impl Events {
         if self.end.is_some() {
             return;
         }
-        self.begun = true;
-        match self.reader.end_of_event(name, self.data.as_bytes()) {
+        let meaning = self.reader.end_of_event(name, self.data.as_bytes());
+        self.begun |= !matches!(meaning, Meaning::Error(_));
+        match meaning {
             Meaning::KeepAlive | Meaning::Preamble => {}
             Meaning::Content { finished } => {
                 self.contents = self.contents.saturating_add(1);

@@ -107,6 +107,12 @@ impl Exchange {
         self.answer.as_ref().is_some_and(Answer::is_undecided)
     }
 
+    /// Whether the answer is a stream whose first event is no error.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.answer.as_ref().is_some_and(Answer::has_begun)
+    }
+
     /// Whether the answer is a stream of server-sent events that are read.
     #[must_use]
     pub fn is_of_events(&self) -> bool {

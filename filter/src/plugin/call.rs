@@ -101,9 +101,11 @@ impl Call {
         is_wanted && self.policy.mode != Mode::Shadow
     }
 
-    /// Whether its client was sent nothing yet.
-    pub(super) const fn has_sent_nothing(&self) -> bool {
-        matches!(self.hold, Hold::Held { .. }) || !self.exchange.has_answer()
+    /// Whether its client was sent nothing yet. What of a stream came in one piece with its first
+    /// event counts as sent with it, so that chance does not decide what the client gets.
+    pub(super) fn has_sent_nothing(&self) -> bool {
+        let is_held = matches!(self.hold, Hold::Held { .. }) && !self.exchange.has_begun();
+        is_held || !self.exchange.has_answer()
     }
 
     /// Reads a piece of the request as it passes.

@@ -83,6 +83,7 @@ async fn what_passes_passes_whole() -> Outcome {
         Behaviour::answer(400, &[JSON], format!("{{\"error\":{{}}}}{}", " ".repeat(3 << 20))),
         Behaviour::answer(204, &[], ""),
         Behaviour::answer(304, &[], ""),
+        Behaviour::script([CONTENT, ERROR].map(Chunk::now), StreamEnd::Silent),
         Behaviour::script([COMMENT, CONTENT].map(Chunk::now), StreamEnd::Done),
     ];
     for behaviour in bodies {

@@ -233,3 +233,14 @@ fn an_answer_whose_client_leaves_while_it_is_held_counts_as_what_it_was() {
     assert_eq!((call.is_done(), fallbacks), (true, 0));
     assert_eq!(scene.outcomes("rate_limited"), 1);
 }
+
+#[test]
+fn the_first_event_commits_a_stream_however_much_comes_with_it() {
+    let scene = scene();
+    let events = [ROLE, ERROR].concat();
+    let call = scene.reach();
+    call.response_headers(&Response::event_stream());
+    call.last_chunk(&events);
+    assert_eq!((call.answer().text(), is_replaced(&call.answer())), (events, false));
+    assert_eq!(scene.outcomes("overloaded"), 1);
+}
