@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::glob::Glob;
-use crate::policy::{Fallback, Policy};
+use crate::policy::{Fallback, Mode, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
 use rules::{Flag, Rule, Whole};
@@ -86,11 +86,12 @@ impl Config {
             .map_or(&self.defaults, |(_, policy)| policy)
     }
 
-    /// The request headers by which any policy reroutes calls.
+    /// The request headers by which any policy reroutes calls; one that only watches reroutes none.
     #[must_use]
     pub fn route_headers(&self) -> Vec<String> {
         let policies = self.breakers.iter().map(|(_, policy)| policy).chain([&self.defaults]);
-        let choices = policies.flat_map(|policy| &policy.fallback);
+        let acting = policies.filter(|policy| policy.mode != Mode::Shadow);
+        let choices = acting.flat_map(|policy| &policy.fallback);
         let mut names: Vec<String> = choices
             .filter_map(|choice| match &choice.fallback {
                 Fallback::Reroute(route) => Some(route.header.clone()),

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod limits;
 pub mod route;
 
+mod query_key;
 mod renamed;
 
 mod anthropic;
@@ -27,6 +28,7 @@ pub use errors::classify_error;
 pub use events::{EventName, EventReader, Meaning};
 pub use facts::{ERROR_PATHS, ErrorFacts};
 pub use limits::announced_by_limits;
+pub use query_key::path_without_keys;
 pub use renamed::path_with_model;
 pub use route::{Detected, MODEL_LIMIT, Request};
 

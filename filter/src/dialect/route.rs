@@ -174,7 +174,7 @@ fn accepts_stream(accept: Option<&str>) -> bool {
 }
 
 /// Percent-decoded, if that is UTF-8 of a sane length.
-fn decoded(segment: &str) -> Option<String> {
+pub(super) fn decoded(segment: &str) -> Option<String> {
     if segment.len() > 3 * MODEL_LIMIT {
         return None;
     }

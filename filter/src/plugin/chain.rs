@@ -35,11 +35,13 @@ pub(super) fn instead(request: &Request, rejected: &Rejected) -> Instead {
         Mode::ForcedOpen => Some(Reason::ForcedOpen),
         _ => rejected.because.map(Reason::Category),
     };
-    let mut chain =
-        Chain { request, rejected, policy: &policy, now: host::now(), wait: rejected.retry_after };
     let part = rejected.part();
-    for choice in policy.fallback.iter().filter(|choice| holds(choice, reason, part)) {
-        if let Some(done) = chain.tried(&choice.fallback) {
+    let choices = policy.fallback.iter().filter(|choice| holds(choice, reason, part));
+    let choices: Vec<&Fallback> = choices.map(|choice| &choice.fallback).collect();
+    let (now, wait) = (host::now(), rejected.retry_after);
+    let mut chain = Chain { request, rejected, policy: &policy, choices: &choices, now, wait };
+    for choice in &choices {
+        if let Some(done) = chain.tried(choice) {
             return done;
         }
     }
@@ -58,6 +60,8 @@ struct Chain<'a> {
     request: &'a Request,
     rejected: &'a Rejected,
     policy: &'a Policy,
+    /// Those of the list that are meant for this request.
+    choices: &'a [&'a Fallback],
     now: Instant,
     /// The shortest of all that refused.
     wait: Duration,
@@ -119,6 +123,7 @@ impl Chain<'_> {
             Answer::Untracked => None,
             Answer::Forward(forwarded) => Some(forwarded),
             Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
+                rejected.by.stats.count(Stat::WouldBlock);
                 Some(rejected.without_permits())
             }
             Answer::Reject(rejected) => {
@@ -132,7 +137,7 @@ impl Chain<'_> {
 
     /// One call at a time, to the target whose wait ends first and that lends.
     fn last_resort(&self) -> Option<Instead> {
-        let routes = self.policy.fallback.iter().filter_map(|choice| match &choice.fallback {
+        let routes = self.choices.iter().filter_map(|choice| match choice {
             Fallback::Reroute(route) => Some(&**route),
             _ => None,
         });
@@ -180,7 +185,9 @@ impl Chain<'_> {
             return None;
         }
         self.count(kind);
-        self.rejected.by.stats.count(Stat::Blocked);
+        if kind != FallbackKind::LastResort {
+            self.rejected.by.stats.count(Stat::Blocked);
+        }
         if let Some((forwarded, policy)) = call {
             self.request.forward_to(&route.cluster, forwarded, policy);
         }

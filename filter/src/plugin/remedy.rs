@@ -16,7 +16,10 @@ use std::rc::Rc;
 
 /// What may replace the answer of a call that failed.
 pub(super) struct Remedy {
+    /// The call's breaker that keeps its stats.
     entry: Rc<Entry>,
+    /// All of its breakers.
+    entries: Vec<Rc<Entry>>,
     policy: Rc<Policy>,
     asked: fallback::Asked,
     /// Whether all was read of the request that a completion must suit.
@@ -36,16 +39,18 @@ impl Remedy {
             return None;
         }
         let (asked, is_known) = (call.asking.asked, call.asking.is_known);
-        let entry = Rc::clone(&call.shares.first()?.entry);
+        let entries: Vec<_> = call.shares.iter().map(|share| Rc::clone(&share.entry)).collect();
+        let entry = Rc::clone(entries.first()?);
         let (category, announced) = (outcome.category, outcome.announced);
         let policy = Rc::clone(&call.policy);
-        Some(Self { entry, policy, asked, is_known, category, announced })
+        Some(Self { entry, entries, policy, asked, is_known, category, announced })
     }
 
     /// Answer in the upstream's place; whether there was an answer, and the host took it.
     pub(super) fn answer(&self, now: Instant) -> bool {
         let reason = Some(Reason::Category(self.category));
-        let wait = open_remaining(&self.entry, now).max(self.announced.unwrap_or_default());
+        let waits = self.entries.iter().map(|entry| open_remaining(entry, now));
+        let wait = waits.fold(self.announced.unwrap_or_default(), Duration::max);
         let part = self.entry.key.part.as_deref();
         let choices = self.policy.fallback.iter().filter(|choice| holds(choice, reason, part));
         let Some((kind, reply)) = choices.into_iter().find_map(|choice| self.made(choice, wait))
@@ -72,8 +77,12 @@ impl Remedy {
 /// The event to append to a stream that ended without its end, so that its client does not take
 /// half an answer for a whole one.
 pub(super) fn missing_end(call: &Call, outcome: &Outcome) -> Option<Vec<u8>> {
-    let is_wanted = call.policy.append_stream_error && call.policy.mode != Mode::Shadow;
     let is_missing = outcome.category == Category::StreamInterrupted;
-    (is_wanted && is_missing && call.exchange.is_of_events())
-        .then(|| fallback::stream_error(&call.asking.asked))
+    (is_missing && may_append(call)).then(|| fallback::stream_error(&call.asking.asked))
+}
+
+/// Whether the answer is a stream that is appended to if its end is missing.
+pub(super) fn may_append(call: &Call) -> bool {
+    let is_wanted = call.policy.append_stream_error && call.policy.mode != Mode::Shadow;
+    is_wanted && call.exchange.is_of_events()
 }

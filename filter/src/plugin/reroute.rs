@@ -1,7 +1,7 @@
 //! May this request go another way, and how is it sent there?
 
 use crate::call::with_model;
-use crate::dialect::path_with_model;
+use crate::dialect::{path_with_model, path_without_keys};
 use crate::plugin::heads::Part;
 use crate::plugin::host::{self, Map, SharedData};
 use crate::plugin::request::{Request, WholeBody};
@@ -55,8 +55,22 @@ pub(super) fn way(request: &Request, route: &Reroute) -> Way {
 }
 
 fn renamed_path(request: &Request, model: &str) -> Option<String> {
-    let path = String::from_utf8(host::header(Map::RequestHeaders, ":path")?).ok()?;
-    path_with_model(request.head.protocol.dialect, &path, model)
+    path_with_model(request.head.protocol.dialect, &own_path()?, model)
+}
+
+/// The path that the request came with.
+fn own_path() -> Option<String> {
+    String::from_utf8(host::header(Map::RequestHeaders, ":path")?).ok()
+}
+
+/// The path to ask for, if it is another than the request's own.
+fn path(route: &Reroute, changes: &Changes) -> Option<String> {
+    if route.path.is_some() {
+        return route.path.clone();
+    }
+    let renamed = changes.path.clone();
+    let path = renamed.clone().or_else(own_path)?;
+    path_without_keys(&path, &route.remove_headers).or(renamed)
 }
 
 /// The part of the target's calls that the request would be of.
@@ -98,8 +112,8 @@ pub(super) fn take(route: &Reroute, changes: &Changes) -> bool {
     for (name, value) in &route.set_headers {
         host::set_header(map, name, value);
     }
-    if let Some(path) = route.path.as_ref().or(changes.path.as_ref()) {
-        host::set_header(map, ":path", path);
+    if let Some(path) = path(route, changes) {
+        host::set_header(map, ":path", &path);
     }
     if let Some(body) = &changes.body {
         replace_body(body);

@@ -150,6 +150,10 @@ fn judge_head(call: &mut Call, now: Instant) -> Option<Outcome> {
     if let Some(why) = call.exchange.unread() {
         call.count(Stat::UnreadBodies(why));
     }
+    if remedy::may_append(call) {
+        // What is appended would be taken for the beginning of the next answer.
+        host::remove_header(Map::ResponseHeaders, "content-length");
+    }
     outcome
 }
 

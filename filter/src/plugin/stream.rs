@@ -6,7 +6,6 @@ use crate::plugin::heads::{request_head, routed_cluster};
 use crate::plugin::host::{self, Map};
 use crate::plugin::request::{Decided, Request};
 use crate::plugin::response::Response;
-use crate::policy::Mode;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -135,16 +134,13 @@ impl HttpContext for Stream {
 }
 
 /// A client that brings a header by which calls are rerouted has chosen its route by it: it is
-/// refused, unless its cluster's breaker only watches.
+/// refused, also where the breaker of the cluster that it chose only watches.
 fn refuses_route(breakers: &Breakers, cluster: &str) -> bool {
     let mut names = breakers.route_headers().iter();
     let Some(name) = names.find(|name| host::has_header(Map::RequestHeaders, name)) else {
         return false;
     };
     let policy = breakers.configured(cluster);
-    if policy.mode == Mode::Shadow {
-        return false;
-    }
     let message = format!("The header {name} is not for clients to send.");
     let asked = fallback::Asked::of(request_head(policy).protocol);
     host::reply(&fallback::refused(&asked, &message))

@@ -32,17 +32,16 @@ fn judge(context: u32, call: Call, outcome: &Outcome, now: Instant) {
     if !host::set_effective_context(context) {
         return;
     }
-    match ending {
-        Some(ending) => ending.carry_out(now),
-        None if is_held => host::continue_response(),
-        None => {}
+    let has_ended = ending.is_some_and(|ending| ending.carry_out(now));
+    if is_held && !has_ended {
+        host::continue_response();
     }
 }
 
 /// How a call that hangs is ended.
 enum Ending {
-    /// With an answer in the upstream's place.
-    Answer(Option<Remedy>, fallback::Asked),
+    /// With an answer in the upstream's place: the first of the two that there is.
+    Answer(Option<Remedy>, Option<fallback::Asked>),
     /// What has begun to be answered can only be cut.
     Cut,
 }
@@ -50,20 +49,24 @@ enum Ending {
 impl Ending {
     fn of(call: &Call, outcome: &Outcome) -> Self {
         if call.has_sent_nothing() {
-            Self::Answer(Remedy::of(call, outcome), call.asking.asked)
+            let asked = call.policy.limits.abort.then_some(call.asking.asked);
+            Self::Answer(Remedy::of(call, outcome), asked)
         } else {
             Self::Cut
         }
     }
 
-    fn carry_out(self, now: Instant) {
+    /// Whether that was done.
+    fn carry_out(self, now: Instant) -> bool {
         match self {
             Self::Answer(remedy, asked) => {
-                if !remedy.is_some_and(|remedy| remedy.answer(now)) {
-                    host::reply(&fallback::timed_out(&asked));
-                }
+                remedy.is_some_and(|remedy| remedy.answer(now))
+                    || asked.is_some_and(|asked| host::reply(&fallback::timed_out(&asked)))
             }
-            Self::Cut => host::close_response(),
+            Self::Cut => {
+                host::close_response();
+                true
+            }
         }
     }
 }

@@ -1,10 +1,19 @@
 //! `envoy/llm-gateway-reroute.yaml`: while a provider's breaker is open, the next one answers.
 
+use std::future::ready;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http2;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use llm_breaker_host_tests::client::{Answer, Call, Client, RawConnection};
-use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI};
+use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route};
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::{Behaviour, Received, Simulator};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use crate::scene::{OPEN, Outcome, assert_blocked, assert_reached, value};
 
@@ -173,6 +182,72 @@ async fn a_large_upload_of_unknown_length_is_refused_too() -> Outcome {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("circuit_open"), "{answer}");
+    assert_eq!(gateway.calls(), [5, 5, 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_ends_in_trailers_is_asked_for_the_other_model_too() -> Outcome {
+    let gateway = Gateway::start().await?;
+    gateway.open(&gateway.openai, OPENAI).await;
+    gateway.open(&gateway.azure, AZURE).await;
+    let body = r#"{"model":"o3","messages":[]}"#;
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", HeaderValue::from_static("1"));
+    let ended = Full::<Bytes>::from(body).with_trailers(ready(Some(Ok(trailers))));
+    let address = gateway.envoy.address();
+    let request = Request::post(format!("http://{address}/v1/chat/completions"))
+        .header("content-type", "application/json")
+        .header("content-length", body.len())
+        .body(ended)?;
+    let io = TokioIo::new(TcpStream::connect(address).await?);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+    let connection = tokio::spawn(connection);
+    let answer = patiently("an answer", sender.send_request(request)).await?;
+    connection.abort();
+    assert_eq!(answer.status(), 200);
+    let call = gateway.in_house.received().pop().expect("a call");
+    assert_eq!(call.body, body.replace("o3", "llama-3.3-70b"));
+    Ok(())
+}
+
+/// A cluster of one other, which Envoy names by its own name all the same.
+fn aggregate_of(member: &str) -> Value {
+    json!({
+        "load_assignment": null, "type": null, "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {
+            "name": "envoy.clusters.aggregate",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+                "clusters": [member],
+            },
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_target_may_be_an_aggregate() -> Outcome {
+    let (openai, member) = (Simulator::start().await?, Simulator::start().await?);
+    let way = json!({"kind": "reroute", "header": ROUTE, "value": "any", "cluster": "any"});
+    let listener = Listener::default()
+        .configuration(&json!({"defaults": {"fallback": [way]}}))
+        .route(Route::to("any").header(ROUTE, "any"))
+        .route(Route::to(OPENAI));
+    let envoy = Envoy::builder()
+        .cluster(Cluster::at(OPENAI, openai.address()))
+        .cluster(Cluster::at("member", member.address()))
+        .cluster(Cluster::at("any", member.address()).patch(aggregate_of("member")))
+        .listener(listener)
+        .start()
+        .await?;
+    let in_house = Simulator::start().await?;
+    let gateway = Gateway { openai, azure: member, in_house, envoy };
+    gateway.open(&gateway.openai, OPENAI).await;
+    for _ in 0..5 {
+        gateway.azure.queue([Behaviour::status(500)]);
+        assert_reached(&gateway.send(&chat()).await, 500);
+    }
+    assert_blocked(&gateway.send(&chat()).await);
     assert_eq!(gateway.calls(), [5, 5, 0]);
     Ok(())
 }

@@ -178,3 +178,58 @@ fn a_stream_that_ends_without_its_end_gets_one_that_says_so() {
     assert_eq!(stream(&[text, done]), [text, done].concat());
     assert_eq!((scene.outcomes("stream_interrupted"), scene.outcomes("success")), (1, 1));
 }
+
+#[test]
+fn a_call_that_hangs_is_left_alone_where_nothing_is_meant_for_it() {
+    let fallback = json!([{"kind": "completion", "when": ["server_error"], "text": "Try later."}]);
+    let scene = scene_under(json!({"limits": {"total": "5s"}, "fallback": fallback}));
+    let call = scene.reach();
+    scene.pass(secs(6));
+    assert_eq!((scene.outcomes("timeout"), call.is_done()), (1, false));
+    let answer = call.upstream_answers(completion());
+    assert_eq!((answer.status, is_replaced(&answer)), (200, false));
+}
+
+#[test]
+fn the_wait_is_that_of_the_breaker_that_waits_longest() {
+    let scene = scene_under(json!({"key_by": "model", "models": ["m"]}));
+    let call = || {
+        let body = r#"{"model":"m"}"#;
+        let length = body.len().to_string();
+        let request = Request::post("/v1/chat/completions").cluster(OPENAI);
+        scene.send(request.header("content-length", length).body(body))
+    };
+    for _ in 0..4 {
+        call().upstream(Upstream::RefusesConnection);
+    }
+    let answer = call().upstream(Upstream::RefusesConnection).expect("an answer");
+    assert_eq!(scene.state(), "open");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+}
+
+#[test]
+fn in_shadow_nothing_is_appended_and_no_length_taken_away() {
+    let scene = Scene::under(json!({"append_stream_error": true, "mode": "shadow"}));
+    let text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    let call = scene.send(chat());
+    let length = text.len().to_string();
+    call.response_headers(&Response::event_stream().header("content-length", &length));
+    call.body_chunk(text);
+    call.end();
+    let answer = call.answer();
+    assert_eq!((answer.text().as_str(), answer.header("content-length")), (text, Some(&*length)));
+    assert_eq!(scene.outcomes("stream_interrupted"), 1);
+}
+
+#[test]
+fn an_answer_whose_client_leaves_while_it_is_held_counts_as_what_it_was() {
+    let scene = scene();
+    let call = scene.reach();
+    call.response_headers(&error(429, "rate_limit_exceeded"));
+    call.body_chunk("{\"error\":");
+    call.client_leaves();
+    scene.pass(secs(10));
+    let fallbacks = scene.counter(&stat(OPENAI, "fallbacks_total", &[("kind", "error")]));
+    assert_eq!((call.is_done(), fallbacks), (true, 0));
+    assert_eq!(scene.outcomes("rate_limited"), 1);
+}

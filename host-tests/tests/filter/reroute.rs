@@ -3,7 +3,7 @@
 use llm_breaker_host_tests::host::{Call, Request, Response, Upstream};
 use serde_json::{Value, json};
 
-use crate::scene::{AZURE, OPENAI, Scene, TRIP, chat, completion, defaults, secs, stat};
+use crate::scene::{AZURE, OPENAI, Scene, TRIP, chat, chat_with, completion, defaults, secs, stat};
 
 const SPARE: &str = "spare";
 const ROUTE: &str = "x-llm-route";
@@ -285,4 +285,71 @@ fn a_model_that_the_path_names_is_changed_there() {
     assert_eq!(call.cluster().as_deref(), Some(AZURE));
     let expected = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse";
     assert_eq!(call.forwarded_header(":path"), Some(expected.into()));
+}
+
+#[test]
+fn a_last_resort_leads_only_where_the_list_would() {
+    let mut quota = way("azure", AZURE);
+    quota["when"] = json!(["quota_exhausted"]);
+    let scene = opened(json!([quota, {"kind": "last_resort"}]));
+    sent_to(&scene, OPENAI);
+    scene.held_back();
+}
+
+#[test]
+fn a_last_resort_is_not_blocked_wherever_it_leads() {
+    let scene = opened(json!([way("azure", AZURE), {"kind": "last_resort"}]));
+    for _ in 0..TRIP {
+        sent_to(&scene, AZURE).upstream(Upstream::RefusesConnection);
+    }
+    let before = blocked(&scene);
+    let (_first, _second) = (scene.reach(), scene.reach());
+    assert_eq!((blocked(&scene), fallbacks(&scene, "last_resort")), (before, 2));
+}
+
+#[test]
+fn a_target_in_shadow_counts_what_it_would_have_refused() {
+    let mut configuration = defaults(json!({"fallback": [way("azure", AZURE)]}));
+    configuration["breakers"] =
+        json!([{"cluster": AZURE, "mode": "shadow", "fallback": [{"kind": "error"}]}]);
+    let scene = built(configuration);
+    scene.fail(TRIP);
+    for _ in 0..=TRIP {
+        sent_to(&scene, AZURE).upstream_answers(Response::status(500));
+    }
+    assert_eq!(scene.counter(&stat(AZURE, "requests_would_block_total", &[])), 1);
+}
+
+#[test]
+fn no_client_gets_past_a_breaker_by_way_of_one_that_only_watches() {
+    let mut configuration = defaults(json!({"fallback": chain()}));
+    configuration["breakers"] = json!([{"cluster": AZURE, "mode": "shadow"}]);
+    let scene = built(configuration);
+    let call = scene.send(chat_with(AZURE).header(ROUTE, "azure"));
+    assert!(!call.is_forwarded());
+    assert_eq!(call.answer().status, 400);
+}
+
+#[test]
+fn a_key_in_the_query_stays_with_its_provider() {
+    let path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent";
+    let asked = |scene: &Scene, query: &str| {
+        let call = scene.send(Request::post(&format!("{path}?{query}")).cluster(OPENAI));
+        let sent = call.forwarded_header(":path").expect("a path");
+        String::from_utf8(sent).expect("text").replacen(path, "", 1)
+    };
+    let scene = opened(json!([way("azure", AZURE)]));
+    for (query, expected) in [
+        ("alt=sse&key=secret", "?alt=sse"),
+        ("key=secret&alt=sse&key=another", "?alt=sse"),
+        ("key=secret", ""),
+        ("k%65y=secret&alt=sse", "?alt=sse"),
+        ("access_token=secret&alt=sse", "?alt=sse"),
+        ("alt=sse&monkey=1", "?alt=sse&monkey=1"),
+    ] {
+        assert_eq!(asked(&scene, query), expected, "{query}");
+    }
+    let mut kept = way("azure", AZURE);
+    kept["remove_headers"] = json!(["x-other"]);
+    assert_eq!(asked(&opened(json!([kept])), "key=kept&alt=sse"), "?key=kept&alt=sse");
 }
