@@ -17,6 +17,8 @@ pub(super) struct Fault<'a> {
 pub(super) enum Kind {
     /// The breaker is open, for so long.
     Open { retry_after: Duration },
+    /// The call itself failed; another one may do better after so long.
+    Failed { retry_after: Duration },
     /// The upstream took too long.
     TimedOut,
     /// The request is not taken as it is.
@@ -30,6 +32,7 @@ impl Kind {
     pub(super) const fn code(self) -> &'static str {
         match self {
             Self::Open { .. } => "circuit_open",
+            Self::Failed { .. } => "upstream_failed",
             Self::TimedOut => "upstream_timeout",
             Self::Refused => "request_refused",
             Self::BrokenOff => "stream_interrupted",
@@ -39,7 +42,7 @@ impl Kind {
     /// gRPC's: `UNAVAILABLE`, `DEADLINE_EXCEEDED`, `INVALID_ARGUMENT`.
     pub(super) const fn grpc_status(self) -> u32 {
         match self {
-            Self::Open { .. } | Self::BrokenOff => 14,
+            Self::Open { .. } | Self::Failed { .. } | Self::BrokenOff => 14,
             Self::TimedOut => 4,
             Self::Refused => 3,
         }
@@ -48,7 +51,7 @@ impl Kind {
     /// When it is worth to come back, if ever.
     pub(super) const fn retry_after(self) -> Option<Duration> {
         match self {
-            Self::Open { retry_after } => Some(retry_after),
+            Self::Open { retry_after } | Self::Failed { retry_after } => Some(retry_after),
             Self::TimedOut => Some(Duration::from_secs(1)),
             Self::Refused | Self::BrokenOff => None,
         }

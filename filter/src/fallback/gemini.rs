@@ -29,7 +29,7 @@ const CONTENT: &str = r#"{
 
 pub(super) fn error(fault: &Fault<'_>, asked: &Asked) -> Content {
     let retry = match fault.kind {
-        Kind::Open { retry_after } => {
+        Kind::Open { retry_after } | Kind::Failed { retry_after } => {
             let delay = quoted(&format!("{}s", whole_seconds(retry_after)));
             fill(RETRY, &[("delay", &delay)])
         }

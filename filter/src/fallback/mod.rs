@@ -56,6 +56,22 @@ impl Asked {
 /// A typed error. It says when to come back and nothing about hosts, thresholds or other tenants.
 #[must_use]
 pub fn error(answer: &ErrorAnswer, asked: &Asked, retry_after: Duration) -> Reply {
+    unavailable(answer, asked, Marked::Open, Kind::Open { retry_after }, retry_after)
+}
+
+/// The same for a call that was let through, and failed.
+#[must_use]
+pub fn failed(answer: &ErrorAnswer, asked: &Asked, retry_after: Duration) -> Reply {
+    unavailable(answer, asked, Marked::Fallback, Kind::Failed { retry_after }, retry_after)
+}
+
+fn unavailable(
+    answer: &ErrorAnswer,
+    asked: &Asked,
+    marked: Marked,
+    kind: Kind,
+    retry_after: Duration,
+) -> Reply {
     let status = answer.status.unwrap_or(match asked.dialect {
         Dialect::Anthropic => anthropic::OVERLOADED,
         _ => 503,
@@ -64,8 +80,7 @@ pub fn error(answer: &ErrorAnswer, asked: &Asked, retry_after: Duration) -> Repl
     let built_in =
         || format!("The model provider is currently unavailable. Please try again in {seconds} s.");
     let message = answer.message.clone().unwrap_or_else(built_in);
-    let kind = Kind::Open { retry_after };
-    let mut reply = faulty(asked, Marked::Open, &Fault { kind, status, message: &message });
+    let mut reply = faulty(asked, marked, &Fault { kind, status, message: &message });
     reply.add_configured(&answer.headers);
     reply
 }

@@ -64,7 +64,7 @@ impl Remedy {
     /// The sending is over: whatever would send the call elsewhere is passed over.
     fn made(&self, choice: &Choice, wait: Duration) -> Option<(FallbackKind, Reply)> {
         let reply = match &choice.fallback {
-            Fallback::Error(answer) => fallback::error(answer, &self.asked, wait),
+            Fallback::Error(answer) => fallback::failed(answer, &self.asked, wait),
             Fallback::Completion(answer) if self.is_known => {
                 fallback::completion(answer, &self.asked, host::wall_clock())?
             }

@@ -34,7 +34,8 @@ fn error(status: u16, code: &str) -> Response {
 fn an_answer_that_fails_by_its_head_is_replaced_and_counted_as_what_it_was() {
     let scene = scene();
     let answer = scene.answer(Response::status(500));
-    assert_eq!((answer.status, answer.header("x-llm-breaker")), (503, Some("open")));
+    assert_eq!((answer.status, answer.header("x-llm-breaker")), (503, Some("fallback")));
+    assert!(answer.text().contains("upstream_failed"), "{}", answer.text());
     assert!(answer.header("retry-after").is_some());
     assert_eq!((scene.outcomes("server_error"), scene.outcomes("local")), (1, 0));
     assert_eq!(scene.counter(&stat(OPENAI, "fallbacks_total", &[("kind", "error")])), 1);
