@@ -39,8 +39,8 @@ async fn replacing() -> Outcome<Scene> {
 #[track_caller]
 fn assert_replaced(answer: &Answer) {
     let told = (answer.status.as_u16(), answer.breaker(), answer.ending);
-    assert_eq!(told, (503, Some("open"), Ending::Whole), "{answer:?}");
-    assert_eq!(answer.json()["error"]["code"], "circuit_open");
+    assert_eq!(told, (503, Some("fallback"), Ending::Whole), "{answer:?}");
+    assert_eq!(answer.json()["error"]["code"], "upstream_failed");
 }
 
 #[tokio::test]
