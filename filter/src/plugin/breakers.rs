@@ -14,7 +14,7 @@ use crate::shared::{self, MAX_NAME_BYTES, Metadata, Registration};
 use crate::stats::{BREAKERS_OVERFLOW, INDEX_RESETS};
 use crate::time::Instant;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Clusters without a breaker that are remembered as such; beyond it they are looked up again.
@@ -32,6 +32,8 @@ pub(super) struct Breakers {
     bystanders: RefCell<BTreeMap<String, Rc<Entry>>>,
     room: Cell<Room>,
     route_headers: Vec<String>,
+    /// The targets that calls did not get to: each is said once.
+    missed: RefCell<BTreeSet<String>>,
     /// The calls that were let through.
     pub(super) in_flight: InFlight,
 }
@@ -54,6 +56,7 @@ impl Breakers {
             known: RefCell::default(),
             bystanders: RefCell::default(),
             room: Cell::default(),
+            missed: RefCell::default(),
             in_flight: InFlight::default(),
         }
     }
@@ -61,6 +64,11 @@ impl Breakers {
     /// The request headers by which calls may be rerouted.
     pub(super) fn route_headers(&self) -> &[String] {
         &self.route_headers
+    }
+
+    /// A call did not get to this target, which the configuration names; whether it is the first.
+    pub(super) fn is_first_misrouted(&self, target: &str) -> bool {
+        self.missed.borrow_mut().insert(target.to_owned())
     }
 
     /// The configured policy of a cluster.

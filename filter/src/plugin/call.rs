@@ -24,6 +24,8 @@ pub(super) struct Call {
     pub(super) answered_at: Instant,
     /// The cluster that it was sent to instead of that which its route named at first.
     pub(super) rerouted_to: Option<String>,
+    /// Whether its answer is to say who served it.
+    pub(super) says_who_served: bool,
     /// What is known of the request that an answer of the filter's own must suit.
     pub(super) asking: Asking,
     pub(super) hold: Hold,

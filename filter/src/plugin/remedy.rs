@@ -53,8 +53,9 @@ impl Remedy {
         let wait = waits.fold(self.announced.unwrap_or_default(), Duration::max);
         let part = self.entry.key.part.as_deref();
         let choices = self.policy.fallback.iter().filter(|choice| holds(choice, reason, part));
-        let Some((kind, reply)) = choices.into_iter().find_map(|choice| self.made(choice, wait))
-        else {
+        // Where `pass` stands, the answer stays as it is.
+        let mut until_pass = choices.take_while(|it| !matches!(it.fallback, Fallback::Pass));
+        let Some((kind, reply)) = until_pass.find_map(|choice| self.made(choice, wait)) else {
             return false;
         };
         self.entry.stats.count(Stat::Fallbacks(kind));

@@ -197,7 +197,17 @@ impl Request {
         let exchange = Exchange::begin(self.requested_at, timeouts, protocol);
         let asking = self.asking(&policy);
         let hold = Hold::default();
-        let call = Call { shares, policy, exchange, answered_at, rerouted_to, asking, hold };
+        let says_who_served = rerouted_to.is_some() && self.cluster.policy().debug_headers;
+        let call = Call {
+            shares,
+            policy,
+            exchange,
+            answered_at,
+            rerouted_to,
+            says_who_served,
+            asking,
+            hold,
+        };
         self.breakers.in_flight.begin(self.context, call);
     }
 

@@ -124,7 +124,9 @@ impl Response<'_> {
     fn forget_misrouted(&self, now: Instant) {
         let Some(call) = self.breakers.in_flight.take(self.context) else { return };
         let meant = call.rerouted_to.as_deref().unwrap_or_default();
-        host::log(Level::Warn, &journal::reroute_not_taken(meant));
+        if self.breakers.is_first_misrouted(meant) {
+            host::log(Level::Warn, &journal::reroute_not_taken(meant));
+        }
         admission::give_back(call.shares, now);
     }
 
@@ -143,7 +145,7 @@ fn judge_head(call: &mut Call, now: Instant) -> Option<Outcome> {
     if head.source == Source::Upstream {
         call.note_answer(now);
     }
-    if let Some(served_by) = call.rerouted_to.as_ref().filter(|_| call.policy.debug_headers) {
+    if let Some(served_by) = call.rerouted_to.as_ref().filter(|_| call.says_who_served) {
         host::set_header(Map::ResponseHeaders, crate::fallback::SERVED_BY, served_by);
     }
     let outcome = call.exchange.response_started(&head, &call.policy, now);

@@ -130,3 +130,17 @@ fn nothing_that_a_client_sends_changes_the_decision() {
     }
     assert_eq!(scene.count("successes_total"), headers.len() as u64);
 }
+
+#[test]
+fn a_breaker_that_is_forced_open_can_have_a_fallback_of_its_own() {
+    let fallback = json!([
+        {"kind": "error", "when": ["forced_open"], "status": 410, "message": "Moved."},
+        {"kind": "error", "status": 429},
+    ]);
+    let scene = Scene::under(json!({"mode": "forced_open", "fallback": fallback}));
+    let answer = scene.send(chat()).answer();
+    assert_eq!(answer.status, 410);
+    assert!(answer.text().contains("Moved."));
+    let tripped = Scene::opened_under(json!({"fallback": fallback}));
+    assert_eq!(tripped.send(chat()).answer().status, 429);
+}

@@ -245,3 +245,12 @@ fn the_first_event_commits_a_stream_however_much_comes_with_it() {
     assert_eq!((call.answer().text(), is_replaced(&call.answer())), (events, false));
     assert_eq!(scene.outcomes("overloaded"), 1);
 }
+
+#[test]
+fn where_pass_stands_the_answer_stays_as_it_is() {
+    let fallback = json!([{"kind": "pass", "when": ["server_error"]}, {"kind": "error"}]);
+    let scene = scene_under(json!({"fallback": fallback}));
+    let answer = scene.answer(Response::status(500));
+    assert_eq!((answer.status, is_replaced(&answer)), (500, false));
+    assert!(is_replaced(&scene.answer(Response::status(529))));
+}
