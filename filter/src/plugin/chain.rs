@@ -5,6 +5,7 @@ use crate::level::Level;
 use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
 use crate::plugin::call::Share;
 use crate::plugin::entry::Entry;
+use crate::plugin::heads::Part;
 use crate::plugin::host;
 use crate::plugin::request::Request;
 use crate::plugin::reroute::{self, Changes, Way};
@@ -118,6 +119,10 @@ impl Chain<'_> {
         };
         let policy = target.policy();
         let part = reroute::part(self.request, route, &policy);
+        // The target tells models apart, and only the body names this one.
+        if part == Part::OfModel(None) && self.request.facts().is_none() {
+            return Some(Instead::NeedsBody);
+        }
         let levels = self.request.levels(&target, &part, self.now);
         let forwarded = match admission::ask(levels, &policy, self.now) {
             Answer::Untracked => None,

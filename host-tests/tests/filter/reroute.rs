@@ -353,3 +353,24 @@ fn a_key_in_the_query_stays_with_its_provider() {
     kept["remove_headers"] = json!(["x-other"]);
     assert_eq!(asked(&opened(json!([kept])), "key=kept&alt=sse"), "?key=kept&alt=sse");
 }
+
+#[test]
+fn a_target_that_tells_models_apart_learns_the_model_from_the_body() {
+    let azure = json!({
+        "cluster": AZURE, "key_by": "model", "models": ["o3"], "fallback": [{"kind": "error"}],
+    });
+    let mut configuration = defaults(json!({"fallback": [way("azure", AZURE)]}));
+    configuration["breakers"] = json!([azure]);
+    let scene = built(configuration);
+    scene.fail(TRIP);
+    let body = r#"{"messages":[],"model":"o3"}"#;
+    let request = Request::post("/v1/chat/completions").cluster(OPENAI).without_upload();
+    let call = scene.send(request.header("content-length", body.len().to_string()));
+    assert!(call.is_paused());
+    call.finish_upload(body);
+    assert_eq!(call.cluster().as_deref(), Some(AZURE));
+    assert_eq!(call.forwarded_body(), body.as_bytes());
+    call.upstream_answers(completion());
+    let labels = [("llm_model", "o3"), ("category", "success")];
+    assert_eq!(scene.counter(&stat(AZURE, "outcomes_total", &labels)), 1);
+}
