@@ -2,7 +2,7 @@
 //!
 //! An error that the official SDKs raise as their own, or a completion that they return as any
 //! other: in the dialect and the form that the request asked for. One file for each dialect, all of
-//! the same shape, with the JSON as it goes over the wire ([`template`]).
+//! the same shape, with the JSON as it goes over the wire.
 
 mod anthropic;
 mod bedrock;
