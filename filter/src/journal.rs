@@ -1,7 +1,7 @@
 //! What does the log say? One line per event, with nothing in it that a client chose: JSON, but for
 //! what is wrong with a configuration, which a person reads.
 
-use crate::breaker::{OpenFor, Transition};
+use crate::breaker::{OpenFor, Override, Transition};
 use crate::key::Key;
 use crate::outcome::Outcome;
 use core::time::Duration;
@@ -26,6 +26,23 @@ pub fn transition(breaker: &Key, transition: &Transition, outcome: Option<&Outco
         line.insert("open_seconds".into(), seconds(open_for.duration()));
         line.insert("announced".into(), matches!(open_for, OpenFor::Announced(_)).into());
     }
+    Value::Object(line).to_string()
+}
+
+/// The time of an override is over.
+#[must_use]
+pub fn override_ended(breaker: &Key, ended: &Override) -> String {
+    let mut line = event("override", breaker);
+    line.insert("action".into(), "expire".into());
+    line.insert("mode".into(), ended.mode.name().into());
+    Value::Object(line).to_string()
+}
+
+/// The configuration asked for a reset.
+#[must_use]
+pub fn reset_generation(breaker: &Key, generation: u64) -> String {
+    let mut line = event("reset_generation", breaker);
+    line.insert("generation".into(), generation.into());
     Value::Object(line).to_string()
 }
 

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::rules::{AnyBut, Entries, Number, OneOf, Rate, ReasonBut, Span, Whole};
+use super::rules::{AnyBut, Entries, Exact, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
     ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text,
 };
@@ -27,11 +27,12 @@ pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024, of: "objects" 
 pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
 
 pub(super) const MODE: OneOf<Mode> = OneOf(&[
-    ("enforce", Mode::Enforce),
-    ("shadow", Mode::Shadow),
-    ("disabled", Mode::Disabled),
-    ("forced_open", Mode::ForcedOpen),
+    (Mode::Enforce.name(), Mode::Enforce),
+    (Mode::Shadow.name(), Mode::Shadow),
+    (Mode::Disabled.name(), Mode::Disabled),
+    (Mode::ForcedOpen.name(), Mode::ForcedOpen),
 ]);
+pub(super) const RESET_GENERATION: Exact = Exact;
 
 pub(super) const PROVIDER: OneOf<Option<Dialect>> = OneOf(&[
     ("auto", None),
