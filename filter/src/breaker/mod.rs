@@ -24,7 +24,8 @@ pub use leases::{Leases, MAX_PROBES};
 pub use overriding::{Order, Override, Shown};
 pub use run::Run;
 pub use state::{
-    Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, State, StateName, Transition,
+    Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, Share, State, StateName,
+    Transition,
 };
 pub use suspension::{Lasts, Suspension};
 pub use tally::Tally;
