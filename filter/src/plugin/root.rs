@@ -81,6 +81,7 @@ impl RootContext for Root {
         YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
         let is_youngest = YOUNGEST.get() == breakers.in_force_since;
         for entry in breakers.all(now) {
+            entry.leave_profile();
             let look = tick(&entry, now);
             if self.duty.get() == Duty::RefreshGauges && is_youngest {
                 show(&entry, now, look);
@@ -105,7 +106,7 @@ fn tick(entry: &Entry, now: Instant) -> Option<Shown> {
         (breaker.shown(&policy, now), change)
     });
     if let Some(transition) = decided.transition {
-        entry.report(&transition, None);
+        entry.report(&transition, None, now);
     }
     decided.value
 }
