@@ -15,7 +15,9 @@ mod keys;
 mod later;
 mod matchers;
 pub mod metadata;
+pub mod order;
 mod ranges;
+mod role;
 mod rules;
 mod source;
 mod structs;
@@ -31,6 +33,7 @@ use crate::glob::Glob;
 use crate::policy::{Fallback, Mode, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
+pub use role::{Role, Token};
 use rules::{Flag, Rule, Whole};
 
 /// The only version of the document there is.
@@ -49,6 +52,8 @@ pub enum LogFormat {
 /// Everything that the plugin configuration says, with all layers merged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// What the plugin is for.
+    pub role: Role,
     /// How many breakers may exist in shared data, 1 to 16384.
     pub max_breakers: u32,
     /// Whether Envoy's `allow_on_headers_stop_iteration` is set for this plugin, so that a request
@@ -65,6 +70,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            role: Role::default(),
             max_breakers: 256,
             stop_iteration: false,
             log_format: LogFormat::default(),
@@ -124,9 +130,17 @@ impl Config {
 
     fn read(&mut self, object: &mut Object<'_>) {
         object.known("config_version");
-        object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
+        role::read(object, &mut self.role);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);
+        object.later(later::DOCUMENT);
+        if self.role == Role::Traffic {
+            self.read_policies(object);
+        }
+    }
+
+    fn read_policies(&mut self, object: &mut Object<'_>) {
+        object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         // Who gave it a wrong value is not also told what is impossible without it.
         let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
         object.object("defaults", |defaults| {
@@ -147,7 +161,6 @@ impl Config {
             fields::read(entry, &mut policy, stop_iteration);
             self.breakers.extend(glob.map(|glob| (glob, policy)));
         });
-        object.later(later::DOCUMENT);
     }
 }
 

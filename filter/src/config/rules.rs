@@ -146,12 +146,12 @@ impl Rule for Flag {
 /// One of some words.
 pub(super) struct OneOf<T: 'static>(pub(super) &'static [(&'static str, T)]);
 
-impl<T: Copy> Rule for OneOf<T> {
+impl<T: Clone> Rule for OneOf<T> {
     type Out = T;
 
     fn read(&self, value: &Value) -> Option<T> {
         let word = value.as_str()?;
-        self.0.iter().find(|(name, _)| *name == word).map(|(_, meaning)| *meaning)
+        self.0.iter().find(|(name, _)| *name == word).map(|(_, meaning)| meaning.clone())
     }
 
     fn allowed(&self) -> String {

@@ -6,11 +6,7 @@ use super::lines;
 
 #[test]
 fn what_belongs_to_later_versions_is_refused_as_such() {
-    for (path, document) in [
-        ("role", json!({"role": "admin"})),
-        ("admin", json!({"admin": {"token": "x"}})),
-        ("fleet", json!({"fleet": {"cluster": "etcd"}})),
-    ] {
+    for (path, document) in [("fleet", json!({"fleet": {"cluster": "etcd"}}))] {
         assert_later(path, document);
     }
 }

@@ -9,6 +9,8 @@ mod later;
 mod layers;
 mod matchers;
 mod mistakes;
+mod orders;
+mod roles;
 
 use core::time::Duration;
 
