@@ -157,8 +157,11 @@ pub(super) fn show(value: &Value) -> String {
 }
 
 fn repeated(value: &Value) -> Value {
-    let shown = show(value);
-    if shown == value.to_string() { value.clone() } else { shown.into() }
+    match value {
+        Value::Object(_) | Value::Array(_) => show(value).into(),
+        Value::String(text) => cut(text.clone(), MAX_VALUE).into(),
+        scalar => scalar.clone(),
+    }
 }
 
 fn show_within(value: &Value, max: usize) -> String {

@@ -1,6 +1,6 @@
 //! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
 
-use crate::breaker::{Breaker, Change, Jitter, Permit, Shown, StateName, Transition};
+use crate::breaker::{Breaker, Change, Jitter, Permit, StateName, Transition};
 use crate::config::LogFormat;
 use crate::journal::{self, Line};
 use crate::key::Key;
@@ -167,12 +167,5 @@ impl Entry {
 
     fn log(&self, level: Level, line: &Line) {
         host::log(level, &line.text(self.log_format));
-    }
-
-    /// Set the gauges to what callers get.
-    pub(super) fn show(&self, shown: &Shown) {
-        self.stats.record(Stat::State, shown.state.gauge());
-        self.stats.record(Stat::Mode, shown.mode.gauge());
-        self.stats.record(Stat::OpenRemaining, shown.open_remaining.as_secs());
     }
 }

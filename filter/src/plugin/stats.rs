@@ -1,5 +1,6 @@
 //! Which of the host's stats are already defined in this VM? Defining one twice would leak it.
 
+use crate::breaker::Shown;
 use crate::key::Key;
 use crate::plugin::host::{self, Metric};
 use crate::stats::{Kind, Stat};
@@ -45,10 +46,24 @@ impl Stats {
         }
     }
 
+    /// Set the gauges to what callers get.
+    pub(super) fn show_gauges(&self, shown: &Shown) {
+        self.record(Stat::State, shown.state.gauge());
+        self.record(Stat::Mode, shown.mode.gauge());
+        self.record(Stat::OpenRemaining, shown.open_remaining.as_secs());
+    }
+
     /// Set a gauge, or add a sample to a histogram.
     pub(super) fn record(&self, stat: Stat, value: u64) {
         with(stat.kind(), &stat.name(&self.key), |metric| host::record_metric(metric, value));
     }
+}
+
+/// What this counter of a breaker has come to; zero if the host does not tell.
+pub(super) fn value(breaker: &Key, counter: Stat) -> u64 {
+    let mut value = None;
+    with(counter.kind(), &counter.name(breaker), |metric| value = host::metric_value(metric));
+    value.unwrap_or_default()
 }
 
 /// Count one for the process as a whole.
