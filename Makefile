@@ -27,7 +27,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench run clean
+.PHONY: help setup wasm-target envoy sdk build check-config reference build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -75,17 +75,29 @@ $(NODE_STAMP): $(SDK)/package-lock.json
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+check-config: ## Say what is wrong with FILE, or which policy each cluster gets; ARGUMENTS=--changed
+	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
+	@cargo run --quiet --package llm-breaker --features tools -- check-config $(FILE) $(ARGUMENTS)
+
+# Both are made of the parser; a test tells when they are out of date.
+REFERENCE := docs/configuration.md
+reference: ## Write the configuration's JSON Schema and reference into docs/
+	cargo run --quiet --package llm-breaker --features tools -- schema > docs/configuration.schema.json
+	sed -i '/^<!-- made by /q' $(REFERENCE)
+	echo >> $(REFERENCE)
+	cargo run --quiet --package llm-breaker --features tools -- reference >> $(REFERENCE)
+
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
 
 test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
-	cargo test
+	cargo test --features llm-breaker/tools
 
 test-all: test ## The same, and what takes longer
 
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features llm-breaker/tools -- -D warnings
 	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker

@@ -41,6 +41,16 @@ impl Later {
         }
     }
 
+    /// The value that says what this version does.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
+    pub(super) fn today(&self) -> Value {
+        match self.today {
+            Today::Null => Value::Null,
+            Today::Zero => 0.into(),
+            Today::Word(word) => word.into(),
+        }
+    }
+
     /// What is allowed so far, in words that complete "allowed: …".
     pub(super) fn allowed(&self) -> String {
         match self.today {
