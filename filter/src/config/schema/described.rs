@@ -39,7 +39,7 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "stop_iteration",
         "Say `true` where Envoy's configuration of this plugin has `allow_on_headers_stop_iteration: true`: requests may then wait for their body, and answers be held.",
     ),
-    ("log_format", "How the filter's log lines are written."),
+    ("log_format", "How the filter's log lines are written: one JSON object, or `name=value` pairs."),
     ("admin", "What the status page asks for."),
     ("fleet", "Where proxies tell each other what they learnt."),
     (
