@@ -33,7 +33,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk debian-packages build build-guests test test-all lint figures bench run clean
+.PHONY: help setup wasm-target envoy sdk debian-packages build build-guests reproducible test test-all lint figures deny advisories bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -94,10 +94,24 @@ build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_bre
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
 
-test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
+# Everything that the module is made of, copied to where no path is the same.
+ELSEWHERE := target/elsewhere/llm-breaker
+MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
+
+reproducible: build ## Build the module once more in another folder: the bytes must be the same
+	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter host-tests benches \
+		| tar --extract --directory $(ELSEWHERE)
+	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
+	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
+		echo "make: the module depends on where it was built" >&2; exit 1; }
+	@sha256sum $(MODULE) $(ELSEWHERE)/$(MODULE)
+	@rm -rf $(ELSEWHERE)
+
+test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
 	cargo test
 
-test-all: test ## The same, and what takes longer
+test-all: test deny ## The same, and what takes longer
 
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
@@ -109,6 +123,20 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
+
+# cargo-deny is built from source where it is missing, into a folder of the project's.
+CARGO_DENY_VERSION := 0.20.2
+TOOLS := target/tools
+DENY := $(TOOLS)/bin/cargo-deny
+
+$(DENY):
+	cargo install --quiet --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+
+deny: $(DENY) ## Licences and sources of every dependency
+	$(DENY) check bans licenses sources
+
+advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the advisory database from GitHub
+	$(DENY) check advisories
 
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
