@@ -162,7 +162,6 @@ figures: setup build ## What live streams take of memory and of time, printed by
 
 # cargo-deny is built from source where it is missing, into a folder of the project's.
 CARGO_DENY_VERSION := 0.20.2
-TOOLS := target/tools
 DENY := $(TOOLS)/bin/cargo-deny
 
 $(DENY):
