@@ -8,9 +8,9 @@ pub enum Form {
     /// A whole number within bounds.
     Whole {
         /// The smallest.
-        min: u32,
-        /// The largest.
-        max: u32,
+        min: u64,
+        /// The largest, which JSON's numbers hold exactly.
+        max: u64,
     },
     /// A number within bounds.
     Number {

@@ -6,12 +6,13 @@ use core::time::Duration;
 const FRACTION_DIGITS: usize = 9;
 
 /// A whole number in quotes, also with a fraction of zeros.
-pub(super) fn whole(min: u32, max: u32) -> String {
+pub(super) fn whole(min: u64, max: u64) -> String {
     format!(r"^\+?0*({})(\.0*)?$", between(min, max))
 }
 
 /// A number in quotes.
 pub(super) fn number(min: u32, max: u32, above: bool) -> String {
+    let (min, max) = (u64::from(min), u64::from(max));
     let largest = format!(r"0*{max}(\.0*)?");
     let smaller = match (min, above) {
         (0, true) => format!(r"0*\.0*[1-9][0-9]*|0*({})(\.[0-9]*)?", between_or_none(1, max)),
@@ -23,8 +24,7 @@ pub(super) fn number(min: u32, max: u32, above: bool) -> String {
 
 /// Decimal seconds with a trailing `s`.
 pub(super) fn span(min: Duration, max: Duration) -> String {
-    let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    let (first, last) = (seconds(min), seconds(max));
+    let (first, last) = (min.as_secs(), max.as_secs());
     let largest = format!(r"0*{last}(\.0{{1,{FRACTION_DIGITS}}})?");
     let mut all = Vec::new();
     let nanoseconds = format!("{:0FRACTION_DIGITS$}", min.subsec_nanos());
@@ -39,17 +39,17 @@ pub(super) fn span(min: Duration, max: Duration) -> String {
 }
 
 /// The whole numbers from `min` to below `max`; a pattern that nothing matches if there are none.
-fn between_or_none(min: u32, max: u32) -> String {
+fn between_or_none(min: u64, max: u64) -> String {
     max.checked_sub(1).filter(|last| *last >= min).map_or("(?!)".into(), |last| between(min, last))
 }
 
 /// The whole numbers from `min` to `max`, without leading zeros.
-fn between(min: u32, max: u32) -> String {
+fn between(min: u64, max: u64) -> String {
     let mut all = Vec::new();
     let mut first = min;
     while first <= max {
         let digits = first.to_string();
-        let last = "9".repeat(digits.len()).parse().unwrap_or(u32::MAX).min(max);
+        let last = "9".repeat(digits.len()).parse().unwrap_or(u64::MAX).min(max);
         all.push(same_length(&digits, &last.to_string()));
         match last.checked_add(1) {
             Some(next) => first = next,
@@ -65,17 +65,25 @@ fn same_length(min: &str, max: &str) -> String {
         return String::new();
     };
     if low == high {
-        return format!("{low}({})", same_length(lower, upper));
+        return format!("{low}{}", group(&same_length(lower, upper)));
     }
-    let rest = lower.len();
-    let mut all = vec![
-        format!("{low}({})", same_length(lower, &"9".repeat(rest))),
-        format!("{high}({})", same_length(&"0".repeat(rest), upper)),
-    ];
-    if high - low > 1 {
-        all.push(format!("[{}-{}][0-9]{{{rest}}}", low + 1, high - 1));
+    let (mut first, mut last, mut all) = (low, high, Vec::new());
+    if !lower.bytes().all(|digit| digit == b'0') {
+        all.push(format!("{low}{}", group(&same_length(lower, &"9".repeat(lower.len())))));
+        first = low.saturating_add(1);
     }
-    format!("({})", all.join("|"))
+    if !upper.bytes().all(|digit| digit == b'9') {
+        all.push(format!("{high}{}", group(&same_length(&"0".repeat(upper.len()), upper))));
+        last = high.saturating_sub(1);
+    }
+    if first <= last {
+        let more = match lower.len() {
+            0 => String::new(),
+            digits => format!("[0-9]{{{digits}}}"),
+        };
+        all.push(format!("[{first}-{last}]{more}"));
+    }
+    all.join("|")
 }
 
 /// The fractions of at most `length` digits that are at least this one, which ends in no zero.
@@ -89,7 +97,7 @@ fn at_least(fraction: &str, length: usize) -> String {
 }
 
 fn group(pattern: &str) -> String {
-    format!("({pattern})")
+    if pattern.contains('|') { format!("({pattern})") } else { pattern.into() }
 }
 
 fn split(digits: &str) -> Option<(u32, &str)> {

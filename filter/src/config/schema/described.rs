@@ -39,7 +39,10 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "stop_iteration",
         "Say `true` where Envoy's configuration of this plugin has `allow_on_headers_stop_iteration: true`: requests may then wait for their body, and answers be held.",
     ),
-    ("log_format", "How the filter's log lines are written: one JSON object, or `name=value` pairs."),
+    (
+        "log_format",
+        "How the filter's log lines are written: one JSON object, or `name=value` pairs.",
+    ),
     ("admin", "What the status page asks for."),
     ("fleet", "Where proxies tell each other what they learnt."),
     (
@@ -215,5 +218,8 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "Whether a stream of events that ended without its end gets an error event appended.",
     ),
     ("debug_headers", "Whether answers say whose breaker refused, why, and who served."),
-    ("reset_generation", "Raised, it starts the breakers afresh."),
+    (
+        "reset_generation",
+        "A breaker that knows only lower numbers starts afresh, once: so a push resets a fleet.",
+    ),
 ];

@@ -98,7 +98,7 @@ fn at_bounds(form: &Form) -> Vec<Value> {
     let quoted = |value: &Value| [value.clone(), value.to_string().into()];
     match form {
         Form::Whole { min, max } => {
-            let (min, max) = (i64::from(*min), i64::from(*max));
+            let (min, max) = (*min as i64, *max as i64);
             let near = [min - 1, min, min + 1, (min + max) / 2, max - 1, max, max + 1, max * 10];
             let fractions = [min as f64 + 0.5, max as f64 + 0.5].map(Value::from);
             near.map(Value::from).iter().chain(&fractions).flat_map(quoted).collect()
@@ -204,7 +204,12 @@ fn parser_and_schema_agree_on_every_field_with_values_of_every_kind() {
     let document = Outline::of_document();
     let (mut taken, mut refused, mut differences) = (0, 0, Vec::new());
     for field in &document.fields {
-        for value in tries(field) {
+        let mut field = field.clone();
+        // All the other fields of an entry are tried in `defaults`, and are the same there.
+        if let Kind::Objects(_, _, entry) = &mut field.kind {
+            entry.fields.retain(|field| ["cluster", "mode", "window"].contains(&field.name));
+        }
+        for value in tries(&field) {
             let mut document = json!({"stop_iteration": true});
             document[field.name] = value;
             match verdict(&validator, &document) {
