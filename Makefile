@@ -21,13 +21,16 @@ export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
 
+# `update` moves the budgets of `make bench-check` to what is measured.
+export BUDGETS ?=
+
 # No path of the machine that built it belongs into a module that others run.
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench run clean
+.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench bench-check run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -76,7 +79,7 @@ build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_bre
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
-	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
+	cargo build --release --target $(WASM_TARGET) --package idle --package recorder --package vandal
 
 test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
 	cargo test
@@ -86,13 +89,16 @@ test-all: test ## The same, and what takes longer
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
+	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package idle --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 
 figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
+
+bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
+	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
 
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
