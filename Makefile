@@ -14,6 +14,12 @@ SDK := host-tests/sdk
 PYTHON_STAMP := $(VENV)/.sdk
 NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
+# Debian's packages that the tests need, each with a command that it brings: on another system, or with
+# another version, what counts is that the command is there.
+DEBIAN_PACKAGES := chromium/chromium
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
+
 # Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
 # steers it.
 export LISTENER_PORT ?= 10000
@@ -30,13 +36,13 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench bench-check run clean
+.PHONY: help setup wasm-target envoy sdk debian-packages build build-guests test test-all lint figures bench bench-check run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: wasm-target envoy sdk ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock
+setup: wasm-target envoy sdk debian-packages ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium
 
 wasm-target:
 	@command -v cargo > /dev/null || { \
@@ -74,6 +80,16 @@ $(NODE_STAMP): $(SDK)/package-lock.json
 		echo "make: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
 	npm ci --prefix $(SDK) --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
+
+debian-packages:
+	@missing=$$(for pair in $(DEBIAN_PACKAGES); do \
+		command -v $${pair#*/} > /dev/null || echo $${pair%/*}; \
+	done); \
+	test -z "$$missing" || { \
+		echo "make: installing" $$missing; \
+		$(APT_GET) update && $(APT_GET) install --no-install-recommends $$missing > /dev/null || { \
+			echo "make: the tests need" $$missing "and could not install it;" \
+				"install what Debian's packages of these names bring, or ask who is root here" >&2; exit 1; }; }
 
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
