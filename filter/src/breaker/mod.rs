@@ -22,7 +22,8 @@ pub use backoff::{Jitter, unit};
 pub use leases::{Leases, MAX_PROBES};
 pub use run::Run;
 pub use state::{
-    Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, State, StateName, Transition,
+    Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, Share, State, StateName,
+    Transition,
 };
 pub use suspension::{Lasts, Suspension, overruled};
 pub use tally::Tally;

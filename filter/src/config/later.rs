@@ -23,7 +23,6 @@ enum Today {
 
 pub(super) const DOCUMENT: &[Later] = &[
     Later { name: "role", today: Today::Word("traffic") },
-    Later { name: "log_format", today: Today::Word("json") },
     Later { name: "admin", today: Today::Null },
     Later { name: "fleet", today: Today::Null },
 ];

@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use super::LogFormat;
 use super::rules::{AnyBut, Entries, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
     ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text,
@@ -25,6 +26,9 @@ pub(super) const MAX_BREAKERS: Whole = Whole { min: 1, max: 16_384 };
 pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024, of: "objects" };
 /// Far above the names that Istio makes of the longest host name.
 pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
+
+pub(super) const LOG_FORMAT: OneOf<LogFormat> =
+    OneOf(&[("json", LogFormat::Json), ("logfmt", LogFormat::Logfmt)]);
 
 pub(super) const MODE: OneOf<Mode> = OneOf(&[
     ("enforce", Mode::Enforce),

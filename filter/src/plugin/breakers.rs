@@ -2,7 +2,7 @@
 //! shared data.
 
 use crate::config::Config;
-use crate::journal;
+use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::plugin::entry::Entry;
 use crate::plugin::host::{self, Level, SharedData};
@@ -69,6 +69,11 @@ impl Breakers {
     /// A call did not get to this target, which the configuration names; whether it is the first.
     pub(super) fn is_first_misrouted(&self, target: &str) -> bool {
         self.missed.borrow_mut().insert(target.to_owned())
+    }
+
+    /// Say what should not be.
+    pub(super) fn warn(&self, line: &Line) {
+        host::log(Level::Warn, &line.text(self.config.log_format));
     }
 
     /// The configured policy of a cluster.
@@ -157,7 +162,7 @@ impl Breakers {
 
     fn entry(&self, key: Key) -> Entry {
         let policy = self.with_date(self.config.policy_for(&key.cluster).clone());
-        Entry::new(key, policy, &self.node)
+        Entry::new(key, policy, &self.node, self.config.log_format)
     }
 
     fn bystander(&self, key: Key) -> Rc<Entry> {
@@ -214,7 +219,7 @@ impl Breakers {
         match registration {
             Registration::Registered { reset: true } => {
                 stats::count_for_process(INDEX_RESETS);
-                host::log(Level::Warn, &journal::shared_state_reset(&Key::of_cluster("*")));
+                self.warn(&journal::shared_state_reset(&Key::of_cluster("*")));
             }
             // The list never shrinks; whoever else is on it is known by the next tick.
             Registration::Full => self.room.set(Room::None),
@@ -231,7 +236,7 @@ impl Breakers {
         let ignored = ignored.iter().map(ToString::to_string);
         let warnings: Vec<String> = ignored.chain(read.unknown.iter().cloned()).collect();
         if !warnings.is_empty() {
-            host::log(Level::Warn, &journal::metadata_ignored(&entry.name, &warnings));
+            self.warn(&journal::metadata_ignored(&entry.name, &warnings));
         }
     }
 

@@ -1,7 +1,8 @@
 //! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
 
 use crate::breaker::{Breaker, Change, Jitter, Permit, StateName, Transition};
-use crate::journal;
+use crate::config::LogFormat;
+use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::outcome::Outcome;
 use crate::plugin::host::{self, Level, SharedData};
@@ -25,6 +26,7 @@ pub(super) struct Entry {
     ledger: Ledger,
     pub(super) jitter: Jitter,
     pub(super) stats: Stats,
+    log_format: LogFormat,
     in_force: RefCell<InForce>,
 }
 
@@ -36,12 +38,13 @@ struct InForce {
 
 impl Entry {
     /// The breaker of this key under the configured policy; its metadata is not known yet.
-    pub(super) fn new(key: Key, policy: Policy, node: &str) -> Self {
+    pub(super) fn new(key: Key, policy: Policy, node: &str, log_format: LogFormat) -> Self {
         let name = key.name();
         Self {
             ledger: Ledger::of(&name),
             jitter: Jitter::of(&name, node),
             stats: Stats::of(&key),
+            log_format,
             in_force: RefCell::new(InForce {
                 policy: Rc::new(policy),
                 metadata: Metadata::default(),
@@ -106,7 +109,7 @@ impl Entry {
         self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);
-            host::log(Level::Warn, &journal::shared_state_reset(&self.key));
+            self.log(Level::Warn, &journal::shared_state_reset(&self.key));
         }
         decided
     }
@@ -119,7 +122,11 @@ impl Entry {
         self.stats.record(Stat::OpenRemaining, open.as_secs());
         // Istio's default log level hides what is less than a warning.
         let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
-        host::log(level, &journal::transition(&self.key, transition, outcome));
+        self.log(level, &journal::transition(&self.key, transition, outcome));
+    }
+
+    fn log(&self, level: Level, line: &Line) {
+        host::log(level, &line.text(self.log_format));
     }
 
     /// Set the gauges to what the record says.

@@ -14,12 +14,23 @@ mod ramp;
 mod window;
 
 use crate::breaker::{
-    Admission, Breaker, Change, Jitter, Permit, State, StateName, StateName::*, Transition,
+    Admission, Breaker, Cause, Change, Jitter, Permit, Share, State, StateName, StateName::*,
+    Transition,
 };
 use crate::outcome::{Category, Outcome};
 use crate::policy::{Mode, Policy, WindowShape};
 use crate::time::Instant;
 use core::time::Duration;
+
+/// A run that is just long enough.
+const fn run_of(count: u32) -> Cause {
+    Cause::ConsecutiveFailures { count, threshold: count }
+}
+
+/// So many of so many calls, where half of them open the breaker.
+const fn half(part: u32, calls: u32) -> Share {
+    Share { part, calls, threshold: 0.5 }
+}
 
 const SUCCESS: Outcome = Outcome::of(Category::Success);
 const SLOW: Outcome = Outcome::of(Category::Slow);

@@ -8,7 +8,6 @@ use super::lines;
 fn what_belongs_to_later_versions_is_refused_as_such() {
     for (path, document) in [
         ("role", json!({"role": "admin"})),
-        ("log_format", json!({"log_format": "logfmt"})),
         ("admin", json!({"admin": {"token": "x"}})),
         ("fleet", json!({"fleet": {"cluster": "etcd"}})),
     ] {

@@ -118,6 +118,7 @@ fn everything() -> Value {
         "config_version": 1,
         "max_breakers": 1000,
         "stop_iteration": true,
+        "log_format": "logfmt",
         "breakers": [{"cluster": "outbound|443||*", "key_by": "cluster", "matchers": []}],
         "defaults": {
             "mode": "shadow",
@@ -189,6 +190,7 @@ fn expected_fallbacks() -> Vec<Choice> {
 fn every_field_is_read() {
     let config = parsed(everything());
     assert_eq!((config.max_breakers, config.stop_iteration), (1000, true));
+    assert_eq!(config.log_format, LogFormat::Logfmt);
     let seconds = Duration::from_secs;
     let expected = Policy {
         mode: Mode::Shadow,
