@@ -25,8 +25,15 @@ pub(crate) struct Path {
     before: fn(&World),
     /// One round.
     round: fn(&World),
-    /// The cost of a round is divided by so much, and what a round costs without is taken off.
-    of_which: Option<(fn(&World), u32)>,
+    of_which: Option<Parts>,
+}
+
+/// What is measured is one of the equal parts of a round.
+#[derive(Clone, Copy)]
+struct Parts {
+    /// The same round without any.
+    without: fn(&World),
+    parts: u32,
 }
 
 const NOTHING_BEFORE: fn(&World) = |_| ();
@@ -42,7 +49,7 @@ pub(crate) const PATHS: [Path; 9] = [
     Path {
         name: "one event of a stream",
         round: streamed,
-        of_which: Some((streamed_without_events, EVENTS)),
+        of_which: Some(Parts { without: streamed_without_events, parts: EVENTS }),
         ..WHOLE
     },
     Path { name: "a tick", before: whole, round: tick, ..WHOLE },
@@ -62,7 +69,9 @@ impl Path {
         let all = self.cost_of(self.round);
         match self.of_which {
             None => all,
-            Some((without, parts)) => difference(&all, &self.cost_of(without), f64::from(parts)),
+            Some(Parts { without, parts }) => {
+                difference(&all, &self.cost_of(without), f64::from(parts))
+            }
         }
     }
 
