@@ -36,6 +36,9 @@ export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
 
+# `update` moves the budgets of `make bench-check` to what is measured.
+export BUDGETS ?=
+
 # No path of the machine that built it belongs into a module that others run.
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
@@ -156,7 +159,7 @@ reference: ## Write the configuration's JSON Schema and reference into docs/
 
 .PHONY: build-guests
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
-	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
+	cargo build --release --target $(WASM_TARGET) --package idle --package recorder --package vandal
 
 # Everything that the module is made of, copied to where no path is the same.
 ELSEWHERE := target/elsewhere/llm-breaker
@@ -184,7 +187,7 @@ test-all: test deny ## The same, and what takes longer
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
 	cargo clippy --all-targets --features llm-breaker/tools -- -D warnings
-	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
+	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package idle --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 
@@ -207,6 +210,10 @@ deny: $(DENY) ## Licences and sources of every dependency
 .PHONY: advisories
 advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the advisory database from GitHub
 	$(DENY) check advisories
+
+.PHONY: bench-check
+bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
+	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
 
 .PHONY: bench
 bench: ## What one decision costs (criterion)
