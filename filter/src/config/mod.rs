@@ -10,20 +10,29 @@ mod duration;
 mod errors;
 mod fallbacks;
 mod fields;
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
+pub mod form;
 mod json;
 mod keys;
 mod later;
 mod matchers;
 pub mod metadata;
 pub mod order;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod outline;
 mod ranges;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod reference;
 mod role;
 mod rules;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod schema;
 mod source;
 mod structs;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +44,7 @@ use document::Object;
 pub use errors::{ConfigError, Errors};
 pub use role::{Role, Token};
 use rules::{Flag, Rule, Whole};
+use walk::Fields;
 
 /// The only version of the document there is.
 const VERSION: Whole = Whole { min: 1, max: 1 };
@@ -128,19 +138,13 @@ impl Config {
         self.breakers.iter().any(|(glob, _)| glob.matches(cluster))
     }
 
-    fn read(&mut self, object: &mut Object<'_>) {
-        object.known("config_version");
+    fn read(&mut self, object: &mut impl Fields) {
+        // Read before all others.
+        object.value("config_version", &mut 1, &VERSION);
         role::read(object, &mut self.role);
+        object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);
-        object.later(later::DOCUMENT);
-        if self.role == Role::Traffic {
-            self.read_policies(object);
-        }
-    }
-
-    fn read_policies(&mut self, object: &mut Object<'_>) {
-        object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         // Who gave it a wrong value is not also told what is impossible without it.
         let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
         object.object("defaults", |defaults| {
@@ -161,6 +165,7 @@ impl Config {
             fields::read(entry, &mut policy, stop_iteration);
             self.breakers.extend(glob.map(|glob| (glob, policy)));
         });
+        object.later(later::DOCUMENT);
     }
 }
 

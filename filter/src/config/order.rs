@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::document::Object;
 use super::errors::{Errors, show};
+use super::walk::Fields;
 use super::{json, ranges};
 use crate::breaker::Order;
 use crate::policy::Mode;

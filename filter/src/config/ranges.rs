@@ -5,12 +5,12 @@
 
 use core::time::Duration;
 
-use super::role::Secret;
+use super::LogFormat;
+use super::role::{Name, Secret};
 use super::rules::{AnyBut, Entries, Exact, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
     ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text, Words,
 };
-use super::{LogFormat, Role};
 use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
 use crate::policy::{FallbackKind, Mode, WindowShape};
@@ -29,8 +29,7 @@ pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024, of: "objects" 
 /// Far above the names that Istio makes of the longest host name.
 pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
 
-pub(super) const ROLE: OneOf<Role> =
-    OneOf(&[("traffic", Role::Traffic), ("admin", Role::Admin { token: None })]);
+pub(super) const ROLE: OneOf<Name> = OneOf(&[("traffic", Name::Traffic), ("admin", Name::Admin)]);
 pub(super) const ADMIN_TOKEN: Secret = Secret { min: 16, max: 256 };
 pub(super) const ORDER_USER: Words = Words { max: 128 };
 pub(super) const ORDER_REASON: Words = Words { max: 512 };
@@ -85,9 +84,9 @@ pub(super) const MINIMUM_CALLS: Whole = Whole { min: 1, max: 1_000_000 };
 pub(super) const OPEN_ON_ANNOUNCED: Span = Span { min: TENTH, max: DAY };
 
 pub(super) const OPEN_BASE: Span = Span { min: TENTH, max: DAY };
-pub(super) const OPEN_MULTIPLIER: Number = Number { min: 1.0, max: 10.0 };
+pub(super) const OPEN_MULTIPLIER: Number = Number { min: 1, max: 10 };
 pub(super) const OPEN_MAX: Span = Span { min: TENTH, max: DAY };
-pub(super) const OPEN_JITTER: Number = Number { min: 0.0, max: 1.0 };
+pub(super) const OPEN_JITTER: Number = Number { min: 0, max: 1 };
 pub(super) const OPEN_ANNOUNCED_MAX: Span = Span { min: TENTH, max: WEEK };
 pub(super) const OPEN_QUOTA: Span = Span { min: TENTH, max: WEEK };
 pub(super) const OPEN_RESET_AFTER: Span = Span { min: TENTH, max: DAY };

@@ -5,9 +5,10 @@ use core::fmt;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::document::Object;
+use super::form::Form;
 use super::ranges;
 use super::rules::Rule;
+use super::walk::Fields;
 
 /// What a plugin is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,20 +60,36 @@ impl Rule for Secret {
     fn allowed(&self) -> String {
         format!("{} to {} visible ASCII characters, or null", self.min, self.max)
     }
+
+    fn form(&self) -> Form {
+        Form::Secret { min: self.min, max: self.max }
+    }
+
+    fn show(&self, _: &Token) -> Value {
+        "…".into()
+    }
 }
 
-/// Reads what each role has for itself, and refuses what belongs to the other.
-pub(super) fn read(object: &mut Object<'_>, role: &mut Role) {
-    object.value("role", role, &ranges::ROLE);
-    // Who meant another role than there is, is not told what belongs to this one.
+/// The names of the roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    Traffic,
+    Admin,
+}
+
+/// Reads the role and what it has for itself.
+pub(super) fn read(object: &mut impl Fields, role: &mut Role) {
+    let (mut name, mut token) = (Name::Traffic, None);
+    object.value("role", &mut name, &ranges::ROLE);
+    object.secrets("admin", |admin| admin.optional("token", &mut token, &ranges::ADMIN_TOKEN));
+    // Who meant another role than there is, is not told what belongs to which.
     if object.is_refused("role") {
-        object.known("admin");
         return;
     }
-    match role {
-        Role::Traffic => object.secrets_out_of_place("admin", "only with role: admin"),
-        Role::Admin { token } => {
-            object.secrets("admin", |admin| admin.optional("token", token, &ranges::ADMIN_TOKEN));
+    match name {
+        Name::Traffic => object.secrets_out_of_place("admin", "only with role: admin"),
+        Name::Admin => {
+            *role = Role::Admin { token };
             let of_traffic = ["max_breakers", "defaults", "breakers"];
             object.out_of_place(&of_traffic, "only with role: traffic");
         }

@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::form::{Characters, Form};
 use super::rules::Rule;
 use crate::glob::Glob;
 
@@ -27,6 +28,14 @@ impl Rule for Pattern {
     fn allowed(&self) -> String {
         format!("a glob of 1 to {} bytes, `*` and `?` over the whole name", self.max_bytes)
     }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Any, but: &[] }
+    }
+
+    fn show(&self, out: &Glob) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A text.
@@ -44,6 +53,14 @@ impl Rule for Text {
 
     fn allowed(&self) -> String {
         format!("a text of 1 to {} bytes", self.max_bytes)
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Any, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -63,6 +80,14 @@ impl Rule for Line {
     fn allowed(&self) -> String {
         format!("a text of 1 to {} bytes without control characters", self.max_bytes)
     }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Line, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// What a person writes, on one line.
@@ -81,6 +106,14 @@ impl Rule for Words {
 
     fn allowed(&self) -> String {
         format!("a text of 1 to {} characters without control characters", self.max)
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max.saturating_mul(4), of: Characters::Line, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -102,6 +135,14 @@ impl Rule for ClusterName {
             "the name of one cluster, 1 to {} bytes without control characters, no glob",
             self.max_bytes
         )
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Name, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -125,6 +166,14 @@ impl Rule for RequestPath {
             self.max_bytes
         )
     }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::RequestPath, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A text that is itself a JSON document.
@@ -142,6 +191,14 @@ impl Rule for JsonText {
 
     fn allowed(&self) -> String {
         format!("a text of 1 to {} bytes that is a JSON document", self.max_bytes)
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Any, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -166,6 +223,14 @@ impl Rule for KeyName {
             "{kind} of 1 to {max_bytes} bytes without control characters, and not \"{SHARED}\", \
              which names the breaker of all the rest"
         )
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Line, but: &[SHARED] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -208,6 +273,14 @@ impl Rule for HeaderName {
             self.excluded().collect::<Vec<_>>().join(", ")
         )
     }
+
+    fn form(&self) -> Form {
+        Form::Header { max_bytes: Self::MAX_BYTES, but: self.excluded().collect() }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A `tchar` of RFC 9110, section 5.6.2.
@@ -240,6 +313,14 @@ impl Rule for JsonPath {
             "a path such as \"error.code\", 1 to {max_segments} keys of 1 to {max_bytes} bytes, `*` \
              for any element of an array"
         )
+    }
+
+    fn form(&self) -> Form {
+        Form::Path { max_segments: self.max_segments, max_bytes: self.max_bytes }
+    }
+
+    fn show(&self, out: &Vec<String>) -> Value {
+        out.join(".").into()
     }
 }
 

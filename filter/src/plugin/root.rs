@@ -79,7 +79,7 @@ impl RootContext for Root {
             }
         };
         let now = host::now();
-        let node = host::property(&["node", "id"]).unwrap_or_default();
+        let node = host::property("node\0id").unwrap_or_default();
         let node = String::from_utf8_lossy(&node).into_owned();
         if let Some(admin) = Admin::of(&config, &node) {
             self.serves = Serves::Admin(Rc::new(admin));

@@ -73,7 +73,7 @@ impl History {
             return;
         }
         let _ = swap(cell, &history_key(name), |bytes| {
-            let mut history = bytes.and_then(Self::decode).unwrap_or_default();
+            let mut history = bytes.as_deref().and_then(Self::decode).unwrap_or_default();
             history.insert(noted.clone());
             Swap::Store(history.encode(), ())
         });

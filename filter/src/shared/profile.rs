@@ -50,11 +50,12 @@ impl Profile {
 
     /// Leave it for the breaker of this name, unless a younger policy's is there.
     pub fn leave(&self, cell: &impl Cell, name: &str) {
-        let _ = swap(cell, &profile_key(name), |bytes| match bytes.and_then(Self::decode) {
-            Some(there) if there.in_force_since > self.in_force_since => Swap::Keep(()),
-            Some(there) if there.says_the_same(self) => Swap::Keep(()),
-            _ => Swap::Store(self.encode(), ()),
-        });
+        let _ =
+            swap(cell, &profile_key(name), |bytes| match bytes.as_deref().and_then(Self::decode) {
+                Some(there) if there.in_force_since > self.in_force_since => Swap::Keep(()),
+                Some(there) if there.says_the_same(self) => Swap::Keep(()),
+                _ => Swap::Store(self.encode(), ()),
+            });
     }
 
     /// Every VM takes a configuration in at a time of its own.

@@ -11,6 +11,7 @@ mod matchers;
 mod mistakes;
 mod orders;
 mod roles;
+mod schema;
 
 use core::time::Duration;
 
