@@ -28,9 +28,11 @@ impl Clock {
         } else {
             self.wall.checked_sub(self.now.since(instant))
         };
+        // What was before the epoch would make the formatter panic; a year of five digits it cannot
+        // write, which would make `to_string` panic.
+        let time = time.filter(|time| *time >= SystemTime::UNIX_EPOCH);
         let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
         let mut text = String::new();
-        // A year of five digits cannot be written, and `to_string` would panic.
         match write!(text, "{}", humantime::format_rfc3339_millis(time)) {
             Ok(()) => text,
             Err(_) => "1970-01-01T00:00:00.000Z".to_owned(),

@@ -15,6 +15,8 @@ mod metadata;
 mod profile;
 mod record;
 
+#[cfg(test)]
+pub(crate) use cell::tests::Map;
 pub use cell::{Cell, Loaded, Stored};
 pub use history::{Explains, History, MAX_EVENTS, Noted};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
