@@ -30,6 +30,7 @@ pub(super) enum Refusal {
     Unauthorized,
     MediaType,
     TooLarge,
+    Misdirected,
     BodiesUnreadable,
     Invalid(Errors),
     Busy,
@@ -45,6 +46,7 @@ impl Refusal {
             Self::Method { .. } => 405,
             Self::TooLarge => 413,
             Self::MediaType => 415,
+            Self::Misdirected => 421,
             Self::BodiesUnreadable => 501,
             Self::Busy => 503,
         }
@@ -61,6 +63,7 @@ impl Refusal {
             Self::Unauthorized => "unauthorized",
             Self::MediaType => "unsupported_media_type",
             Self::TooLarge => "too_large",
+            Self::Misdirected => "misdirected",
             Self::BodiesUnreadable => "bodies_unreadable",
             Self::Invalid(_) => "invalid",
             Self::Busy => "busy",
@@ -81,6 +84,9 @@ impl Refusal {
             Self::Unauthorized => "The token is missing or wrong: authorization: Bearer <token>.",
             Self::MediaType => "A body must say that it is application/json.",
             Self::TooLarge => "The body is longer than 16384 bytes.",
+            Self::Misdirected => {
+                "No virtual host of this listener has the host that was asked for."
+            }
             Self::BodiesUnreadable => {
                 "Bodies cannot be read: set allow_on_headers_stop_iteration: true in Envoy's \
                  configuration of this plugin and stop_iteration: true in the plugin's own."

@@ -88,6 +88,13 @@ impl Refusal {
     }
 }
 
+/// The answer to a request for a host that the listener does not know: a browser may have been
+/// bidden here by a name that somebody else gave to this address.
+#[must_use]
+pub fn misdirected() -> Reply {
+    Refusal::Misdirected.reply()
+}
+
 /// The answer to a body that turned out longer than an order while it was read.
 #[must_use]
 pub fn too_large() -> Reply {

@@ -13,7 +13,9 @@ mod route;
 mod tests;
 mod view;
 
-pub use console::{Console, Counters, Done, Heard, Obeyed, Pending, bodies_unreadable, too_large};
+pub use console::{
+    Console, Counters, Done, Heard, Obeyed, Pending, bodies_unreadable, misdirected, too_large,
+};
 pub use head::Head;
 pub use view::Clock;
 

@@ -20,6 +20,9 @@ use std::rc::Rc;
 /// The code details of the answers, as access logs show them.
 const DETAILS: &str = "llm_breaker_admin";
 
+/// Which of the listener's names a request asked for; there is none if it has not such a name.
+const VIRTUAL_HOST: &str = "xds\0virtual_host_name";
+
 /// The admin listener under one configuration.
 pub(super) struct Admin {
     token: Option<Token>,
@@ -114,6 +117,9 @@ impl Context for AdminStream {}
 
 impl HttpContext for AdminStream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if host::property(VIRTUAL_HOST).is_none() {
+            return answer(&admin::misdirected());
+        }
         let headers = host::headers(Map::RequestHeaders);
         let head = Head::of(pairs::decode(&headers));
         match self.admin.hear(&head, !end_of_stream) {
