@@ -20,7 +20,7 @@
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
 //! | [`fallback`] | what is answered in an upstream's place? |
-//! | [`stats`], [`journal`] | what do operators see in the stats and in the log? |
+//! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
 //! | [`pairs`] | how does proxy-wasm write maps? |
 //! | `plugin` | which callback does what, and which host calls? |
 #![deny(unsafe_code)]
@@ -37,6 +37,7 @@
     )
 )]
 
+pub mod access_log;
 pub mod breaker;
 pub mod call;
 pub mod category;

@@ -1,12 +1,13 @@
 //! May this request go out? All of its breakers must agree, and what one of them gave is given back
 //! if another refuses.
 
+use crate::access_log::{Admission as Heard, Said, Way};
 use crate::breaker::{self, Admission, Permit, PermitKind, StateName, unit};
 use crate::category::Category;
 use crate::level::Level;
 use crate::plugin::call::Share;
 use crate::plugin::entry::Entry;
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::stats::Stat;
 use crate::time::Instant;
 use core::time::Duration;
@@ -76,12 +77,19 @@ enum Word {
     Reject(Duration, Option<Category>),
 }
 
-/// Ask the breakers of a request, the finer one first.
-pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant) -> Answer {
+/// Ask the breakers of a request, the finer one first; all that they said is added to `heard`.
+pub(super) fn ask(
+    levels: Vec<(Level, Rc<Entry>)>,
+    policy: &Policy,
+    now: Instant,
+    heard: &mut Option<Way>,
+) -> Answer {
     let mut forwarded = Forwarded { shares: Vec::new(), answered_at: Instant::ZERO };
     let mut asked = levels.iter();
     while let Some((level, entry)) = asked.next() {
-        match ask_one(entry, policy, now) {
+        let (word, state) = ask_one(entry, policy, now);
+        note(heard, said(entry, policy.mode, state, &word));
+        match word {
             Word::Untracked => return Answer::Untracked,
             Word::Forward(permit, answered_at) => {
                 if forwarded.shares.is_empty() {
@@ -109,9 +117,9 @@ pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant
 
 /// Where the shared record could not be had, a closed breaker lets the call pass, and any other
 /// rejects it.
-fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> Word {
+fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> (Word, Option<StateName>) {
     if let Some(admission) = breaker::overruled(policy) {
-        return word(admission, Instant::ZERO);
+        return (word(admission, Instant::ZERO), None);
     }
     let decided = entry.decide(now, |breaker| {
         let (admission, change) = breaker.admit(policy, now, unit(now.as_nanos()));
@@ -120,10 +128,37 @@ fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> Word {
     if let Some(transition) = decided.transition {
         entry.report(&transition, None);
     }
-    match (decided.value, decided.state) {
+    let word = match (decided.value, decided.state) {
         (Some((admission, answered_at)), _) => word(admission, answered_at),
         (None, None | Some(StateName::Closed)) => Word::Forward(None, now),
         (None, Some(StateName::Open | StateName::HalfOpen)) => Word::Reject(Duration::ZERO, None),
+    };
+    (word, decided.state)
+}
+
+/// What a breaker said, for the access log.
+fn said(entry: &Entry, mode: Mode, state: Option<StateName>, word: &Word) -> Said {
+    let (admission, permit) = match word {
+        Word::Untracked => (Heard::Untracked, None),
+        Word::Forward(Some(permit), _) if is_probe(permit) => (Heard::Probe, Some(permit)),
+        Word::Forward(permit, _) => (Heard::Pass, permit.as_ref()),
+        Word::Reject(..) if mode == Mode::Shadow => (Heard::WouldBlock, None),
+        Word::Reject(..) => (Heard::Reject, None),
+    };
+    let state = match mode {
+        Mode::Enforce | Mode::Shadow => state,
+        Mode::Disabled => Some(StateName::Closed),
+        Mode::ForcedOpen => Some(StateName::Open),
+    };
+    let permit = permit.map(|permit| (permit.kind, permit.epoch));
+    let (key, policy) = (Rc::clone(&entry.key), Some(entry.fingerprint()));
+    Said { key, state, mode, overridden: false, policy, admission, permit }
+}
+
+fn note(heard: &mut Option<Way>, said: Said) {
+    match heard {
+        Some(way) => way.and(said),
+        None => *heard = Some(Way::begin(said)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What becomes of this request? It is let through, held until its body says more, answered, or
 //! sent another way.
 
+use crate::access_log::{Admission, Said, Way};
 use crate::call::{Exchange, Facts, RequestBody};
 use crate::fallback::Asked;
 use crate::level::Level;
@@ -11,6 +12,7 @@ use crate::plugin::chain::{self, Instead};
 use crate::plugin::entry::Entry;
 use crate::plugin::heads::{Part, RequestHead};
 use crate::plugin::host;
+use crate::plugin::trace::Trace;
 use crate::policy::{Choice, Fallback, Mode, Policy};
 use crate::stats::Stat;
 use crate::time::Instant;
@@ -33,6 +35,7 @@ pub(super) struct Request {
     requested_at: Instant,
     /// The breakers that refused it, once they did.
     rejected: Option<Rejected>,
+    pub(super) trace: Trace,
 }
 
 /// The body of a request that may be held for it.
@@ -83,6 +86,7 @@ impl Request {
         head: RequestHead,
         has_body: bool,
         now: Instant,
+        trace: Trace,
     ) -> Self {
         let policy = cluster.policy();
         let may_hold = has_body && breakers.may_hold_requests();
@@ -94,7 +98,8 @@ impl Request {
             Box::new(Body { reader, patience, goes_on: true, size: 0, has_ended: false })
         });
         let requested_at = now;
-        Self { context, breakers, cluster, head, body, has_body, requested_at, rejected: None }
+        let rejected = None;
+        Self { context, breakers, cluster, head, body, has_body, requested_at, rejected, trace }
     }
 
     /// Reads what came of the body, all of it from its start; `ended` says that no more comes.
@@ -147,11 +152,15 @@ impl Request {
         }
         let policy = self.cluster.policy();
         if self.head.part == Part::InBody && policy.mode.is_active() && self.awaits_model() {
+            self.note_undecided();
             return Decided::Hold;
         }
         let now = host::now();
         let levels = self.levels(&self.cluster, &self.head.part, now);
-        match admission::ask(levels, &policy, now) {
+        let mut heard = None;
+        let answer = admission::ask(levels, &policy, now, &mut heard);
+        self.trace.note(|record| (record.routed, record.admitted_at) = (heard, Some(now)));
+        match answer {
             Answer::Untracked => Decided::Continue,
             Answer::Forward(forwarded) => self.forward(forwarded, policy),
             Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
@@ -207,6 +216,7 @@ impl Request {
             says_who_served,
             asking,
             hold,
+            trace: self.trace.clone(),
         };
         self.breakers.in_flight.begin(self.context, call);
     }
@@ -241,6 +251,13 @@ impl Request {
     /// The model that its body named, as far as it was read.
     pub(super) fn model(&self) -> Option<&str> {
         self.body.as_ref()?.reader.facts().model.as_deref()
+    }
+
+    /// It ended while it was held, for all that is known so far.
+    fn note_undecided(&self) {
+        let mode = self.cluster.policy().mode;
+        let said = Said::nothing(Rc::clone(&self.cluster.key), mode, Admission::Undecided);
+        self.trace.note(|record| record.routed = Some(Way::begin(said)));
     }
 
     fn awaits_model(&self) -> bool {
