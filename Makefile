@@ -20,6 +20,12 @@ DEBIAN_PACKAGES := chromium/chromium
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
 
+# Debian's Prometheus, unpacked into a folder of this project: so nobody has to be root, and no service
+# starts. A Prometheus of one's own, named in the environment variable PROMETHEUS or found on the PATH,
+# promtool beside it, is as good.
+TOOLS := .tools
+PROMETHEUS_STAMP := $(TOOLS)/.prometheus
+
 # Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
 # steers it.
 export LISTENER_PORT ?= 10000
@@ -33,13 +39,13 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk debian-packages build build-guests test test-all lint figures bench run clean
+.PHONY: help setup wasm-target envoy sdk debian-packages prometheus build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: wasm-target envoy sdk debian-packages ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium
+setup: wasm-target envoy sdk debian-packages prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
 
 wasm-target:
 	@command -v cargo > /dev/null || { \
@@ -88,6 +94,36 @@ debian-packages:
 			echo "make: the tests need" $$missing "and could not install it;" \
 				"install what Debian's packages of these names bring, or ask who is root here" >&2; exit 1; }; }
 
+prometheus: $(if $(or $(PROMETHEUS),$(shell command -v prometheus)),,$(PROMETHEUS_STAMP))
+
+# Its pages are made of other packages, libjs-…, whose names differ between releases.
+$(PROMETHEUS_STAMP):
+	$(call unpack,prometheus,^(prometheus|(libjs|fonts)-[a-z0-9.+-]+)$$,PROMETHEUS)
+	@$(TOOLS)/prometheus/usr/bin/promtool --version > /dev/null
+	@touch $@
+
+# $(call unpack,PACKAGE,PATTERN,VARIABLE): the package and what it needs, as if nothing were installed
+# here, as far as a name fits the pattern, in $(TOOLS)/PACKAGE. Where this machine's lists of packages
+# are missing or old, lists of our own are fetched. (Left out: 200 MB of time zones that no page asks for.)
+APT_OF_OURS = -o Dir::State::Lists=$(CURDIR)/$(TOOLS)/apt/lists -o Dir::Cache=$(CURDIR)/$(TOOLS)/apt/cache
+define unpack
+@command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || { \
+	echo "make: $(1) is missing, and there is no apt-get to bring it; install it," \
+		"and name its binary in the environment variable $(3)" >&2; exit 1; }
+@rm -rf $(TOOLS)/$(1) $(TOOLS)/apt && mkdir -p $(TOOLS)/$(1) $(TOOLS)/apt/lists $(TOOLS)/apt/cache
+@cd $(TOOLS)/apt; \
+download() { \
+	packages=$$(apt-get $$* -s -o Dir::State::status=/dev/null --no-install-recommends install $(1) \
+		| sed -n 's/^Inst \([^ ]*\).*/\1/p' | grep -E '$(2)'); \
+	test -n "$$packages" && apt-get $$* -qq -o APT::Sandbox::User=root download $$packages; \
+}; \
+download 2> error || { apt-get $(APT_OF_OURS) -qq update && download $(APT_OF_OURS); } || { \
+	cat error >&2; echo "make: Debian's package $(1) cannot be fetched" >&2; exit 1; }
+@for package in $(TOOLS)/apt/*.deb; do \
+	dpkg-deb --fsys-tarfile "$$package" | tar -x -C $(TOOLS)/$(1) --exclude='*/data/unpacked' || exit 1; done
+@rm -rf $(TOOLS)/apt
+endef
+
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
@@ -118,4 +154,4 @@ run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTR
 
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules
+	rm -rf $(VENV) $(SDK)/node_modules $(TOOLS)

@@ -22,6 +22,7 @@
 //! | [`fallback`] | what is answered in an upstream's place? |
 //! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
 //! | [`pairs`] | how does proxy-wasm write maps? |
+//! | [`admin`] | what does the admin listener answer? |
 //! | `plugin` | which callback does what, and which host calls? |
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -38,6 +39,7 @@
 )]
 
 pub mod access_log;
+pub mod admin;
 pub mod breaker;
 pub mod call;
 pub mod category;
