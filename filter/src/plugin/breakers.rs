@@ -132,6 +132,13 @@ impl Breakers {
         (is_known || self.register(&entry)).then_some(entry)
     }
 
+    /// Whether an operator put another mode in the policy's place, for any breaker of a cluster's.
+    pub(super) fn any_overridden(&self, cluster: &str, now: Instant) -> bool {
+        let known = self.known.borrow();
+        let mut its = known.values().filter(|entry| entry.key.cluster == cluster);
+        its.any(|entry| entry.is_overridden(now))
+    }
+
     /// Every breaker of the process that this configuration has a say in, with the metadata that
     /// the VMs with requests published.
     pub(super) fn all(&self, now: Instant) -> Vec<Rc<Entry>> {

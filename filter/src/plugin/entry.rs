@@ -1,6 +1,6 @@
 //! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
 
-use crate::breaker::{Breaker, Change, Jitter, Permit, StateName, Transition};
+use crate::breaker::{Breaker, Change, Jitter, Permit, Shown, StateName, Transition};
 use crate::config::LogFormat;
 use crate::journal::{self, Line};
 use crate::key::Key;
@@ -102,9 +102,20 @@ impl Entry {
         in_force.metadata = metadata;
     }
 
-    /// A permit to call all the same, if no other such call is out.
-    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<Permit> {
-        self.decide(now, |breaker| breaker.lend(policy, now)).value.flatten()
+    /// A permit to call all the same, if no other such call is out; and the mode in force.
+    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<(Permit, Mode)> {
+        let decided = self.decide(now, |breaker| {
+            let (permit, change) = breaker.lend(policy, now);
+            let mode = breaker.mode(policy, now);
+            (permit.map(|permit| (permit, mode)), change)
+        });
+        decided.value.flatten()
+    }
+
+    /// Whether an operator put another mode in the policy's place.
+    pub(super) fn is_overridden(&self, now: Instant) -> bool {
+        let look = |it: &mut Breaker| (it.override_in_force(now).is_some(), Change::Nothing);
+        self.decide(now, look).value.unwrap_or_default()
     }
 
     /// Decide on the shared record, and count and log what that changed.
@@ -118,6 +129,12 @@ impl Entry {
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);
             self.log(Level::Warn, &journal::shared_state_reset(&self.key));
+        }
+        if let Some(ended) = &decided.ended {
+            self.log(Level::Warn, &journal::override_ended(&self.key, ended));
+        }
+        if let Some(generation) = decided.reset_to {
+            self.log(Level::Warn, &journal::reset_generation(&self.key, generation));
         }
         decided
     }
@@ -137,17 +154,10 @@ impl Entry {
         host::log(level, &line.text(self.log_format));
     }
 
-    /// Set the gauges to what the record says.
-    pub(super) fn show(&self, state: StateName, open_remaining: Duration) {
-        let policy = self.policy();
-        let (state, open_remaining) = match policy.mode {
-            Mode::Enforce | Mode::Shadow => (state, open_remaining),
-            // What the breaker was before says nothing about what callers get.
-            Mode::Disabled => (StateName::Closed, Duration::ZERO),
-            Mode::ForcedOpen => (StateName::Open, Duration::ZERO),
-        };
-        self.stats.record(Stat::State, state.gauge());
-        self.stats.record(Stat::Mode, policy.mode.gauge());
-        self.stats.record(Stat::OpenRemaining, open_remaining.as_secs());
+    /// Set the gauges to what callers get.
+    pub(super) fn show(&self, shown: &Shown) {
+        self.stats.record(Stat::State, shown.state.gauge());
+        self.stats.record(Stat::Mode, shown.mode.gauge());
+        self.stats.record(Stat::OpenRemaining, shown.open_remaining.as_secs());
     }
 }

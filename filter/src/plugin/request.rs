@@ -13,8 +13,7 @@ use crate::plugin::entry::Entry;
 use crate::plugin::heads::{Part, RequestHead};
 use crate::plugin::host;
 use crate::plugin::trace::Trace;
-use crate::policy::{Choice, Fallback, Mode, Policy};
-use crate::stats::Stat;
+use crate::policy::{Choice, Fallback, Policy};
 use crate::time::Instant;
 use std::rc::Rc;
 
@@ -151,22 +150,19 @@ impl Request {
             return self.fall_back();
         }
         let policy = self.cluster.policy();
-        if self.head.part == Part::InBody && policy.mode.is_active() && self.awaits_model() {
+        let now = host::now();
+        if self.head.part == Part::InBody && self.awaits_model() && self.has_a_breaker(&policy, now)
+        {
             self.note_undecided();
             return Decided::Hold;
         }
-        let now = host::now();
         let levels = self.levels(&self.cluster, &self.head.part, now);
         let mut heard = None;
-        let answer = admission::ask(levels, &policy, now, &mut heard);
+        let answer = admission::ask(&levels, &policy, now, &mut heard);
         self.trace.note(|record| (record.routed, record.admitted_at) = (heard, Some(now)));
         match answer {
             Answer::Untracked => Decided::Continue,
             Answer::Forward(forwarded) => self.forward(forwarded, policy),
-            Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
-                rejected.by.stats.count(Stat::WouldBlock);
-                self.forward(rejected.without_permits(), policy)
-            }
             Answer::Reject(rejected) => {
                 self.rejected = Some(rejected);
                 self.fall_back()
@@ -251,6 +247,12 @@ impl Request {
     /// The model that its body named, as far as it was read.
     pub(super) fn model(&self) -> Option<&str> {
         self.body.as_ref()?.reader.facts().model.as_deref()
+    }
+
+    /// Whether it matters which part of its cluster's calls it is of: where the policy decides
+    /// alone, only to an operator's override.
+    fn has_a_breaker(&self, policy: &Policy, now: Instant) -> bool {
+        policy.mode.is_active() || self.breakers.any_overridden(&self.cluster.key.cluster, now)
     }
 
     /// It ended while it was held, for all that is known so far.

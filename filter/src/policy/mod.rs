@@ -175,6 +175,8 @@ pub struct Policy {
     pub in_force_since: Instant,
     /// What the breaker may do.
     pub mode: Mode,
+    /// A breaker that has seen only lower generations starts afresh, once; 0 to 2^53 − 1.
+    pub reset_generation: u64,
     /// What the upstream speaks; `None` if that is told from each request.
     pub provider: Option<Dialect>,
     /// What shares one breaker.
@@ -226,6 +228,7 @@ impl Default for Policy {
         Self {
             in_force_since: Instant::ZERO,
             mode: Mode::Enforce,
+            reset_generation: 0,
             provider: None,
             key_by: KeyBy::Cluster,
             models: Vec::new(),

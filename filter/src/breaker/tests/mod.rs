@@ -10,12 +10,14 @@ mod last_resort;
 mod modes;
 mod one_outcome;
 mod open;
+mod overrides;
 mod ramp;
+mod resets;
 mod window;
 
 use crate::breaker::{
-    Admission, Breaker, Cause, Change, Jitter, Permit, Share, State, StateName, StateName::*,
-    Transition,
+    Admission, Breaker, Cause, Change, Jitter, Order, Permit, PermitKind, Share, State, StateName,
+    StateName::*, Transition,
 };
 use crate::outcome::{Category, Outcome};
 use crate::policy::{Mode, Policy, WindowShape};
@@ -184,6 +186,20 @@ impl Scene {
     fn ticks(&mut self) {
         let change = self.breaker.tick(&self.policy, self.now);
         self.note(change);
+    }
+
+    fn obeys(&mut self, order: Order) {
+        let change = self.breaker.obey(order, self.now);
+        self.note(change);
+    }
+
+    /// An operator puts this mode in the policy's place, for so many seconds if any are given.
+    fn overridden(&mut self, mode: Mode, lasts: Option<f64>) {
+        self.obeys(Order::Override { mode, lasts: lasts.map(seconds) });
+    }
+
+    fn mode(&self) -> Mode {
+        self.breaker.mode(&self.policy, self.now)
     }
 
     fn note(&mut self, change: Change) {

@@ -13,10 +13,6 @@ fn what_belongs_to_later_versions_is_refused_as_such() {
     ] {
         assert_later(path, document);
     }
-    for generation in [json!(1), json!("0"), json!(false)] {
-        let document = json!({"defaults": {"reset_generation": generation}});
-        assert_later("defaults.reset_generation", document);
-    }
 }
 
 fn assert_later(path: &str, document: Value) {

@@ -158,6 +158,7 @@ fn everything() -> Value {
             "hold_max": "3s",
             "append_stream_error": true,
             "debug_headers": true,
+            "reset_generation": "9007199254740991",
         },
     })
 }
@@ -196,6 +197,7 @@ fn every_field_is_read() {
     let seconds = Duration::from_secs;
     let expected = Policy {
         mode: Mode::Shadow,
+        reset_generation: (1 << 53) - 1,
         provider: Some(Dialect::Anthropic),
         key_by: KeyBy::Model,
         models: vec![Glob::new("gpt-4.1*"), Glob::new("claude-?")],
