@@ -69,7 +69,7 @@ impl RootContext for Root {
         // A host that cannot show them would show bytes that mean nothing to anybody.
         config.access_log = config.access_log && trace::declare();
         let now = host::now();
-        let node = host::property(&["node", "id"]).unwrap_or_default();
+        let node = host::property("node\0id").unwrap_or_default();
         let breakers = Breakers::new(config, now, String::from_utf8_lossy(&node).into_owned());
         suspend_those_out_of_service(&breakers, now);
         self.breakers = Some(Rc::new(breakers));

@@ -124,7 +124,7 @@ mod tests {
             changed(|it| it.limits.first_token = second),
             changed(|it| it.limits.total = second),
             changed(|it| {
-                let mut verdicts = it.verdicts.iter_mut();
+                let verdicts = it.verdicts.iter_mut();
                 verdicts.for_each(|(_, verdict)| *verdict = Verdict::Ignore);
             }),
             changed(|it| it.matchers = vec![matcher("a")]),
