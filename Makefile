@@ -35,6 +35,8 @@ export LISTENER_PORT ?= 10000
 export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
+# And `make observe`: its Prometheus.
+export PROMETHEUS_PORT ?= 9090
 
 # No path of the machine that built it belongs into a module that others run.
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
@@ -201,6 +203,10 @@ bench: ## What one decision costs (criterion)
 .PHONY: run
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
+
+.PHONY: observe
+observe: envoy prometheus build ## Watch faults come and go, with Prometheus and the shipped rules; PROMETHEUS_PORT chooses its port
+	cargo run --quiet --package llm-breaker-host-tests --bin observe
 
 .PHONY: clean
 clean: ## Remove what was built and installed
