@@ -39,6 +39,8 @@ export LISTENER_PORT ?= 10000
 export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
+# And `make observe`: its Prometheus.
+export PROMETHEUS_PORT ?= 9090
 
 # `update` moves the budgets of `make bench-check` to what is measured.
 export BUDGETS ?=
@@ -226,6 +228,10 @@ bench: ## What one decision costs (criterion)
 .PHONY: run
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
+
+.PHONY: observe
+observe: envoy prometheus build ## Watch faults come and go, with Prometheus and the shipped rules; PROMETHEUS_PORT chooses its port
+	cargo run --quiet --package llm-breaker-host-tests --bin observe
 
 .PHONY: clean
 clean: ## Remove what was built and installed
