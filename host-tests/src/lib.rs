@@ -7,5 +7,6 @@ pub mod envoy;
 pub mod host;
 pub mod patience;
 pub mod prometheus;
+pub mod scripted;
 pub mod simulator;
 pub mod site;
