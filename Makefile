@@ -187,7 +187,11 @@ test: setup build build-guests reproducible ## Run every test: unit, wasmtime ho
 	cargo test --features llm-breaker/tools
 
 .PHONY: test-all
-test-all: test deny ## The same, and what takes longer
+test-all: test deny trust ## The same, and what takes longer
+
+.PHONY: trust
+trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
 
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
