@@ -90,7 +90,7 @@ pub(super) fn read(object: &mut impl Fields, role: &mut Role) {
         Name::Traffic => object.secrets_out_of_place("admin", "only with role: admin"),
         Name::Admin => {
             *role = Role::Admin { token };
-            let of_traffic = ["max_breakers", "defaults", "breakers"];
+            let of_traffic = ["max_breakers", "access_log", "defaults", "breakers"];
             object.out_of_place(&of_traffic, "only with role: traffic");
         }
     }

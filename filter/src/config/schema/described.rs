@@ -46,6 +46,10 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "log_format",
         "How the filter's log lines are written: one JSON object, or `name=value` pairs.",
     ),
+    (
+        "access_log",
+        "Whether each request leaves a record to its access log, as nested fields of the filter state `wasm.llm_breaker`.",
+    ),
     ("admin", "With `role: admin`: whom the status page and its API let change something."),
     (
         "admin.token",

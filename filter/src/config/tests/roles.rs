@@ -32,10 +32,9 @@ fn traffic_is_the_role_of_who_says_nothing() {
 
 #[test]
 fn what_belongs_to_the_other_role_is_refused() {
-    let of_traffic =
-        json!({"role": "admin", "max_breakers": 9, "defaults": {}, "breakers": [{"cluster": "a"}]});
+    let of_traffic = json!({"role": "admin", "max_breakers": 9, "access_log": true, "defaults": {}, "breakers": [{"cluster": "a"}]});
     for (document, paths) in [
-        (of_traffic, vec!["max_breakers", "defaults", "breakers"]),
+        (of_traffic, vec!["max_breakers", "access_log", "defaults", "breakers"]),
         (json!({"admin": {"token": TOKEN}}), vec!["admin"]),
         (json!({"role": "traffic", "admin": {}}), vec!["admin"]),
     ] {
