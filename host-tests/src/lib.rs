@@ -6,4 +6,5 @@ pub mod conformance;
 pub mod envoy;
 pub mod host;
 pub mod patience;
+pub mod prometheus;
 pub mod simulator;

@@ -6,6 +6,7 @@
 mod backoff;
 mod last_resort;
 mod leases;
+mod overriding;
 mod run;
 mod settle;
 mod state;
@@ -20,11 +21,13 @@ mod tests;
 
 pub use backoff::{Jitter, unit};
 pub use leases::{Leases, MAX_PROBES};
+pub use overriding::{Order, Override, Shown};
 pub use run::Run;
 pub use state::{
-    Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, State, StateName, Transition,
+    Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, Share, State, StateName,
+    Transition,
 };
-pub use suspension::{Lasts, Suspension, overruled};
+pub use suspension::{Lasts, Suspension};
 pub use tally::Tally;
 pub use window::{Bucket, Window};
 pub use windows::{MAX_WINDOWS, Windows};
@@ -59,6 +62,11 @@ pub struct Breaker {
     pub last_resort: Option<Instant>,
     /// Whether a policy took the breaker out of service.
     pub suspension: Suspension,
+    /// The mode that an operator put in the policy's place.
+    pub overridden: Option<Override>,
+    /// The highest generation that a policy had so far: a policy with a higher one starts the
+    /// breaker afresh, once.
+    pub reset_generation: u64,
     /// The latest failures in a row.
     pub run: Run,
     /// The recent calls.
@@ -87,6 +95,8 @@ impl Breaker {
             answered_at: Instant::ZERO,
             last_resort: None,
             suspension: Suspension::default(),
+            overridden: None,
+            reset_generation: 0,
             run: Run::default(),
             windows: Windows::default(),
         }
@@ -94,10 +104,10 @@ impl Breaker {
 
     /// May a call go out now? `random`, from 0 to below 1, decides while a ramp passes a share.
     pub fn admit(&mut self, policy: &Policy, now: Instant, random: f64) -> (Admission, Change) {
-        if let Some(admission) = overruled(policy) {
-            return (admission, Change::Nothing);
+        let mut change = self.catch_up(policy, now);
+        if let Some(admission) = self.overruled(policy, now) {
+            return (admission, change);
         }
-        let mut change = self.lift_suspension(policy, now);
         let admission = match self.state {
             State::Closed { since, .. } => match self.ramp(policy, now) {
                 Some(ramp) if random >= ramp_share(now.since(since), ramp) => {
@@ -107,13 +117,13 @@ impl Breaker {
             },
             State::Open { until, .. } if now < until => self.reject(until.since(now)),
             State::Open { .. } => {
-                change = self.half_open(now);
+                change = change.and(self.half_open(now));
                 self.lease_probe(policy, now)
             }
             State::HalfOpen { .. } => {
                 let admission = self.lease_probe(policy, now);
                 if matches!(admission, Admission::Probe(_)) {
-                    change = Change::Data;
+                    change = change.and(Change::Data);
                 }
                 admission
             }
@@ -150,19 +160,20 @@ impl Breaker {
         let outcome = outcome.judged(self.answered_at);
         let category = outcome.category;
         let freed = permit.map_or(Change::Nothing, |permit| self.end_last_resort(permit));
-        if !policy.mode.is_active() {
-            return Recorded { change: freed, category };
+        let caught_up = self.catch_up(policy, now).and(freed);
+        let mode = self.mode(policy, now);
+        if !mode.is_active() {
+            return Recorded { change: caught_up, category };
         }
-        let lifted = self.lift_suspension(policy, now);
         let settling = Settling { policy, now, jitter, outcome: &outcome };
         let change = match permit {
             Some(Permit { kind: PermitKind::LastResort { .. }, .. }) => settling.lengthen(self),
             Some(permit) if permit.epoch == self.epoch => settling.settle(self, permit.kind),
             // In enforce mode this call would not have gone out, nor have announced anything.
-            None if policy.mode == Mode::Shadow => Change::Nothing,
+            None if mode == Mode::Shadow => Change::Nothing,
             _ => settling.lengthen(self),
         };
-        Recorded { change: lifted.and(freed).and(change), category }
+        Recorded { change: caught_up.and(change), category }
     }
 
     /// A probe went well so far, and is judged now rather than at its end. With it comes what is
@@ -176,32 +187,37 @@ impl Breaker {
         outcome: &Outcome,
         jitter: Jitter,
     ) -> (Change, Option<Permit>) {
-        if !policy.mode.is_active() {
-            return (Change::Nothing, None);
+        let caught_up = self.catch_up(policy, now);
+        if !self.mode(policy, now).is_active() {
+            return (caught_up, None);
         }
-        let lifted = self.lift_suspension(policy, now);
         let counts = permit.epoch == self.epoch;
         let Recorded { change, .. } = self.record(policy, now, Some(permit), outcome, jitter);
-        let change = lifted.and(change);
+        let change = caught_up.and(change);
         let works = counts && self.state.name() != StateName::Open;
         let follow_up = Permit { epoch: self.epoch, kind: PermitKind::FollowUp };
         (change, works.then_some(follow_up))
     }
 
-    /// What time alone changes: the open time ends, leases expire, a suspension is lifted or
+    /// What time alone changes: the open time, leases and overrides end, a suspension is lifted or
     /// marked. Doing it twice changes nothing.
     pub fn tick(&mut self, policy: &Policy, now: Instant) -> Change {
-        let expired = self.expire_last_resort(now);
-        if !policy.mode.is_active() {
-            return expired.and(self.suspend(policy));
+        let caught_up = self.catch_up(policy, now).and(self.expire_last_resort(now));
+        if !self.mode(policy, now).is_active() {
+            // What an operator took out of service starts afresh when that ends, in any case.
+            let is_the_policys = self.overridden.is_none();
+            return caught_up.and(if is_the_policys {
+                self.suspend(policy)
+            } else {
+                Change::Nothing
+            });
         }
-        let lifted = self.lift_suspension(policy, now);
         let timed = match &mut self.state {
             State::Open { until, .. } if now >= *until => self.half_open(now),
             State::HalfOpen { leases, .. } => Change::data_if(leases.expire(now)),
             State::Open { .. } | State::Closed { .. } => Change::Nothing,
         };
-        expired.and(lifted).and(timed)
+        caught_up.and(timed)
     }
 
     /// An upstream began to answer some call.
@@ -220,6 +236,27 @@ impl Breaker {
             State::Open { until, .. } => until.since(now),
             State::Closed { .. } | State::HalfOpen { .. } => Duration::ZERO,
         }
+    }
+
+    /// What comes before anything else is decided: an override whose time is over ends, a reset that
+    /// the configuration asks for is made, a suspension that is over is lifted.
+    fn catch_up(&mut self, policy: &Policy, now: Instant) -> Change {
+        let expired = self.expire_override(now);
+        let reset = self.reset_if_told(policy, now);
+        let lifted = if self.mode(policy, now).is_active() {
+            self.lift_suspension(policy, now)
+        } else {
+            Change::Nothing
+        };
+        expired.and(reset).and(lifted)
+    }
+
+    fn reset_if_told(&mut self, policy: &Policy, now: Instant) -> Change {
+        if policy.reset_generation <= self.reset_generation {
+            return Change::Nothing;
+        }
+        self.reset_generation = policy.reset_generation;
+        self.start_afresh(now, Cause::ResetGeneration)
     }
 
     fn lease_probe(&mut self, policy: &Policy, now: Instant) -> Admission {
@@ -245,6 +282,19 @@ impl Breaker {
     fn half_open(&mut self, now: Instant) -> Change {
         let half_open = State::HalfOpen { since: now, successes: 0, leases: Leases::default() };
         self.enter(half_open, Cause::OpenTimeEnded, None)
+    }
+
+    fn start_afresh(&mut self, now: Instant, cause: Cause) -> Change {
+        self.trips = 0;
+        self.close(now, cause)
+    }
+
+    /// Closed on an empty window; from closed it is no transition, but an epoch of its own.
+    fn close(&mut self, now: Instant, cause: Cause) -> Change {
+        let was_closed = self.state.name() == StateName::Closed;
+        let closed = State::Closed { since: now, after: Before::Nothing };
+        let change = self.enter(closed, cause, None);
+        if was_closed { Change::Data } else { change }
     }
 
     fn enter(&mut self, state: State, cause: Cause, open_for: Option<OpenFor>) -> Change {

@@ -214,12 +214,17 @@ impl OpenFor {
 /// Why a breaker changed its state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cause {
-    /// That many failures came in a row.
-    ConsecutiveFailures(u32),
-    /// That share of the calls in the window failed.
-    FailureRate(f64),
-    /// That share of the calls in the window was slow.
-    SlowRate(f64),
+    /// So many failures came in a row.
+    ConsecutiveFailures {
+        /// How many.
+        count: u32,
+        /// How many it takes.
+        threshold: u32,
+    },
+    /// So many of the calls in the window failed.
+    FailureRate(Share),
+    /// So many of the calls in the window were slow.
+    SlowRate(Share),
     /// One outcome opens at once.
     Verdict,
     /// One failure announced a reset far enough away.
@@ -232,6 +237,10 @@ pub enum Cause {
     ProbesSucceeded,
     /// The mode was `disabled` or `forced_open`, and no longer is.
     ModeChanged,
+    /// An operator said so.
+    Operator,
+    /// The configuration asked for a reset.
+    ResetGeneration,
 }
 
 impl Cause {
@@ -239,7 +248,7 @@ impl Cause {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::ConsecutiveFailures(_) => "consecutive_failures",
+            Self::ConsecutiveFailures { .. } => "consecutive_failures",
             Self::FailureRate(_) => "failure_rate",
             Self::SlowRate(_) => "slow_rate",
             Self::Verdict => "verdict",
@@ -248,6 +257,8 @@ impl Cause {
             Self::ProbeFailed => "probe_failed",
             Self::ProbesSucceeded => "probes_succeeded",
             Self::ModeChanged => "mode_changed",
+            Self::Operator => "operator",
+            Self::ResetGeneration => "reset_generation",
         }
     }
 
@@ -255,9 +266,48 @@ impl Cause {
     #[must_use]
     pub fn measured(self) -> Option<f64> {
         match self {
-            Self::ConsecutiveFailures(count) => Some(f64::from(count)),
-            Self::FailureRate(rate) | Self::SlowRate(rate) => Some(rate),
+            Self::ConsecutiveFailures { count, .. } => Some(f64::from(count)),
+            Self::FailureRate(share) | Self::SlowRate(share) => Some(share.rate()),
             _ => None,
         }
+    }
+
+    /// The threshold that was reached, where there is one: during a ramp it is not the policy's.
+    #[must_use]
+    pub fn threshold(self) -> Option<f64> {
+        match self {
+            Self::ConsecutiveFailures { threshold, .. } => Some(f64::from(threshold)),
+            Self::FailureRate(share) | Self::SlowRate(share) => Some(share.threshold),
+            _ => None,
+        }
+    }
+
+    /// With a rate: what was counted, as logs name it, and how often.
+    #[must_use]
+    pub const fn share(self) -> Option<(&'static str, Share)> {
+        match self {
+            Self::FailureRate(share) => Some(("failures", share)),
+            Self::SlowRate(share) => Some(("slow", share)),
+            _ => None,
+        }
+    }
+}
+
+/// Which part of the calls in a window it was that reached a threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// The calls that count.
+    pub part: u32,
+    /// Those that they are a part of.
+    pub calls: u32,
+    /// From which rate on the breaker opens, above 0 to 1.
+    pub threshold: f64,
+}
+
+impl Share {
+    /// The part as a rate from 0 to 1.
+    #[must_use]
+    pub fn rate(self) -> f64 {
+        f64::from(self.part) / f64::from(self.calls)
     }
 }

@@ -1,7 +1,7 @@
 //! Does another policy keep the breaker out of service, and what happens when it no longer does?
 
-use crate::breaker::{Admission, Before, Breaker, Cause, Change, Leases, State, StateName};
-use crate::policy::{Mode, Policy};
+use crate::breaker::{Breaker, Cause, Change, Leases, State};
+use crate::policy::Policy;
 use crate::time::Instant;
 
 /// Whether a policy with mode `disabled` or `forced_open` took the breaker out of service.
@@ -38,9 +38,11 @@ impl Breaker {
         self.suspension = Suspension { since: policy.in_force_since, lasts: Lasts::Lasting };
         // The same policy in a fresh VM, or its successor: those who kept the breaker going despite
         // it lose nothing again.
-        if lasted == Lasts::Lasting {
-            return Change::Data;
-        }
+        if lasted == Lasts::Lasting { Change::Data } else { self.leave_service() }
+    }
+
+    /// Calls in flight lose their say, and probes their slots.
+    pub(super) fn leave_service(&mut self) -> Change {
         self.start_epoch();
         if let State::HalfOpen { leases, .. } = &mut self.state {
             *leases = Leases::default();
@@ -55,22 +57,10 @@ impl Breaker {
             return Change::Nothing;
         }
         self.suspension.lasts = Lasts::Lifted;
-        self.trips = 0;
-        let was_closed = self.state.name() == StateName::Closed;
-        let closed = State::Closed { since: now, after: Before::Nothing };
-        let change = self.enter(closed, Cause::ModeChanged, None);
-        if was_closed { Change::Data } else { change }
-    }
-}
-
-/// What the mode decides without asking the breaker.
-#[must_use]
-pub fn overruled(policy: &Policy) -> Option<Admission> {
-    match policy.mode {
-        Mode::Enforce | Mode::Shadow => None,
-        Mode::Disabled => Some(Admission::Untracked),
-        Mode::ForcedOpen => {
-            Some(Admission::Reject { retry_after: policy.open.base, because: None })
+        // Under an operator's mode it was in service all the time.
+        if self.overridden.is_some() {
+            return Change::Data;
         }
+        self.start_afresh(now, Cause::ModeChanged)
     }
 }

@@ -29,19 +29,11 @@ impl Tally {
         }
     }
 
-    /// The failures' share, if there are at least `minimum` calls.
-    #[must_use]
-    pub fn failure_rate(self, minimum: u32) -> Option<f64> {
-        rate(self.failures, self.calls, minimum)
-    }
-
-    /// The slow calls' share, if there are at least `minimum` calls.
-    #[must_use]
-    pub fn slow_rate(self, minimum: u32) -> Option<f64> {
-        rate(
+    /// How many were slow, and of how many: a cancelled slow call is on both sides.
+    pub(super) const fn slow_of(self) -> (u32, u32) {
+        (
             self.slow.saturating_add(self.cancelled_slow),
             self.calls.saturating_add(self.cancelled_slow),
-            minimum,
         )
     }
 
@@ -64,10 +56,6 @@ impl Tally {
     }
 }
 
-fn rate(part: u32, whole: u32, minimum: u32) -> Option<f64> {
-    (whole >= minimum.max(1)).then(|| f64::from(part) / f64::from(whole))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,18 +67,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_needs_its_minimum_of_calls() {
-        let calls = tally(&[Counted::Failure, Counted::Success]);
-        assert_eq!(calls.failure_rate(3), None);
-        assert_eq!(calls.failure_rate(2), Some(0.5));
-        assert_eq!(Tally::default().failure_rate(0), None);
-    }
-
-    #[test]
     fn a_cancelled_slow_call_is_on_both_sides_of_the_slow_rate_only() {
         let calls = tally(&[Counted::Success, Counted::CancelledSlow]);
-        assert_eq!(calls.slow_rate(2), Some(0.5));
-        assert_eq!(calls.failure_rate(1), Some(0.0));
-        assert_eq!(calls.calls, 1);
+        assert_eq!(calls.slow_of(), (1, 2));
+        assert_eq!((calls.failures, calls.calls), (0, 1));
     }
 }

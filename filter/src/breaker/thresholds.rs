@@ -1,6 +1,6 @@
 //! Has a closed breaker seen enough to open?
 
-use crate::breaker::{Breaker, Cause};
+use crate::breaker::{Breaker, Cause, Share, Tally};
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::Policy;
 use crate::time::Instant;
@@ -67,8 +67,9 @@ impl Thresholds {
     }
 
     fn run(self, breaker: &Breaker, policy: &Policy, now: Instant) -> Option<Cause> {
-        let length = breaker.run.length(policy.window, now);
-        (length >= self.consecutive_failures?).then_some(Cause::ConsecutiveFailures(length))
+        let count = breaker.run.length(policy.window, now);
+        let threshold = self.consecutive_failures?;
+        (count >= threshold).then_some(Cause::ConsecutiveFailures { count, threshold })
     }
 
     fn rates(self, breaker: &Breaker, policy: &Policy) -> Option<Cause> {
@@ -76,13 +77,22 @@ impl Thresholds {
     }
 
     fn failure_rate(self, breaker: &Breaker, policy: &Policy) -> Option<Cause> {
-        let rate = breaker.windows.total(policy.window).failure_rate(self.minimum_calls)?;
-        (rate >= policy.trip.failure_rate?).then_some(Cause::FailureRate(rate))
+        let Tally { calls, failures, .. } = breaker.windows.total(policy.window);
+        let threshold = policy.trip.failure_rate?;
+        reached(Share { part: failures, calls, threshold }, self.minimum_calls)
+            .map(Cause::FailureRate)
     }
 }
 
 /// A ramp says nothing about slowness: its minimum of calls stays the configured one.
 fn slow_rate(breaker: &Breaker, policy: &Policy) -> Option<Cause> {
-    let rate = breaker.windows.total(policy.window).slow_rate(policy.trip.minimum_calls)?;
-    (rate >= policy.trip.slow_rate?).then_some(Cause::SlowRate(rate))
+    let (part, calls) = breaker.windows.total(policy.window).slow_of();
+    let threshold = policy.trip.slow_rate?;
+    reached(Share { part, calls, threshold }, policy.trip.minimum_calls).map(Cause::SlowRate)
+}
+
+/// The share, if it is one of enough calls and reaches its threshold.
+fn reached(share: Share, minimum_calls: u32) -> Option<Share> {
+    let is_enough = share.calls >= minimum_calls.max(1);
+    (is_enough && share.rate() >= share.threshold).then_some(share)
 }

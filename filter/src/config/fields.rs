@@ -4,13 +4,15 @@ use core::mem::discriminant;
 
 use super::document::Object;
 use super::rules::Flag;
-use super::{consistency, fallbacks, keys, later, matchers, ranges};
+use super::{consistency, fallbacks, keys, matchers, ranges};
 use crate::policy::{HalfOpen, Limits, Open, Policy, Slow, Trip, WindowShape};
 
 /// Reads all fields of a policy; `policy` holds the lower layer's values before, all after. Whether
 /// the document says `stop_iteration` decides what of them can be kept.
 pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy, stop_iteration: bool) {
     layer.value("mode", &mut policy.mode, &ranges::MODE);
+    let generation = &mut policy.reset_generation;
+    layer.value("reset_generation", generation, &ranges::RESET_GENERATION);
     layer.value("provider", &mut policy.provider, &ranges::PROVIDER);
     keys::read(layer, policy);
     layer.object("window", |object| read_window(object, &mut policy.window));
@@ -28,7 +30,6 @@ pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy, stop_iteration: 
     matchers::read(layer, &mut policy.matchers);
     layer.value("body_limit", &mut policy.body_limit, &ranges::BODY_LIMIT);
     fallbacks::read(layer, policy, stop_iteration);
-    layer.later(later::POLICY);
     consistency::check(layer, policy);
 }
 

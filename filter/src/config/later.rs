@@ -15,27 +15,21 @@ pub(super) struct Later {
 enum Today {
     /// Only `null` does.
     Null,
-    /// `0`.
-    Zero,
     /// This word.
     Word(&'static str),
 }
 
 pub(super) const DOCUMENT: &[Later] = &[
     Later { name: "role", today: Today::Word("traffic") },
-    Later { name: "log_format", today: Today::Word("json") },
     Later { name: "admin", today: Today::Null },
     Later { name: "fleet", today: Today::Null },
 ];
-
-pub(super) const POLICY: &[Later] = &[Later { name: "reset_generation", today: Today::Zero }];
 
 impl Later {
     /// Whether `value` asks for nothing that this version does not do.
     pub(super) fn accepts(&self, value: &Value) -> bool {
         match (&self.today, value) {
             (_, Value::Null) => true,
-            (Today::Zero, Value::Number(given)) => given.as_f64() == Some(0.0),
             (Today::Word(word), Value::String(given)) => given == word,
             _ => false,
         }
@@ -45,7 +39,6 @@ impl Later {
     pub(super) fn allowed(&self) -> String {
         match self.today {
             Today::Null => "null, or leave it out".into(),
-            Today::Zero => "0".into(),
             Today::Word(word) => format!("\"{word}\""),
         }
     }

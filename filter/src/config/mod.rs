@@ -36,6 +36,16 @@ use rules::{Flag, Rule, Whole};
 /// The only version of the document there is.
 const VERSION: Whole = Whole { min: 1, max: 1 };
 
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// `name=value` pairs a line, a value in quotes where it would not be one otherwise.
+    Logfmt,
+}
+
 /// Everything that the plugin configuration says, with all layers merged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -44,6 +54,8 @@ pub struct Config {
     /// Whether Envoy's `allow_on_headers_stop_iteration` is set for this plugin, so that a request
     /// can be held at its headers until its body says what must be known.
     pub stop_iteration: bool,
+    /// How lines of the log are written.
+    pub log_format: LogFormat,
     /// Policies of clusters by name; the first that matches counts.
     pub breakers: Vec<(Glob, Policy)>,
     /// The policy of a cluster that no entry matches.
@@ -55,6 +67,7 @@ impl Default for Config {
         Self {
             max_breakers: 256,
             stop_iteration: false,
+            log_format: LogFormat::default(),
             breakers: Vec::new(),
             defaults: Policy::default(),
         }
@@ -113,6 +126,7 @@ impl Config {
         object.known("config_version");
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
+        object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);
         // Who gave it a wrong value is not also told what is impossible without it.
         let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
         object.object("defaults", |defaults| {

@@ -5,7 +5,8 @@
 
 use core::time::Duration;
 
-use super::rules::{AnyBut, Entries, Number, OneOf, Rate, ReasonBut, Span, Whole};
+use super::LogFormat;
+use super::rules::{AnyBut, Entries, Exact, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
     ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text,
 };
@@ -26,12 +27,16 @@ pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024, of: "objects" 
 /// Far above the names that Istio makes of the longest host name.
 pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
 
+pub(super) const LOG_FORMAT: OneOf<LogFormat> =
+    OneOf(&[("json", LogFormat::Json), ("logfmt", LogFormat::Logfmt)]);
+
 pub(super) const MODE: OneOf<Mode> = OneOf(&[
-    ("enforce", Mode::Enforce),
-    ("shadow", Mode::Shadow),
-    ("disabled", Mode::Disabled),
-    ("forced_open", Mode::ForcedOpen),
+    (Mode::Enforce.name(), Mode::Enforce),
+    (Mode::Shadow.name(), Mode::Shadow),
+    (Mode::Disabled.name(), Mode::Disabled),
+    (Mode::ForcedOpen.name(), Mode::ForcedOpen),
 ]);
+pub(super) const RESET_GENERATION: Exact = Exact;
 
 pub(super) const PROVIDER: OneOf<Option<Dialect>> = OneOf(&[
     ("auto", None),

@@ -53,6 +53,28 @@ impl Rule for Whole {
     }
 }
 
+/// A whole number that an f64, and so a Struct, holds exactly.
+pub(super) struct Exact;
+
+impl Exact {
+    const MAX: u64 = (1 << 53) - 1;
+}
+
+impl Rule for Exact {
+    type Out = u64;
+
+    fn read(&self, value: &Value) -> Option<u64> {
+        let number = number(value)?;
+        let allowed = 0.0..=Self::MAX as f64;
+        // The cast is exact: a whole number that an f64 holds.
+        (number.fract() == 0.0 && allowed.contains(&number)).then_some(number as u64)
+    }
+
+    fn allowed(&self) -> String {
+        format!("a whole number from 0 to {}", Self::MAX)
+    }
+}
+
 /// A number within bounds.
 pub(super) struct Number {
     pub(super) min: f64,
@@ -243,6 +265,23 @@ mod tests {
         assert_eq!(span.read(&json!("2.000000001s")), None);
         assert_eq!(span.read(&json!(1)), None);
         assert_eq!(span.allowed(), "a duration such as \"30s\" or \"0.5s\", 0.1s to 2s");
+    }
+
+    #[test]
+    fn an_exact_number_is_whole_and_no_greater_than_an_f64_tells_apart() {
+        for (value, expected) in [
+            (json!(0), Some(0)),
+            (json!("3"), Some(3)),
+            (json!(9_007_199_254_740_991_u64), Some(Exact::MAX)),
+            (json!("9007199254740991"), Some(Exact::MAX)),
+            (json!(9_007_199_254_740_992_u64), None),
+            (json!(u64::MAX), None),
+            (json!(1.5), None),
+            (json!(-1), None),
+            (json!(false), None),
+        ] {
+            assert_eq!(Exact.read(&value), expected, "{value}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! May this request go out? All of its breakers must agree, and what one of them gave is given back
-//! if another refuses.
+//! May this request go out? All of its breakers must agree, each by its own mode, and what one of
+//! them gave is given back if another refuses.
 
-use crate::breaker::{self, Admission, Permit, PermitKind, StateName, unit};
+use crate::breaker::{Admission, Breaker, Change, Permit, PermitKind, StateName, unit};
 use crate::category::Category;
 use crate::level::Level;
 use crate::plugin::call::Share;
 use crate::plugin::entry::Entry;
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::stats::Stat;
 use crate::time::Instant;
 use core::time::Duration;
@@ -34,27 +34,22 @@ pub(super) struct Forwarded {
 pub(super) struct Rejected {
     /// The breaker that refused.
     pub(super) by: Rc<Entry>,
+    /// Its mode.
+    pub(super) mode: Mode,
     /// The longest wait of all its breakers.
     pub(super) retry_after: Duration,
     /// The category of the outcome that opened it.
     pub(super) because: Option<Category>,
-    levels: Vec<(Level, Rc<Entry>)>,
+    /// The part of its cluster's calls that the request is of.
+    pub(super) part: Option<String>,
+    /// The breakers that have a say in the request.
+    levels: Vec<Share>,
 }
 
 impl Rejected {
-    /// The part of its cluster's calls that the request is of.
-    pub(super) fn part(&self) -> Option<&str> {
-        self.levels.first()?.1.key.part.as_deref()
-    }
-
     /// Let the request through all the same: its outcome is for the stats.
     pub(super) fn without_permits(&self) -> Forwarded {
-        let share = |(level, entry): &(Level, Rc<Entry>)| Share {
-            level: *level,
-            entry: Rc::clone(entry),
-            permit: None,
-        };
-        let shares = self.levels.iter().map(share).collect();
+        let shares = self.levels.iter().map(Share::without_permit).collect();
         Forwarded { shares, answered_at: Instant::ZERO }
     }
 
@@ -69,35 +64,69 @@ impl Rejected {
     }
 }
 
-/// What one breaker says, and when it last knew of an answer.
+/// What one breaker says in its mode.
+struct Said {
+    mode: Mode,
+    word: Word,
+}
+
 enum Word {
+    /// Nothing.
     Untracked,
+    /// And when it last knew of an answer.
     Forward(Option<Permit>, Instant),
     Reject(Duration, Option<Category>),
 }
 
+/// What those who only watch were asked so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watchers {
+    Agree,
+    /// One of them would have refused: the call is none for the others, either.
+    WouldBlock,
+}
+
 /// Ask the breakers of a request, the finer one first.
-pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant) -> Answer {
+pub(super) fn ask(levels: &[(Level, Rc<Entry>)], policy: &Policy, now: Instant) -> Answer {
     let mut forwarded = Forwarded { shares: Vec::new(), answered_at: Instant::ZERO };
-    let mut asked = levels.iter();
-    while let Some((level, entry)) = asked.next() {
-        match ask_one(entry, policy, now) {
-            Word::Untracked => return Answer::Untracked,
-            Word::Forward(permit, answered_at) => {
-                if forwarded.shares.is_empty() {
-                    forwarded.answered_at = answered_at;
-                }
-                let (level, entry) = (*level, Rc::clone(entry));
-                forwarded.shares.push(Share { level, entry, permit });
+    let mut watchers = Watchers::Agree;
+    let mut unasked = levels;
+    while let Some(((level, entry), others)) = unasked.split_first() {
+        unasked = others;
+        let Said { mode, word } = ask_one(entry, policy, watchers, now);
+        let (permit, answered_at) = match word {
+            Word::Untracked => continue,
+            Word::Forward(permit, answered_at) => (permit, answered_at),
+            Word::Reject(..) if mode == Mode::Shadow => {
+                entry.stats.count(Stat::WouldBlock);
+                watchers = Watchers::WouldBlock;
+                give_back_watched(&mut forwarded.shares, now);
+                (None, Instant::ZERO)
             }
             Word::Reject(retry_after, because) => {
+                let mut asked: Vec<Share> =
+                    forwarded.shares.iter().map(Share::without_permit).collect();
                 give_back(forwarded.shares, now);
-                let others = asked.map(|(_, entry)| open_remaining(entry, now));
-                let retry_after = others.fold(retry_after, Duration::max);
                 let by = Rc::clone(entry);
-                return Answer::Reject(Rejected { by, retry_after, because, levels });
+                asked.push(Share { level: *level, entry: Rc::clone(entry), mode, permit: None });
+                return Answer::Reject(Rejected {
+                    by,
+                    mode,
+                    retry_after: longest_wait(retry_after, others, policy, now),
+                    because,
+                    part: levels.first().and_then(|(_, entry)| entry.key.part.clone()),
+                    levels: with_unasked(asked, others, policy),
+                });
             }
+        };
+        if forwarded.shares.is_empty() {
+            forwarded.answered_at = answered_at;
         }
+        let (level, entry) = (*level, Rc::clone(entry));
+        forwarded.shares.push(Share { level, entry, mode, permit });
+    }
+    if forwarded.shares.is_empty() {
+        return Answer::Untracked;
     }
     for share in &forwarded.shares {
         if share.permit.as_ref().is_some_and(is_probe) {
@@ -109,22 +138,31 @@ pub(super) fn ask(levels: Vec<(Level, Rc<Entry>)>, policy: &Policy, now: Instant
 
 /// Where the shared record could not be had, a closed breaker lets the call pass, and any other
 /// rejects it.
-fn ask_one(entry: &Entry, policy: &Policy, now: Instant) -> Word {
-    if let Some(admission) = breaker::overruled(policy) {
-        return word(admission, Instant::ZERO);
-    }
+fn ask_one(entry: &Entry, policy: &Policy, watchers: Watchers, now: Instant) -> Said {
+    // What was read last counts, also where it could not be acted on.
+    let mut mode = policy.mode;
     let decided = entry.decide(now, |breaker| {
+        mode = breaker.mode(policy, now);
+        if mode == Mode::Shadow && watchers == Watchers::WouldBlock {
+            return (None, Change::Nothing);
+        }
         let (admission, change) = breaker.admit(policy, now, unit(now.as_nanos()));
-        ((admission, breaker.answered_at), change)
+        (Some((admission, breaker.answered_at)), change)
     });
     if let Some(transition) = decided.transition {
         entry.report(&transition, None);
     }
-    match (decided.value, decided.state) {
-        (Some((admission, answered_at)), _) => word(admission, answered_at),
-        (None, None | Some(StateName::Closed)) => Word::Forward(None, now),
-        (None, Some(StateName::Open | StateName::HalfOpen)) => Word::Reject(Duration::ZERO, None),
-    }
+    let word = match (decided.value, mode, decided.state) {
+        (Some(Some((admission, answered_at))), ..) => word(admission, answered_at),
+        (Some(None), ..) => Word::Forward(None, Instant::ZERO),
+        (None, Mode::Disabled, _) => Word::Untracked,
+        (None, Mode::ForcedOpen, _) => Word::Reject(policy.open.base, None),
+        (None, _, None | Some(StateName::Closed)) => Word::Forward(None, now),
+        (None, _, Some(StateName::Open | StateName::HalfOpen)) => {
+            Word::Reject(Duration::ZERO, None)
+        }
+    };
+    Said { mode, word }
 }
 
 fn word(admission: Admission, answered_at: Instant) -> Word {
@@ -137,6 +175,39 @@ fn word(admission: Admission, answered_at: Instant) -> Word {
     }
 }
 
+fn longest_wait(
+    wait: Duration,
+    others: &[(Level, Rc<Entry>)],
+    policy: &Policy,
+    now: Instant,
+) -> Duration {
+    others.iter().fold(wait, |longest, (_, entry)| longest.max(self::wait(entry, policy, now)))
+}
+
+/// Those that were not asked any more have a say by the policy's mode, as far as is known.
+fn with_unasked(
+    mut asked: Vec<Share>,
+    others: &[(Level, Rc<Entry>)],
+    policy: &Policy,
+) -> Vec<Share> {
+    asked.extend(others.iter().map(|(level, entry)| Share {
+        level: *level,
+        entry: Rc::clone(entry),
+        mode: policy.mode,
+        permit: None,
+    }));
+    asked
+}
+
+/// What one that only watches would have refused uses up no permit of the others that do.
+fn give_back_watched(shares: &mut [Share], now: Instant) {
+    for share in shares.iter_mut().filter(|share| share.mode == Mode::Shadow) {
+        if let Some(permit) = share.permit.take().filter(holds_a_slot) {
+            let _ = share.entry.decide(now, |breaker| ((), breaker.give_back(&permit)));
+        }
+    }
+}
+
 /// A request does not go out after all.
 pub(super) fn give_back(shares: Vec<Share>, now: Instant) {
     for Share { entry, permit, .. } in shares {
@@ -146,10 +217,9 @@ pub(super) fn give_back(shares: Vec<Share>, now: Instant) {
     }
 }
 
-/// How long a breaker will stay open.
-pub(super) fn open_remaining(entry: &Entry, now: Instant) -> Duration {
-    let look =
-        |breaker: &mut breaker::Breaker| (breaker.open_remaining(now), breaker::Change::Nothing);
+/// How long a caller of this breaker must wait at least.
+pub(super) fn wait(entry: &Entry, policy: &Policy, now: Instant) -> Duration {
+    let look = |breaker: &mut Breaker| (breaker.wait(policy, now), Change::Nothing);
     entry.decide(now, look).value.unwrap_or_default()
 }
 

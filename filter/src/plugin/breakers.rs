@@ -2,7 +2,7 @@
 //! shared data.
 
 use crate::config::Config;
-use crate::journal;
+use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::plugin::entry::Entry;
 use crate::plugin::host::{self, Level, SharedData};
@@ -71,6 +71,11 @@ impl Breakers {
         self.missed.borrow_mut().insert(target.to_owned())
     }
 
+    /// Say what should not be.
+    pub(super) fn warn(&self, line: &Line) {
+        host::log(Level::Warn, &line.text(self.config.log_format));
+    }
+
     /// The configured policy of a cluster.
     pub(super) fn configured(&self, cluster: &str) -> &Policy {
         self.config.policy_for(cluster)
@@ -121,6 +126,13 @@ impl Breakers {
         (is_known || self.register(&entry)).then_some(entry)
     }
 
+    /// Whether an operator put another mode in the policy's place, for any breaker of a cluster's.
+    pub(super) fn any_overridden(&self, cluster: &str, now: Instant) -> bool {
+        let known = self.known.borrow();
+        let mut its = known.values().filter(|entry| entry.key.cluster == cluster);
+        its.any(|entry| entry.is_overridden(now))
+    }
+
     /// Every breaker of the process that this configuration has a say in, with the metadata that
     /// the VMs with requests published.
     pub(super) fn all(&self, now: Instant) -> Vec<Rc<Entry>> {
@@ -157,7 +169,7 @@ impl Breakers {
 
     fn entry(&self, key: Key) -> Entry {
         let policy = self.with_date(self.config.policy_for(&key.cluster).clone());
-        Entry::new(key, policy, &self.node)
+        Entry::new(key, policy, &self.node, self.config.log_format)
     }
 
     fn bystander(&self, key: Key) -> Rc<Entry> {
@@ -214,7 +226,7 @@ impl Breakers {
         match registration {
             Registration::Registered { reset: true } => {
                 stats::count_for_process(INDEX_RESETS);
-                host::log(Level::Warn, &journal::shared_state_reset(&Key::of_cluster("*")));
+                self.warn(&journal::shared_state_reset(&Key::of_cluster("*")));
             }
             // The list never shrinks; whoever else is on it is known by the next tick.
             Registration::Full => self.room.set(Room::None),
@@ -231,7 +243,7 @@ impl Breakers {
         let ignored = ignored.iter().map(ToString::to_string);
         let warnings: Vec<String> = ignored.chain(read.unknown.iter().cloned()).collect();
         if !warnings.is_empty() {
-            host::log(Level::Warn, &journal::metadata_ignored(&entry.name, &warnings));
+            self.warn(&journal::metadata_ignored(&entry.name, &warnings));
         }
     }
 

@@ -69,6 +69,8 @@ impl Hold {
 pub(super) struct Share {
     pub(super) level: Level,
     pub(super) entry: Rc<Entry>,
+    /// Its mode when the call was let through.
+    pub(super) mode: Mode,
     /// Without one the outcome is for the stats only.
     pub(super) permit: Option<Permit>,
 }
@@ -100,7 +102,12 @@ impl Call {
     pub(super) fn ends_if_it_hangs(&self) -> bool {
         let is_wanted =
             self.policy.limits.abort || self.policy.on_failure && self.has_sent_nothing();
-        is_wanted && self.policy.mode != Mode::Shadow
+        is_wanted && !self.is_only_watched()
+    }
+
+    /// Whether nothing of it may be changed: the breaker that keeps its stats only watches.
+    pub(super) fn is_only_watched(&self) -> bool {
+        self.shares.first().is_some_and(|share| share.mode == Mode::Shadow)
     }
 
     /// Whether its client was sent nothing yet. What of a stream came in one piece with its first
@@ -124,7 +131,7 @@ impl Call {
 
     /// The head of its answer is here: hold it while that is looked at, if it may be replaced.
     pub(super) fn hold(&mut self, now: Instant) {
-        if self.policy.on_failure && self.policy.mode != Mode::Shadow {
+        if self.policy.on_failure && !self.is_only_watched() {
             self.hold = Hold::Held { since: now, read_bytes: 0 };
         }
     }
@@ -171,6 +178,11 @@ impl Call {
 }
 
 impl Share {
+    /// The same for a call whose outcome is for the stats only.
+    pub(super) fn without_permit(&self) -> Self {
+        Self { level: self.level, entry: Rc::clone(&self.entry), mode: self.mode, permit: None }
+    }
+
     /// What is left of a probe's permit, if anything.
     fn judge_early(
         &self,

@@ -32,11 +32,11 @@ pub(super) enum Instead {
 /// Do something else with a request that was refused.
 pub(super) fn instead(request: &Request, rejected: &Rejected) -> Instead {
     let policy = request.cluster.policy();
-    let reason = match policy.mode {
+    let reason = match rejected.mode {
         Mode::ForcedOpen => Some(Reason::ForcedOpen),
         _ => rejected.because.map(Reason::Category),
     };
-    let part = rejected.part();
+    let part = rejected.part.as_deref();
     let choices = policy.fallback.iter().filter(|choice| holds(choice, reason, part));
     let choices: Vec<&Fallback> = choices.map(|choice| &choice.fallback).collect();
     let (now, wait) = (host::now(), rejected.retry_after);
@@ -124,13 +124,9 @@ impl Chain<'_> {
             return Some(Instead::NeedsBody);
         }
         let levels = self.request.levels(&target, &part, self.now);
-        let forwarded = match admission::ask(levels, &policy, self.now) {
+        let forwarded = match admission::ask(&levels, &policy, self.now) {
             Answer::Untracked => None,
             Answer::Forward(forwarded) => Some(forwarded),
-            Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
-                rejected.by.stats.count(Stat::WouldBlock);
-                Some(rejected.without_permits())
-            }
             Answer::Reject(rejected) => {
                 self.wait = self.wait.min(rejected.retry_after);
                 return None;
@@ -157,17 +153,18 @@ impl Chain<'_> {
         let kind = FallbackKind::LastResort;
         match target {
             Target::Own { .. } => {
-                let forwarded = self.rejected.by.lend(self.policy, self.now).map(|permit| {
-                    self.count(kind);
-                    self.rejected.under_loan(permit)
-                })?;
+                let forwarded =
+                    self.rejected.by.lend(self.policy, self.now).map(|(permit, _)| {
+                        self.count(kind);
+                        self.rejected.under_loan(permit)
+                    })?;
                 self.request.forward(forwarded, self.request.cluster.policy());
                 Some(Instead::Sent)
             }
             Target::Route { route, changes, entry, .. } => {
                 let policy = entry.policy();
-                let permit = entry.lend(&policy, self.now)?;
-                let share = Share { level: Level::Sole, entry, permit: Some(permit) };
+                let (permit, mode) = entry.lend(&policy, self.now)?;
+                let share = Share { level: Level::Sole, entry, mode, permit: Some(permit) };
                 let forwarded = Forwarded { shares: vec![share], answered_at: Instant::ZERO };
                 self.send(route, &changes, Some((forwarded, policy)), kind)
             }
@@ -214,7 +211,7 @@ impl<'a> Target<'a> {
     fn of(request: &Request, route: &'a Reroute, now: Instant) -> Option<Self> {
         let Way::Open(changes) = reroute::way(request, route) else { return None };
         let entry = request.breakers.of_target(&route.cluster, now)?;
-        let wait = admission::open_remaining(&entry, now);
+        let wait = admission::wait(&entry, &entry.policy(), now);
         Some(Self::Route { wait, route, changes, entry })
     }
 

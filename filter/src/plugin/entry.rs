@@ -1,7 +1,8 @@
 //! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
 
-use crate::breaker::{Breaker, Change, Jitter, Permit, StateName, Transition};
-use crate::journal;
+use crate::breaker::{Breaker, Change, Jitter, Permit, Shown, StateName, Transition};
+use crate::config::LogFormat;
+use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::outcome::Outcome;
 use crate::plugin::host::{self, Level, SharedData};
@@ -25,6 +26,7 @@ pub(super) struct Entry {
     ledger: Ledger,
     pub(super) jitter: Jitter,
     pub(super) stats: Stats,
+    log_format: LogFormat,
     in_force: RefCell<InForce>,
 }
 
@@ -36,12 +38,13 @@ struct InForce {
 
 impl Entry {
     /// The breaker of this key under the configured policy; its metadata is not known yet.
-    pub(super) fn new(key: Key, policy: Policy, node: &str) -> Self {
+    pub(super) fn new(key: Key, policy: Policy, node: &str, log_format: LogFormat) -> Self {
         let name = key.name();
         Self {
             ledger: Ledger::of(&name),
             jitter: Jitter::of(&name, node),
             stats: Stats::of(&key),
+            log_format,
             in_force: RefCell::new(InForce {
                 policy: Rc::new(policy),
                 metadata: Metadata::default(),
@@ -91,9 +94,20 @@ impl Entry {
         in_force.metadata = metadata;
     }
 
-    /// A permit to call all the same, if no other such call is out.
-    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<Permit> {
-        self.decide(now, |breaker| breaker.lend(policy, now)).value.flatten()
+    /// A permit to call all the same, if no other such call is out; and the mode in force.
+    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<(Permit, Mode)> {
+        let decided = self.decide(now, |breaker| {
+            let (permit, change) = breaker.lend(policy, now);
+            let mode = breaker.mode(policy, now);
+            (permit.map(|permit| (permit, mode)), change)
+        });
+        decided.value.flatten()
+    }
+
+    /// Whether an operator put another mode in the policy's place.
+    pub(super) fn is_overridden(&self, now: Instant) -> bool {
+        let look = |it: &mut Breaker| (it.override_in_force(now).is_some(), Change::Nothing);
+        self.decide(now, look).value.unwrap_or_default()
     }
 
     /// Decide on the shared record, and count and log what that changed.
@@ -106,7 +120,13 @@ impl Entry {
         self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);
-            host::log(Level::Warn, &journal::shared_state_reset(&self.key));
+            self.log(Level::Warn, &journal::shared_state_reset(&self.key));
+        }
+        if let Some(ended) = &decided.ended {
+            self.log(Level::Warn, &journal::override_ended(&self.key, ended));
+        }
+        if let Some(generation) = decided.reset_to {
+            self.log(Level::Warn, &journal::reset_generation(&self.key, generation));
         }
         decided
     }
@@ -119,20 +139,17 @@ impl Entry {
         self.stats.record(Stat::OpenRemaining, open.as_secs());
         // Istio's default log level hides what is less than a warning.
         let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
-        host::log(level, &journal::transition(&self.key, transition, outcome));
+        self.log(level, &journal::transition(&self.key, transition, outcome));
     }
 
-    /// Set the gauges to what the record says.
-    pub(super) fn show(&self, state: StateName, open_remaining: Duration) {
-        let policy = self.policy();
-        let (state, open_remaining) = match policy.mode {
-            Mode::Enforce | Mode::Shadow => (state, open_remaining),
-            // What the breaker was before says nothing about what callers get.
-            Mode::Disabled => (StateName::Closed, Duration::ZERO),
-            Mode::ForcedOpen => (StateName::Open, Duration::ZERO),
-        };
-        self.stats.record(Stat::State, state.gauge());
-        self.stats.record(Stat::Mode, policy.mode.gauge());
-        self.stats.record(Stat::OpenRemaining, open_remaining.as_secs());
+    fn log(&self, level: Level, line: &Line) {
+        host::log(level, &line.text(self.log_format));
+    }
+
+    /// Set the gauges to what callers get.
+    pub(super) fn show(&self, shown: &Shown) {
+        self.stats.record(Stat::State, shown.state.gauge());
+        self.stats.record(Stat::Mode, shown.mode.gauge());
+        self.stats.record(Stat::OpenRemaining, shown.open_remaining.as_secs());
     }
 }

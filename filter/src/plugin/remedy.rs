@@ -3,12 +3,12 @@
 use crate::category::Category;
 use crate::fallback::{self, Reply};
 use crate::outcome::{Outcome, Verdict};
-use crate::plugin::admission::open_remaining;
+use crate::plugin::admission;
 use crate::plugin::call::Call;
 use crate::plugin::chain::holds;
 use crate::plugin::entry::Entry;
 use crate::plugin::host;
-use crate::policy::{Choice, Fallback, FallbackKind, Mode, Policy, Reason};
+use crate::policy::{Choice, Fallback, FallbackKind, Policy, Reason};
 use crate::stats::Stat;
 use crate::time::Instant;
 use core::time::Duration;
@@ -34,7 +34,7 @@ impl Remedy {
     pub(super) fn of(call: &Call, outcome: &Outcome) -> Option<Self> {
         let failed =
             matches!(call.policy.verdicts.on(outcome.category), Verdict::Failure | Verdict::Open);
-        let is_wanted = call.policy.on_failure && call.policy.mode != Mode::Shadow;
+        let is_wanted = call.policy.on_failure && !call.is_only_watched();
         if !failed || !is_wanted || !call.has_sent_nothing() {
             return None;
         }
@@ -49,7 +49,7 @@ impl Remedy {
     /// Answer in the upstream's place; whether there was an answer, and the host took it.
     pub(super) fn answer(&self, now: Instant) -> bool {
         let reason = Some(Reason::Category(self.category));
-        let waits = self.entries.iter().map(|entry| open_remaining(entry, now));
+        let waits = self.entries.iter().map(|entry| admission::wait(entry, &self.policy, now));
         let wait = waits.fold(self.announced.unwrap_or_default(), Duration::max);
         let part = self.entry.key.part.as_deref();
         let choices = self.policy.fallback.iter().filter(|choice| holds(choice, reason, part));
@@ -84,6 +84,6 @@ pub(super) fn missing_end(call: &Call, outcome: &Outcome) -> Option<Vec<u8>> {
 
 /// Whether the answer is a stream that is appended to if its end is missing.
 pub(super) fn may_append(call: &Call) -> bool {
-    let is_wanted = call.policy.append_stream_error && call.policy.mode != Mode::Shadow;
+    let is_wanted = call.policy.append_stream_error && !call.is_only_watched();
     is_wanted && call.exchange.is_of_events()
 }

@@ -11,8 +11,7 @@ use crate::plugin::chain::{self, Instead};
 use crate::plugin::entry::Entry;
 use crate::plugin::heads::{Part, RequestHead};
 use crate::plugin::host;
-use crate::policy::{Choice, Fallback, Mode, Policy};
-use crate::stats::Stat;
+use crate::policy::{Choice, Fallback, Policy};
 use crate::time::Instant;
 use std::rc::Rc;
 
@@ -146,18 +145,15 @@ impl Request {
             return self.fall_back();
         }
         let policy = self.cluster.policy();
-        if self.head.part == Part::InBody && policy.mode.is_active() && self.awaits_model() {
+        let now = host::now();
+        if self.head.part == Part::InBody && self.awaits_model() && self.has_a_breaker(&policy, now)
+        {
             return Decided::Hold;
         }
-        let now = host::now();
         let levels = self.levels(&self.cluster, &self.head.part, now);
-        match admission::ask(levels, &policy, now) {
+        match admission::ask(&levels, &policy, now) {
             Answer::Untracked => Decided::Continue,
             Answer::Forward(forwarded) => self.forward(forwarded, policy),
-            Answer::Reject(rejected) if policy.mode == Mode::Shadow => {
-                rejected.by.stats.count(Stat::WouldBlock);
-                self.forward(rejected.without_permits(), policy)
-            }
             Answer::Reject(rejected) => {
                 self.rejected = Some(rejected);
                 self.fall_back()
@@ -241,6 +237,12 @@ impl Request {
     /// The model that its body named, as far as it was read.
     pub(super) fn model(&self) -> Option<&str> {
         self.body.as_ref()?.reader.facts().model.as_deref()
+    }
+
+    /// Whether it matters which part of its cluster's calls it is of: where the policy decides
+    /// alone, only to an operator's override.
+    fn has_a_breaker(&self, policy: &Policy, now: Instant) -> bool {
+        policy.mode.is_active() || self.breakers.any_overridden(&self.cluster.key.cluster, now)
     }
 
     fn awaits_model(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::outcome::{EndedBy, Outcome};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
 use crate::plugin::heads::{response_head, routed_cluster, trailing_grpc_status};
-use crate::plugin::host::{self, Level, Map};
+use crate::plugin::host::{self, Map};
 use crate::plugin::remedy::Remedy;
 use crate::plugin::{admission, remedy};
 use crate::stats::Stat;
@@ -125,7 +125,7 @@ impl Response<'_> {
         let Some(call) = self.breakers.in_flight.take(self.context) else { return };
         let meant = call.rerouted_to.as_deref().unwrap_or_default();
         if self.breakers.is_first_misrouted(meant) {
-            host::log(Level::Warn, &journal::reroute_not_taken(meant));
+            self.breakers.warn(&journal::reroute_not_taken(meant));
         }
         admission::give_back(call.shares, now);
     }

@@ -1,6 +1,6 @@
 //! One configuration in one VM: takes it in, ticks, and gives every request its stream.
 
-use crate::breaker::StateName;
+use crate::breaker::Shown;
 use crate::config::Config;
 use crate::journal;
 use crate::plugin::breakers::Breakers;
@@ -98,13 +98,11 @@ impl RootContext for Root {
     }
 }
 
-type Look = Option<(StateName, Duration)>;
-
-fn tick(entry: &Entry, now: Instant) -> Look {
+fn tick(entry: &Entry, now: Instant) -> Option<Shown> {
     let policy = entry.policy();
     let decided = entry.decide(now, |breaker| {
         let change = breaker.tick(&policy, now);
-        ((breaker.state.name(), breaker.open_remaining(now)), change)
+        (breaker.shown(&policy, now), change)
     });
     if let Some(transition) = decided.transition {
         entry.report(&transition, None);
@@ -113,11 +111,11 @@ fn tick(entry: &Entry, now: Instant) -> Look {
 }
 
 /// Set the gauges; again if a worker's transition came in between, whose gauge this overwrote.
-fn show(entry: &Entry, now: Instant, look: Look) {
+fn show(entry: &Entry, now: Instant, look: Option<Shown>) {
     let mut shown = look;
     for _ in 0..MAX_LOOKS {
-        let Some((state, open_remaining)) = shown else { return };
-        entry.show(state, open_remaining);
+        let Some(it) = &shown else { return };
+        entry.show(it);
         let again = tick(entry, now);
         if again == shown {
             return;

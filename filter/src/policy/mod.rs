@@ -32,6 +32,20 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Every mode, in the order of the documents.
+    pub const ALL: [Self; 4] = [Self::Enforce, Self::Shadow, Self::Disabled, Self::ForcedOpen];
+
+    /// The name in configuration, logs and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+            Self::Disabled => "disabled",
+            Self::ForcedOpen => "forced_open",
+        }
+    }
+
     /// Whether calls are admitted and recorded by the breaker's own state.
     #[must_use]
     pub const fn is_active(self) -> bool {
@@ -160,6 +174,8 @@ pub struct Policy {
     pub in_force_since: Instant,
     /// What the breaker may do.
     pub mode: Mode,
+    /// A breaker that has seen only lower generations starts afresh, once; 0 to 2^53 − 1.
+    pub reset_generation: u64,
     /// What the upstream speaks; `None` if that is told from each request.
     pub provider: Option<Dialect>,
     /// What shares one breaker.
@@ -211,6 +227,7 @@ impl Default for Policy {
         Self {
             in_force_since: Instant::ZERO,
             mode: Mode::Enforce,
+            reset_generation: 0,
             provider: None,
             key_by: KeyBy::Cluster,
             models: Vec::new(),

@@ -1,7 +1,7 @@
 //! What does one breaker decide, and has everyone else heard of it? Read, decide and write on the
 //! shared record, with what is needed to count and log it exactly once.
 
-use crate::breaker::{Breaker, Change, StateName, Transition};
+use crate::breaker::{Breaker, Change, Override, StateName, Transition};
 use crate::shared::cell::{Cell, Swap, Swapped, swap};
 use crate::shared::{breaker_key, record};
 use crate::time::Instant;
@@ -20,6 +20,11 @@ pub struct Decided<T> {
     pub value: Option<T>,
     /// The transition that this decision caused: to be counted and logged by whoever gets it.
     pub transition: Option<Transition>,
+    /// The override that this decision found to have ended: to be told likewise.
+    pub ended: Option<Override>,
+    /// The generation that the configuration asked a reset for, which this decision made: to be
+    /// told likewise.
+    pub reset_to: Option<u64>,
     /// The state after it, or the last one seen.
     pub state: Option<StateName>,
     /// How often another worker was faster.
@@ -33,6 +38,8 @@ pub struct Decided<T> {
 struct Carried {
     change: Change,
     reset: bool,
+    ended: Option<Override>,
+    reset_to: Option<u64>,
 }
 
 impl Ledger {
@@ -60,6 +67,8 @@ impl Ledger {
         Decided {
             value: latest.filter(|_| decided.value.is_some()),
             transition: decided.transition,
+            ended: decided.ended,
+            reset_to: decided.reset_to,
             state: decided.state,
             conflicts: decided.conflicts,
             reset: decided.reset,
@@ -80,9 +89,14 @@ impl Ledger {
             let is_new = known.is_none();
             let mut breaker = known.unwrap_or_else(|| Breaker::new(now));
             let before = breaker.state.name();
+            let (overridden, generation) = (breaker.overridden, breaker.reset_generation);
             let change = decide(&mut breaker);
             state = Some((before, breaker.state.name()));
-            let carried = Carried { change, reset };
+            let ended = overridden.filter(|_| breaker.overridden.is_none());
+            // A breaker that is new has nothing to reset.
+            let is_told = !is_new && breaker.reset_generation > generation;
+            let reset_to = is_told.then_some(breaker.reset_generation);
+            let carried = Carried { change, reset, ended, reset_to };
             if is_new || change != Change::Nothing {
                 Swap::Store(record::encode(&breaker), carried)
             } else {
@@ -98,12 +112,14 @@ impl Decided<()> {
     fn new(swapped: Swapped<Carried>, state: Option<(StateName, StateName)>) -> Self {
         let conflicts = swapped.conflicts;
         match swapped.decided {
-            Some(Carried { change, reset }) => Self {
+            Some(Carried { change, reset, ended, reset_to }) => Self {
                 value: Some(()),
                 transition: match change {
                     Change::Transition(transition) => Some(transition),
                     Change::Nothing | Change::Data => None,
                 },
+                ended,
+                reset_to,
                 state: state.map(|(_, after)| after),
                 conflicts,
                 reset,
@@ -111,6 +127,8 @@ impl Decided<()> {
             None => Self {
                 value: None,
                 transition: None,
+                ended: None,
+                reset_to: None,
                 state: state.map(|(before, _)| before),
                 conflicts,
                 reset: false,
@@ -122,10 +140,11 @@ impl Decided<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::{Admission, Jitter, Permit, PermitKind};
+    use crate::breaker::{Admission, Jitter, Order, Permit, PermitKind};
     use crate::outcome::{Category, Outcome};
-    use crate::policy::Policy;
+    use crate::policy::{Mode, Policy};
     use crate::shared::cell::tests::Map;
+    use core::time::Duration;
 
     const NOW: Instant = Instant::from_nanos(5_000_000_000);
 
@@ -173,6 +192,27 @@ mod tests {
         map.put(&breaker_key("openai"), b"somebody else's");
         assert!(admit(&map).reset);
         assert!(!admit(&map).reset);
+    }
+
+    #[test]
+    fn only_one_finds_an_override_ended_and_only_one_makes_a_reset() {
+        let map = Map::default();
+        let ledger = Ledger::of("openai");
+        let policy = Policy { reset_generation: 3, ..Policy::default() };
+        let tick = |seconds: u64| {
+            let later = NOW + Duration::from_secs(seconds);
+            ledger.update(&map, NOW, |breaker| ((), breaker.tick(&policy, later)))
+        };
+        assert_eq!(tick(0).reset_to, None, "a new breaker has nothing to reset");
+        let order = Order::Override { mode: Mode::Shadow, lasts: Some(Duration::from_secs(9)) };
+        let _ = ledger.update(&map, NOW, |breaker| ((), breaker.obey(order, NOW)));
+        assert_eq!(
+            [tick(8).ended, tick(9).ended, tick(10).ended].map(|it| it.is_some()),
+            [false, true, false]
+        );
+        let policy = Policy { reset_generation: 4, ..policy.clone() };
+        let told = [0, 1].map(|_| ledger.update(&map, NOW, |it| ((), it.tick(&policy, NOW))));
+        assert_eq!(told.map(|decided| decided.reset_to), [Some(4), None]);
     }
 
     #[test]

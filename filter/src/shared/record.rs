@@ -4,11 +4,11 @@
 //! depends on the policies that use it (window shapes, failures to remember), never on its state.
 
 use crate::breaker::{
-    Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Run, State, Suspension, Tally,
-    Window, Windows,
+    Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Override, Run, State,
+    Suspension, Tally, Window, Windows,
 };
 use crate::category::Category;
-use crate::policy::WindowShape;
+use crate::policy::{Mode, WindowShape};
 use crate::shared::frame::{self, Kind, Payload};
 use crate::time::{Instant, nanos};
 use core::time::Duration;
@@ -48,6 +48,8 @@ pub fn encode(breaker: &Breaker) -> Vec<u8> {
     writer.u32(breaker.trips);
     writer.u32(u32::from(breaker.suspension.lasts == Lasts::Lasting));
     writer.instant(breaker.suspension.since);
+    writer.overridden(breaker.overridden);
+    writer.u64(breaker.reset_generation);
     writer.instant(breaker.answered_at);
     // No lease ends at the clock's zero.
     writer.instant(breaker.last_resort.unwrap_or(Instant::ZERO));
@@ -74,7 +76,7 @@ fn size_hint(breaker: &Breaker) -> usize {
         .iter()
         .map(|window| window.buckets().len().saturating_add(2))
         .sum();
-    let instants = breaker.run.capacity().saturating_add(MAX_PROBES).saturating_add(10);
+    let instants = breaker.run.capacity().saturating_add(MAX_PROBES).saturating_add(14);
     buckets.saturating_mul(24).saturating_add(instants.saturating_mul(8))
 }
 
@@ -100,6 +102,15 @@ impl Writer {
     /// Its place among all categories, from one; zero for none.
     fn category(&mut self, category: Option<Category>) {
         self.u32(category.map_or(0, |category| (category as u32).saturating_add(1)));
+    }
+
+    /// The mode's place among all modes, from one; zero for none. No override ends at the clock's
+    /// zero.
+    fn overridden(&mut self, overridden: Option<Override>) {
+        let place = overridden.map(|it| it.mode as u32);
+        self.u32(place.map_or(0, |place| place.saturating_add(1)));
+        self.instant(overridden.map_or(Instant::ZERO, |it| it.since));
+        self.instant(overridden.and_then(|it| it.until).unwrap_or(Instant::ZERO));
     }
 
     /// How many there are, and as many slots as there may be.
@@ -141,6 +152,8 @@ impl Payload<'_> {
         let trips = self.u32()?;
         let lasts = if self.u32()? == 0 { Lasts::Lifted } else { Lasts::Lasting };
         let suspension = Suspension { since: self.instant()?, lasts };
+        let overridden = self.overridden()?;
+        let reset_generation = self.u64()?;
         let answered_at = self.instant()?;
         let last_resort = Some(self.instant()?).filter(|lease| *lease > Instant::ZERO);
         let leases = Leases::restore(self.instants(MAX_PROBES)?.into_iter());
@@ -165,6 +178,8 @@ impl Payload<'_> {
             answered_at,
             last_resort,
             suspension,
+            overridden,
+            reset_generation,
             run,
             windows,
         })
@@ -174,6 +189,19 @@ impl Payload<'_> {
         match usize::try_from(self.u32()?).ok()?.checked_sub(1) {
             None => Some(None),
             Some(place) => Category::ALL.get(place).copied().map(Some),
+        }
+    }
+
+    fn overridden(&mut self) -> Option<Option<Override>> {
+        let place = usize::try_from(self.u32()?).ok()?;
+        let since = self.instant()?;
+        let until = Some(self.instant()?).filter(|until| *until > Instant::ZERO);
+        match place.checked_sub(1) {
+            None => Some(None),
+            Some(place) => {
+                let mode = Mode::ALL.get(place).copied()?;
+                Some(Some(Override { mode, since, until }))
+            }
         }
     }
 
@@ -226,7 +254,7 @@ impl Payload<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::{Admission, Jitter};
+    use crate::breaker::{Admission, Jitter, Order};
     use crate::outcome::Outcome;
     use crate::policy::Policy;
 
@@ -264,6 +292,18 @@ mod tests {
         let read = decode(&encode(&breaker)).expect("ours");
         assert_eq!(read.last_resort, Some(at(63)));
         assert_eq!(read.opened_by, Some(Category::ServerError));
+    }
+
+    #[test]
+    fn what_an_operator_ordered_and_the_generation_survive_it_too() {
+        for mode in Mode::ALL {
+            for lasts in [None, Some(Duration::from_secs(90))] {
+                let mut breaker = breaker_after(5, 60);
+                breaker.reset_generation = (1 << 53) - 1;
+                let _ = breaker.obey(Order::Override { mode, lasts }, at(70));
+                assert_eq!(decode(&encode(&breaker)), Some(breaker));
+            }
+        }
     }
 
     #[test]

@@ -8,14 +8,15 @@ use super::merge::apply;
 use super::parts::{Cluster, Listener, Route};
 use super::{StartError, place};
 
-/// A file of `envoy/`. Every test's listener is a copy of its one listener; a cluster is a copy of the
-/// one of that name, or else of its first; a route is a copy of its first.
+/// A file of `envoy/`. A test's listener or cluster is a copy of the one of that name, or else of its
+/// first; a route is a copy of its first.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Value);
 
 /// What a test gets unless it asks for another file.
 pub(super) const LLM_EGRESS: &str = "llm-egress.yaml";
 
+const LISTENERS: &str = "/static_resources/listeners";
 const LISTENER: &str = "/static_resources/listeners/0";
 const CLUSTERS: &str = "/static_resources/clusters";
 const CLUSTER: &str = "/static_resources/clusters/0";
@@ -44,18 +45,22 @@ impl Template {
         *part(&mut bootstrap, "/admin/address/socket_address/port_value") = json!(admin_port);
         *part(&mut bootstrap, CLUSTERS) = json!(clusters);
         match listener_file {
-            None => *part(&mut bootstrap, "/static_resources/listeners") = json!(listeners),
+            None => *part(&mut bootstrap, LISTENERS) = json!(listeners),
             Some(file) => apply(&mut bootstrap, &discovery(file)),
         }
         bootstrap
     }
 
     fn cluster(&self, cluster: &Cluster) -> Value {
-        let shipped = self.0.pointer(CLUSTERS).and_then(Value::as_array);
-        let namesake = shipped.and_then(|all| all.iter().find(|one| one["name"] == cluster.name));
-        let mut value = namesake.cloned().unwrap_or_else(|| self.copy(CLUSTER));
+        let mut value =
+            self.namesake(CLUSTERS, &cluster.name).unwrap_or_else(|| self.copy(CLUSTER));
         apply(&mut value, &cluster.patch);
         value
+    }
+
+    fn namesake(&self, all: &str, name: &str) -> Option<Value> {
+        let all = self.0.pointer(all).and_then(Value::as_array);
+        all.and_then(|all| all.iter().find(|one| one["name"] == name)).cloned()
     }
 
     /// One `envoy.config.listener.v3.Listener`, its requests routed to `default_cluster` unless it
@@ -65,7 +70,8 @@ impl Template {
         listener: &Listener,
         default_cluster: &str,
     ) -> Result<Value, StartError> {
-        let mut value = self.copy(LISTENER);
+        let mut value =
+            self.namesake(LISTENERS, &listener.name).unwrap_or_else(|| self.copy(LISTENER));
         value["name"] = json!(listener.name);
         *part(&mut value, "/address/socket_address/port_value") = json!(listener.port);
         let manager = part(&mut value, CONNECTION_MANAGER);

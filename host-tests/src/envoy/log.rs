@@ -16,7 +16,7 @@ pub struct Log {
 
 impl Log {
     /// Reads `output` to its end in the background.
-    pub(super) fn follow(output: impl AsyncRead + Send + Unpin + 'static) -> Self {
+    pub(crate) fn follow(output: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let lines = Arc::new(watch::Sender::new(Vec::new()));
         let (at_end, is_at_end) = watch::channel(false);
         let log = Self { lines: Arc::clone(&lines), is_at_end };
@@ -35,7 +35,7 @@ impl Log {
     }
 
     /// Waits until the process has closed its output.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         let mut is_at_end = self.is_at_end.clone();
         drop(patiently("the end of a log", is_at_end.wait_for(|&at_end| at_end)).await);
     }

@@ -170,8 +170,9 @@ impl Default for Listener {
 }
 
 impl Listener {
-    /// A listener on a free port, with the filter's configuration as shipped (its defaults, in
-    /// `llm-egress.yaml`) and every request routed to the first cluster.
+    /// A listener on a free port: the shipped one of that name, or else the first, with the filter's
+    /// configuration as shipped (its defaults, in `llm-egress.yaml`) and every request routed to the
+    /// first cluster.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {

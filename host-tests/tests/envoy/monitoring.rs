@@ -93,7 +93,7 @@ async fn every_line_says_why_and_for_how_long() -> Outcome {
     let expected = [
         json!({
             "event": "transition", "breaker": OPENAI, "from": "closed", "to": "open",
-            "epoch": epoch, "reason": "consecutive_failures", "measured": 5.0,
+            "epoch": epoch, "reason": "consecutive_failures", "measured": 5.0, "threshold": 5.0,
             "category": "server_error", "ended_by": "upstream",
             "open_seconds": 1.0, "announced": false,
         }),

@@ -139,7 +139,7 @@ fn what_cannot_be_read_at_all_is_refused_with_one_message() {
 fn fields_that_do_not_work_yet_are_refused_and_not_silently_taken() {
     let log = refused(json!({
         "fleet": {"cluster": "etcd"},
-        "defaults": {"reset_generation": 1},
+        "admin": {"token": "x"},
     }))
     .log;
     assert_eq!(log.len(), 2, "{log:?}");
@@ -187,7 +187,7 @@ fn whole_policy() -> Value {
         "hold_max": "1s",
         "append_stream_error": true,
         "debug_headers": true,
-        "reset_generation": 0,
+        "reset_generation": 7,
     })
 }
 

@@ -24,6 +24,7 @@ mod monitoring;
 mod no_request_phase;
 mod on_failure;
 mod outcomes;
+mod overrides;
 mod phases;
 mod ramp;
 mod recovery;

@@ -4,7 +4,9 @@
 use llm_breaker_host_tests::host::{Level, Metric, Response, Upstream, VmName};
 use serde_json::json;
 
-use crate::scene::{OPENAI, Scene, TRIP, chat, completion, defaults, millis, secs, stat, ways};
+use crate::scene::{
+    OPENAI, Scene, TRIP, chat, chat_with, completion, defaults, millis, secs, stat, ways,
+};
 
 fn tick_often(scene: &Scene) {
     (0..5).for_each(|_| scene.tick());
@@ -48,7 +50,7 @@ fn a_log_line_says_what_why_and_for_how_long() {
         transitions,
         [
             json!({"event": "transition", "breaker": OPENAI, "from": "closed", "to": "open",
-                "epoch": epoch, "reason": "consecutive_failures", "measured": 5.0,
+                "epoch": epoch, "reason": "consecutive_failures", "measured": 5.0, "threshold": 5.0,
                 "category": "server_error", "ended_by": "upstream",
                 "open_seconds": 30.0, "announced": false}),
             json!({"event": "transition", "breaker": OPENAI, "from": "open", "to": "half_open",
@@ -61,6 +63,49 @@ fn a_log_line_says_what_why_and_for_how_long() {
     assert_eq!(scene.log_lines().len(), 3, "and nothing else is said: {:?}", scene.log_lines());
     assert_eq!(scene.logged_at(Level::Warn).len(), 1, "that it opened");
     assert_eq!(scene.logged_at(Level::Info).len(), 2);
+}
+
+#[test]
+fn a_rate_is_logged_with_the_calls_that_make_it() {
+    let scene = Scene::under(json!({"trip": {"consecutive_failures": null}}));
+    scene.succeed(4);
+    scene.fail(6);
+    let line = &scene.transitions()[0];
+    let numbers = ["reason", "measured", "threshold", "failures", "calls"].map(|it| &line[it]);
+    assert_eq!(numbers, [&json!("failure_rate"), &json!(0.6), &json!(0.5), &json!(6), &json!(10)]);
+}
+
+#[test]
+fn an_announced_reset_is_logged_with_what_was_announced() {
+    let scene = Scene::by_default();
+    scene.fail(TRIP - 1);
+    scene.answer(Response::status(429).header("retry-after", "90"));
+    let line = &scene.transitions()[0];
+    let said = ["announced", "announced_seconds", "open_seconds"].map(|it| &line[it]);
+    assert_eq!(said, [&json!(true), &json!(90.0), &json!(90.0)]);
+}
+
+#[test]
+fn a_log_can_be_in_logfmt_and_a_name_stays_one_value_there() {
+    for (cluster, written) in [
+        (OPENAI, OPENAI.to_owned()),
+        ("a b=\"c\" level=error", r#""a b=\"c\" level=error""#.to_owned()),
+        ("line\nbreak", r#""line\nbreak""#.to_owned()),
+    ] {
+        let scene = Scene::configured(1, json!({"log_format": "logfmt"}));
+        for _ in 0..TRIP {
+            scene.send(chat_with(cluster)).upstream_answers(Response::status(500));
+        }
+        let lines = scene.logged_at(Level::Warn);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let start = format!("event=transition breaker={written} from=closed to=open epoch=");
+        assert!(lines[0].starts_with(&start), "{}", lines[0]);
+        let why = " reason=consecutive_failures measured=5.0 threshold=5.0 category=server_error \
+                   ended_by=upstream open_seconds=";
+        assert!(lines[0].contains(why), "{}", lines[0]);
+        assert!(lines[0].ends_with(" announced=false"), "{}", lines[0]);
+        assert!(!lines[0].contains('\n'));
+    }
 }
 
 #[test]

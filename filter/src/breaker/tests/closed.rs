@@ -1,7 +1,6 @@
 //! What opens a closed breaker, and what does not?
 
 use super::*;
-use crate::breaker::Cause;
 
 fn opened_by(scene: &Scene) -> Option<Cause> {
     scene.transitions.last().map(|transition| transition.cause)
@@ -30,7 +29,7 @@ fn consecutive_failures_open_at_their_threshold() {
     assert_eq!(scene.state(), Closed);
     scene.fails(1);
     assert_eq!(scene.state(), Open);
-    assert_eq!(opened_by(&scene), Some(Cause::ConsecutiveFailures(5)));
+    assert_eq!(opened_by(&scene), Some(run_of(5)));
 }
 
 #[test]
@@ -94,7 +93,7 @@ fn the_failure_rate_opens_at_its_threshold_with_the_minimum_of_calls() {
     scene.fails(4);
     assert_eq!(scene.state(), Closed);
     scene.fails(1);
-    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(0.5)));
+    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(half(5, 10))));
 }
 
 #[test]
@@ -103,7 +102,7 @@ fn a_failure_rate_below_its_minimum_of_calls_opens_nothing() {
     scene.fails(9);
     assert_eq!(scene.state(), Closed);
     scene.fails(1);
-    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(1.0)));
+    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(half(10, 10))));
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn the_slow_rate_has_the_same_minimum() {
     scene.calls_end(9, SLOW);
     assert_eq!(scene.state(), Closed);
     scene.calls_end(1, SLOW);
-    assert_eq!(opened_by(&scene), Some(Cause::SlowRate(1.0)));
+    assert_eq!(opened_by(&scene), Some(Cause::SlowRate(half(10, 10))));
 }
 
 #[test]
@@ -130,7 +129,7 @@ fn the_slow_rate_opens_at_its_threshold() {
     scene.calls_end(5, SLOW);
     assert_eq!(scene.state(), Closed);
     scene.calls_end(1, SLOW);
-    assert_eq!(opened_by(&scene), Some(Cause::SlowRate(0.5)));
+    assert_eq!(opened_by(&scene), Some(Cause::SlowRate(half(6, 12))));
 }
 
 #[test]
@@ -166,13 +165,13 @@ fn whichever_threshold_comes_first_opens() {
     let mut run_first = Scene::new();
     run_first.succeeds(3);
     run_first.fails(5);
-    assert_eq!(opened_by(&run_first), Some(Cause::ConsecutiveFailures(5)));
+    assert_eq!(opened_by(&run_first), Some(run_of(5)));
 
     let mut rate_first = Scene::new();
     rate_first.fails(4);
     rate_first.succeeds(5);
     rate_first.fails(1);
-    assert_eq!(opened_by(&rate_first), Some(Cause::FailureRate(0.5)));
+    assert_eq!(opened_by(&rate_first), Some(Cause::FailureRate(half(5, 10))));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What may a probe still say that was judged before its end?
 
 use super::*;
-use crate::breaker::{Cause, PermitKind};
+use crate::breaker::PermitKind;
 
 impl Scene {
     /// A probe that goes out now shows at once that the upstream works.
@@ -32,7 +32,7 @@ fn a_probe_that_began_well_closes_at_once_and_its_failure_is_one_of_the_closed_b
     scene.fails(3);
     assert_eq!(scene.state(), Closed);
     scene.fails(1);
-    assert_eq!(scene.transitions.last().map(|it| it.cause), Some(Cause::ConsecutiveFailures(5)));
+    assert_eq!(scene.transitions.last().map(|it| it.cause), Some(run_of(5)));
 }
 
 #[test]

@@ -10,16 +10,29 @@ mod last_resort;
 mod modes;
 mod one_outcome;
 mod open;
+mod overrides;
 mod ramp;
+mod resets;
 mod window;
 
 use crate::breaker::{
-    Admission, Breaker, Change, Jitter, Permit, State, StateName, StateName::*, Transition,
+    Admission, Breaker, Cause, Change, Jitter, Order, Permit, PermitKind, Share, State, StateName,
+    StateName::*, Transition,
 };
 use crate::outcome::{Category, Outcome};
 use crate::policy::{Mode, Policy, WindowShape};
 use crate::time::Instant;
 use core::time::Duration;
+
+/// A run that is just long enough.
+const fn run_of(count: u32) -> Cause {
+    Cause::ConsecutiveFailures { count, threshold: count }
+}
+
+/// So many of so many calls, where half of them open the breaker.
+const fn half(part: u32, calls: u32) -> Share {
+    Share { part, calls, threshold: 0.5 }
+}
 
 const SUCCESS: Outcome = Outcome::of(Category::Success);
 const SLOW: Outcome = Outcome::of(Category::Slow);
@@ -173,6 +186,20 @@ impl Scene {
     fn ticks(&mut self) {
         let change = self.breaker.tick(&self.policy, self.now);
         self.note(change);
+    }
+
+    fn obeys(&mut self, order: Order) {
+        let change = self.breaker.obey(order, self.now);
+        self.note(change);
+    }
+
+    /// An operator puts this mode in the policy's place, for so many seconds if any are given.
+    fn overridden(&mut self, mode: Mode, lasts: Option<f64>) {
+        self.obeys(Order::Override { mode, lasts: lasts.map(seconds) });
+    }
+
+    fn mode(&self) -> Mode {
+        self.breaker.mode(&self.policy, self.now)
     }
 
     fn note(&mut self, change: Change) {

@@ -1,7 +1,7 @@
 //! What does one call add, and as what does it count?
 
 use super::*;
-use crate::breaker::{Cause, Tally};
+use crate::breaker::Tally;
 use crate::outcome::Verdict;
 
 fn slow_rate(policy: &mut Policy) {
@@ -67,7 +67,7 @@ fn a_cancelled_call_past_its_slow_limit_adds_one_to_both_sides_of_the_slow_rate_
     assert_eq!(scene.state(), Closed);
     scene.calls_end(1, CANCELLED_SLOW);
     let cause = scene.transitions.last().map(|last| last.cause);
-    assert_eq!(cause, Some(Cause::SlowRate(0.5)));
+    assert_eq!(cause, Some(Cause::SlowRate(half(5, 10))));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! How is traffic let back gradually?
 
 use super::*;
-use crate::breaker::Cause;
 
 const RAMP: f64 = 100.0;
 
@@ -71,7 +70,7 @@ fn two_consecutive_failures_end_a_ramp() {
     scene.fails(1);
     assert_eq!(scene.state(), Closed);
     scene.fails(1);
-    assert_eq!(opened_by(&scene), Some(Cause::ConsecutiveFailures(2)));
+    assert_eq!(opened_by(&scene), Some(run_of(2)));
     assert_eq!(scene.remaining(), 60.0, "the next longer duration");
 }
 
@@ -85,7 +84,7 @@ fn two_consecutive_failures_end_a_ramp_also_where_no_run_is_configured() {
     scene.waits_out();
     scene.probe_ends(SUCCESS);
     scene.fails(2);
-    assert_eq!(opened_by(&scene), Some(Cause::ConsecutiveFailures(2)));
+    assert_eq!(opened_by(&scene), Some(run_of(2)));
 }
 
 #[test]
@@ -99,7 +98,7 @@ fn a_ramp_never_loosens_what_is_configured() {
     scene.policy.trip.minimum_calls = 2;
     scene.succeeds(1);
     scene.fails(1);
-    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(0.5)));
+    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(half(1, 2))));
 }
 
 #[test]
@@ -109,7 +108,7 @@ fn the_failure_rate_with_five_calls_ends_a_ramp() {
         assert_eq!(scene.state(), Closed);
         scene.calls_end(1, outcome);
     }
-    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(0.6)));
+    assert_eq!(opened_by(&scene), Some(Cause::FailureRate(half(3, 5))));
 }
 
 #[test]

@@ -8,15 +8,10 @@ use super::lines;
 fn what_belongs_to_later_versions_is_refused_as_such() {
     for (path, document) in [
         ("role", json!({"role": "admin"})),
-        ("log_format", json!({"log_format": "logfmt"})),
         ("admin", json!({"admin": {"token": "x"}})),
         ("fleet", json!({"fleet": {"cluster": "etcd"}})),
     ] {
         assert_later(path, document);
-    }
-    for generation in [json!(1), json!("0"), json!(false)] {
-        let document = json!({"defaults": {"reset_generation": generation}});
-        assert_later("defaults.reset_generation", document);
     }
 }
 

@@ -31,7 +31,7 @@ fn an_unknown_field_is_refused_with_the_names_that_are_known_there() {
         [
             "defaults.half_open.probe: unknown field, given 2; allowed: probes, successes, lease",
             "default: unknown field, given {}; allowed: config_version, max_breakers, \
-             stop_iteration, defaults, breakers",
+             stop_iteration, log_format, defaults, breakers",
         ]
     );
 }
@@ -111,6 +111,7 @@ fn the_limits_of_durations_bodies_and_flags_are_named() {
     assert_eq!(
         lines(json!({
             "stop_iteration": "true",
+            "log_format": "text",
             "defaults": {
                 "provider": "azure",
                 "slow": {"first_token": "0.0009s", "gap": "3601s"},
@@ -121,6 +122,7 @@ fn the_limits_of_durations_bodies_and_flags_are_named() {
         })),
         [
             "stop_iteration: \"true\" is wrong; allowed: true or false",
+            "log_format: \"text\" is wrong; allowed: one of json, logfmt",
             "defaults.provider: \"azure\" is wrong; allowed: one of auto, openai, anthropic, gemini, \
              bedrock, generic",
             "defaults.slow.first_token: \"0.0009s\" is wrong; allowed: a duration such as \"30s\" or \

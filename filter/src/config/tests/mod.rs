@@ -118,6 +118,7 @@ fn everything() -> Value {
         "config_version": 1,
         "max_breakers": 1000,
         "stop_iteration": true,
+        "log_format": "logfmt",
         "breakers": [{"cluster": "outbound|443||*", "key_by": "cluster", "matchers": []}],
         "defaults": {
             "mode": "shadow",
@@ -155,6 +156,7 @@ fn everything() -> Value {
             "hold_max": "3s",
             "append_stream_error": true,
             "debug_headers": true,
+            "reset_generation": "9007199254740991",
         },
     })
 }
@@ -189,9 +191,11 @@ fn expected_fallbacks() -> Vec<Choice> {
 fn every_field_is_read() {
     let config = parsed(everything());
     assert_eq!((config.max_breakers, config.stop_iteration), (1000, true));
+    assert_eq!(config.log_format, LogFormat::Logfmt);
     let seconds = Duration::from_secs;
     let expected = Policy {
         mode: Mode::Shadow,
+        reset_generation: (1 << 53) - 1,
         provider: Some(Dialect::Anthropic),
         key_by: KeyBy::Model,
         models: vec![Glob::new("gpt-4.1*"), Glob::new("claude-?")],

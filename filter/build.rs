@@ -1,0 +1,51 @@
+//! Joins the status page's files to one, packs it, and writes the policy that lets a browser run
+//! these very scripts and styles and no others.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use miniz_oxide::deflate::compress_to_vec;
+use sha2::{Digest, Sha256};
+
+const SOURCES: &str = "src/admin/page";
+const SCRIPTS: [&str; 4] = ["facts.js", "list.js", "steer.js", "refresh.js"];
+
+/// The slowest and smallest that deflate can do.
+const BEST: u8 = 10;
+
+fn main() {
+    println!("cargo::rerun-if-changed={SOURCES}");
+    let style = source("style.css");
+    let script: String = SCRIPTS.iter().map(|name| source(name)).collect();
+    let page = format!(
+        "{}<style>{style}</style>\n{}<script type=\"module\">{script}</script>\n</body>\n</html>\n",
+        source("head.html"),
+        source("body.html"),
+    );
+    let policy = format!(
+        "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash(&style),
+        hash(&script),
+    );
+    write("page.html", page.as_bytes());
+    write("page.deflate", &compress_to_vec(page.as_bytes(), BEST));
+    write("page.csp", policy.as_bytes());
+}
+
+/// How a content security policy names what stands between two tags.
+fn hash(text: &str) -> String {
+    format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)))
+}
+
+fn source(name: &str) -> String {
+    let path = Path::new(SOURCES).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn write(name: &str, bytes: &[u8]) {
+    let directory = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(directory.join(name), bytes).expect("a writable OUT_DIR");
+}

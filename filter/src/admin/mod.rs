@@ -1,0 +1,3 @@
+//! What does the admin listener answer?
+
+pub mod page;

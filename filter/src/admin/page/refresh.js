@@ -1,0 +1,86 @@
+
+// Reads the API again and again, says how old its answer is, and lets no failure look like calm.
+
+const INTERVAL = 2000;
+const REQUEST = () => ({ cache: "no-store", redirect: "error", signal: AbortSignal.timeout(8000) });
+
+let latest = null;
+let received = 0;
+let failure = null;
+let failures = 0;
+let timer = 0;
+let isPaused = false;
+
+const age = () => (performance.now() - received) / 1000;
+
+function announce(text) {
+  say($("said"), text);
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const began = performance.now();
+  try {
+    const answer = await fetch("api/v1/breakers", REQUEST());
+    if (!answer.ok) throw new Error(`it answered ${answer.status}`);
+    take(await answer.json());
+    failure = null;
+    failures = 0;
+  } catch (error) {
+    failure = error.name === "TimeoutError" ? "no answer within 8 s" : error instanceof TypeError ? "it does not answer" : error.message;
+    failures += 1;
+  }
+  show();
+  // A long list takes a proxy some work: never more than a small part of its time.
+  const pause = Math.max(INTERVAL * Math.min(1 + failures, 5), 20 * (performance.now() - began));
+  if (!isPaused && !document.hidden) timer = setTimeout(refresh, Math.min(pause, 30000));
+}
+
+function take(answer) {
+  const before = latest && new Map(latest.breakers.map((breaker) => [breaker.key, condition(breaker).label]));
+  latest = answer;
+  received = performance.now();
+  const changed = before ? answer.breakers.filter((breaker) => before.get(breaker.key) !== condition(breaker).label) : [];
+  if (changed.length > 3) announce(`${changed.length} breakers changed. ${summary(answer.breakers)}.`);
+  else if (changed.length) announce(changed.map((breaker) => `${breaker.key}: ${condition(breaker).label}`).join(". "));
+  const down = answer.breakers.filter((breaker) => condition(breaker).level === "down").length;
+  document.title = `${down ? `${down} open` : "none open"} – llm-breaker`;
+  say($("summary"), summary(answer.breakers));
+  say($("counts"), answer.breakers.length ? counts(answer.breakers) : "");
+  say($("node"), `· on ${answer.node}${answer.writes === "token" ? "" : ", read-only: no admin token is configured"}`);
+}
+
+function show() {
+  if (latest) list(latest);
+  $("stale").hidden = !failure;
+  if (failure) {
+    const since = latest ? `Stale since ${clock(latest.generated_at)}` : "Nothing read yet";
+    $("stale").replaceChildren(node("strong", { textContent: since }), `: the proxy cannot be read (${failure}). Trying again.`);
+    document.title = "stale – llm-breaker";
+  }
+  tick();
+}
+
+function tick() {
+  if (!latest) return;
+  // What is stale stands still: a countdown that nobody confirms would deceive.
+  if (!failure && !isPaused) shownAge = age();
+  for (const row of rows.values()) row.tick(shownAge);
+  const at = clock(latest.generated_at);
+  say($("fresh"), isPaused ? `Paused at ${at}` : failure ? `As of ${at}` : `As of ${at}, ${age() < 3 ? "live" : `${span(age())} ago`}`);
+}
+
+let shownAge = 0;
+
+$("pause").onclick = () => {
+  isPaused = !isPaused;
+  $("pause").setAttribute("aria-pressed", isPaused);
+  if (isPaused) clearTimeout(timer);
+  else refresh();
+  tick();
+};
+$("filter").oninput = show;
+document.onvisibilitychange = () => { if (!document.hidden && !isPaused) refresh(); };
+say($("zone"), `Times are of ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`);
+setInterval(tick, 1000);
+refresh();

@@ -1,0 +1,176 @@
+//! What did an operator put in the policy's place, and what happens when that begins and ends?
+//!
+//! An override is part of the shared record: it is in force for every worker and under every
+//! configuration from the moment it is stored.
+
+use crate::breaker::{Admission, Breaker, Cause, Change, Lasts, StateName};
+use crate::policy::{Mode, Policy};
+use crate::time::Instant;
+use core::time::Duration;
+
+/// A mode that an operator put in the place of the policy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The mode.
+    pub mode: Mode,
+    /// When it was ordered.
+    pub since: Instant,
+    /// When it ends by itself; `None` if it does not.
+    pub until: Option<Instant>,
+}
+
+impl Override {
+    /// Whether it is in force.
+    #[must_use]
+    pub fn holds(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// How long it will last; `None` if it does not end by itself.
+    #[must_use]
+    pub fn remaining(&self, now: Instant) -> Option<Duration> {
+        self.until.map(|until| until.since(now))
+    }
+}
+
+/// What an operator tells a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Put this mode in the policy's place, for so long or until another order.
+    Override {
+        /// The mode.
+        mode: Mode,
+        /// `None` if it does not end by itself.
+        lasts: Option<Duration>,
+    },
+    /// Go by the policy's mode again.
+    Release,
+    /// Close now, and go by the policy's mode; if a time is given, stay out of the way for so long
+    /// first. The back-off goes on from where it was, unless the breaker was out of service.
+    Close {
+        /// For how long it is kept closed.
+        kept: Option<Duration>,
+    },
+    /// Start afresh, and go by the policy's mode.
+    Reset,
+}
+
+/// How a breaker shows itself to those who look at it: by what callers get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Open while it is forced open, closed while it is disabled.
+    pub state: StateName,
+    /// The mode in force.
+    pub mode: Mode,
+    /// Until when nothing is let through; zero if the end is not known.
+    pub open_remaining: Duration,
+}
+
+impl Breaker {
+    /// The mode in force: that of an override, else the policy's.
+    #[must_use]
+    pub fn mode(&self, policy: &Policy, now: Instant) -> Mode {
+        self.override_in_force(now).map_or(policy.mode, |it| it.mode)
+    }
+
+    /// The override, if there is one and it has not ended.
+    #[must_use]
+    pub fn override_in_force(&self, now: Instant) -> Option<&Override> {
+        self.overridden.as_ref().filter(|it| it.holds(now))
+    }
+
+    /// What callers get.
+    #[must_use]
+    pub fn shown(&self, policy: &Policy, now: Instant) -> Shown {
+        let mode = self.mode(policy, now);
+        let (state, open_remaining) = match mode {
+            Mode::Enforce | Mode::Shadow => (self.state.name(), self.open_remaining(now)),
+            // What the breaker was before says nothing about what callers get.
+            Mode::Disabled => (StateName::Closed, Duration::ZERO),
+            Mode::ForcedOpen => (StateName::Open, self.override_remaining(now).unwrap_or_default()),
+        };
+        Shown { state, mode, open_remaining }
+    }
+
+    /// How long a caller must wait at least.
+    #[must_use]
+    pub fn wait(&self, policy: &Policy, now: Instant) -> Duration {
+        match self.mode(policy, now) {
+            Mode::Enforce | Mode::Shadow => self.open_remaining(now),
+            Mode::Disabled => Duration::ZERO,
+            Mode::ForcedOpen => self.override_remaining(now).unwrap_or(policy.open.base),
+        }
+    }
+
+    /// Do what an operator says.
+    pub fn obey(&mut self, order: Order, now: Instant) -> Change {
+        match order {
+            Order::Override { mode, lasts } => self.overrule(mode, lasts, now),
+            Order::Release => self.end_override(now),
+            Order::Close { kept } => {
+                let ended = self.end_override(now);
+                let closed = ended.and(self.close(now, Cause::Operator));
+                match kept {
+                    Some(_) => closed.and(self.overrule(Mode::Disabled, kept, now)),
+                    None => closed,
+                }
+            }
+            Order::Reset => {
+                let ended = self.end_override(now);
+                ended.and(self.start_afresh(now, Cause::Operator))
+            }
+        }
+    }
+
+    /// What the mode decides without asking the state.
+    pub(super) fn overruled(&self, policy: &Policy, now: Instant) -> Option<Admission> {
+        match self.mode(policy, now) {
+            Mode::Enforce | Mode::Shadow => None,
+            Mode::Disabled => Some(Admission::Untracked),
+            Mode::ForcedOpen => {
+                let retry_after = self.wait(policy, now);
+                Some(Admission::Reject { retry_after, because: None })
+            }
+        }
+    }
+
+    /// End an override whose time is over.
+    pub(super) fn expire_override(&mut self, now: Instant) -> Change {
+        match self.overridden {
+            Some(it) if !it.holds(now) => self.end_override(now),
+            _ => Change::Nothing,
+        }
+    }
+
+    fn overrule(&mut self, mode: Mode, lasts: Option<Duration>, now: Instant) -> Change {
+        // What ended meanwhile ends as it would have without this order.
+        let expired = self.expire_override(now);
+        let before = self.overridden.map(|it| it.mode);
+        let until = lasts.map(|lasts| now + lasts);
+        self.overridden = Some(Override { mode, since: now, until });
+        let was_active = match before {
+            Some(mode) => mode.is_active(),
+            // Which mode the policies have is not known here, but whether one of them took the
+            // breaker out of service is.
+            None => self.suspension.lasts == Lasts::Lifted,
+        };
+        let change = match (was_active, mode.is_active()) {
+            (false, true) => self.start_afresh(now, Cause::ModeChanged),
+            (true, false) => self.leave_service(),
+            (true, true) | (false, false) => Change::Data,
+        };
+        expired.and(change)
+    }
+
+    fn end_override(&mut self, now: Instant) -> Change {
+        match self.overridden.take() {
+            Some(it) if !it.mode.is_active() => self.start_afresh(now, Cause::ModeChanged),
+            Some(_) => Change::Data,
+            None => Change::Nothing,
+        }
+    }
+
+    fn override_remaining(&self, now: Instant) -> Option<Duration> {
+        self.override_in_force(now)?.remaining(now)
+    }
+}

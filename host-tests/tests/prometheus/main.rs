@@ -1,0 +1,8 @@
+//! What operators see of it all: the shipped rules, dashboard and runbook, judged by a real
+//! Prometheus that scrapes a real Envoy.
+
+mod outage;
+mod rules;
+
+/// What a test returns, so that it can use `?`.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
