@@ -160,11 +160,24 @@ reproducible: build ## Build the module once more in another folder: the bytes m
 	@rm -rf $(ELSEWHERE)
 
 .PHONY: test
-test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
+test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy, simulation
 	cargo test
+	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny ## The same, and what takes longer
+test-all: test deny simulate-mutants ## The same, and what takes longer
+	RUNS=10000 $(SIMULATE)
+
+# Optimised, but with every check of arithmetic.
+SIMULATE := cargo run --quiet --profile checked --package llm-breaker-simulation
+
+.PHONY: simulate
+simulate: ## A million runs of workers that share breakers, interleaved by a seed; RUNS=, SEED= replays one
+	RUNS=$(or $(RUNS),1000000) $(SIMULATE)
+
+.PHONY: simulate-mutants
+simulate-mutants: ## Plant twelve faults, one at a time: the simulation must catch each
+	cargo run --quiet --profile checked --package llm-breaker-simulation --bin mutants
 
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning

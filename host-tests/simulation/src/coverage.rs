@@ -55,13 +55,14 @@ pub enum Event {
     NoteAnswer,
     Lend,
     Look,
+    Ordered,
     Reconfigured,
     Damaged,
     CrashedMidUpdate,
 }
 
 impl Event {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 24] = [
         Self::Admit,
         Self::GiveBack,
         Self::Success,
@@ -82,6 +83,7 @@ impl Event {
         Self::NoteAnswer,
         Self::Lend,
         Self::Look,
+        Self::Ordered,
         Self::Reconfigured,
         Self::Damaged,
         Self::CrashedMidUpdate,
@@ -145,12 +147,13 @@ pub enum Activity {
     Lend,
     TakeAllowance,
     GiveAllowanceBack,
+    Obey,
     Look,
 }
 
 impl Activity {
     /// Those that store something; a look only stores what was not there.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Register,
         Self::Admit,
         Self::GiveBack,
@@ -161,6 +164,7 @@ impl Activity {
         Self::Lend,
         Self::TakeAllowance,
         Self::GiveAllowanceBack,
+        Self::Obey,
     ];
 }
 
@@ -220,6 +224,8 @@ impl Coverage {
     #[must_use]
     pub fn gaps(&self, runs: u64) -> Vec<String> {
         let least = EACH_IN_10_000_RUNS * runs / 10_000;
+        // Few runs scatter more.
+        let least = if runs < 10_000 { least / 2 } else { least };
         let pairs = Event::ALL.into_iter().flat_map(|event| {
             Met::ALL
                 .into_iter()

@@ -4,22 +4,24 @@ use crate::oracle::{Oracle, Phase};
 use crate::step::{Asker, Step, Word};
 use crate::window::Total;
 use core::time::Duration;
-use llm_breaker::breaker::{Admission, Breaker, State, StateName, Tally, overruled};
-use llm_breaker::policy::Mode;
+use llm_breaker::breaker::{Admission, Breaker, State, StateName, Tally};
 use llm_breaker::time::Instant;
 
 /// Powers of floating-point numbers and repeated products differ by less.
 const ROUNDING: Duration = Duration::from_micros(1);
 
 /// The stored breaker is the one that the rules say: nothing was lost, nothing done twice.
-pub fn same(oracle: &mut Oracle, stored: &Breaker, story: &str) {
+pub fn same(oracle: &mut Oracle, stored: &Breaker, now: Instant, story: &str) {
     adopt_rounding(oracle, stored);
+    forget_expired(oracle, stored, now);
     assert_eq!(stored.epoch, oracle.epoch, "epoch: {story}");
     assert_eq!(phase(stored), sorted(oracle.phase.clone()), "state: {story}");
     assert_eq!(stored.opened_by, oracle.opened_by, "opened by: {story}");
     assert_eq!(stored.trips, oracle.trips, "trips: {story}");
     assert_eq!(stored.answered_at, oracle.answered_at, "answered at: {story}");
     assert_eq!(stored.last_resort, oracle.last_resort, "last resort: {story}");
+    assert_eq!(stored.overridden, oracle.overridden, "override: {story}");
+    assert_eq!(stored.reset_generation, oracle.generation, "generation: {story}");
     let known = stored.run.times().len();
     let newest = oracle.run.len().saturating_sub(known);
     assert_eq!(stored.run.times(), oracle.run.get(newest..).unwrap_or_default(), "run: {story}");
@@ -33,8 +35,8 @@ pub fn same(oracle: &mut Oracle, stored: &Breaker, story: &str) {
 /// The rules that hold of every single step, told once more without the oracle.
 pub fn rules(before: &Oracle, after: &Breaker, step: &Step<'_>, asker: Asker<'_>, word: &Word) {
     let Asker { policy, now, .. } = asker;
-    if let (Step::Admit { .. }, Word::Admission(admission, _)) = (step, word)
-        && overruled(policy).is_none()
+    if let (Step::Admit { .. }, Word::Admission(admission, _, mode)) = (step, word)
+        && mode.is_active()
         && before.epoch.abs_diff(after.epoch) <= 1
     {
         may_pass(before, after, admission, asker);
@@ -42,6 +44,8 @@ pub fn rules(before: &Oracle, after: &Breaker, step: &Step<'_>, asker: Asker<'_>
     if let Step::Record { permit: Some(permit), .. } = step
         && permit.epoch != before.epoch
         && !before.suspended.1
+        && before.overridden.is_none()
+        && policy.reset_generation <= before.generation
     {
         assert_eq!(after.epoch, before.epoch, "a stale permit began an epoch");
         assert_eq!(after.state.name(), before.phase.name(), "a stale permit changed the state");
@@ -82,7 +86,7 @@ fn may_pass(before: &Oracle, after: &Breaker, admission: &Admission, asker: Aske
                 assert!(before.ramp(policy, now).is_some(), "rejected while closed");
             }
         },
-        Admission::Untracked => assert_eq!(policy.mode, Mode::Disabled),
+        Admission::Untracked => panic!("an active breaker has a say"),
     }
 }
 
@@ -93,6 +97,15 @@ fn adopt_rounding(oracle: &mut Oracle, stored: &Breaker) {
         && until.since(its).max(its.since(*until)) < ROUNDING
     {
         *until = its;
+    }
+}
+
+/// A lease that ended holds nothing, whether it was taken off the record yet or not.
+fn forget_expired(oracle: &mut Oracle, stored: &Breaker, now: Instant) {
+    if let (Phase::HalfOpen { leases, .. }, State::HalfOpen { leases: its, .. }) =
+        (&mut oracle.phase, stored.state)
+    {
+        leases.retain(|lease| now < *lease || its.deadlines().contains(lease));
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::step::{Asker, Moved, Step, Word};
 use crate::window::{Window, span};
 use core::time::Duration;
-use llm_breaker::breaker::{Admission, Permit, PermitKind, StateName, overruled};
+use llm_breaker::breaker::{Admission, Order, Override, Permit, PermitKind, StateName};
 use llm_breaker::outcome::{ANSWER_RESOLUTION, Category, Counted, Outcome, Verdict};
 use llm_breaker::policy::{Mode, Policy, WindowShape};
 use llm_breaker::time::Instant;
@@ -28,6 +28,10 @@ pub struct Oracle {
     pub last_resort: Option<Instant>,
     /// When the latest policy that took it out of service came into force, and whether that lasts.
     pub suspended: (Instant, bool),
+    /// The mode that an operator put in the policy's place.
+    pub overridden: Option<Override>,
+    /// The highest generation that a policy had.
+    pub generation: u64,
     /// The times of the failures in a row, oldest first.
     pub run: Vec<Instant>,
     /// The calls, as each shape of window in use sees them.
@@ -70,6 +74,8 @@ impl Oracle {
             answered_at: Instant::ZERO,
             last_resort: None,
             suspended: (Instant::ZERO, false),
+            overridden: None,
+            generation: 0,
             run: Vec::new(),
             windows: Vec::new(),
         }
@@ -81,7 +87,7 @@ impl Oracle {
         match step {
             Step::Admit { random } => {
                 let (admission, moved) = self.admit(policy, now, *random);
-                (Word::Admission(admission, self.answered_at), moved)
+                (Word::Admission(admission, self.answered_at, self.mode(policy, now)), moved)
             }
             Step::GiveBack(permit) => {
                 self.free(permit);
@@ -106,7 +112,8 @@ impl Oracle {
                 let (permit, moved) = self.lend(policy, now);
                 (Word::Lent(permit), moved)
             }
-            Step::Look => (Word::Remaining(self.remaining(now)), None),
+            Step::Look => (Word::Remaining(self.remaining(now), self.mode(policy, now)), None),
+            Step::Obey(order) => (Word::Done, self.obey(*order, now)),
         }
     }
 
@@ -152,10 +159,16 @@ impl Oracle {
     }
 
     fn admit(&mut self, policy: &Policy, now: Instant, random: f64) -> (Admission, Option<Moved>) {
-        if let Some(admission) = overruled(policy) {
-            return (admission, None);
+        let mut moved = self.catch_up(policy, now);
+        match self.mode(policy, now) {
+            Mode::Enforce | Mode::Shadow => {}
+            Mode::Disabled => return (Admission::Untracked, moved),
+            Mode::ForcedOpen => {
+                let left = self.overridden.map(|it| it.until.map(|until| until.since(now)));
+                let retry_after = left.flatten().unwrap_or(policy.open.base);
+                return (Admission::Reject { retry_after, because: None }, moved);
+            }
         }
-        let mut moved = self.lift(policy, now);
         if let Phase::Open { until, .. } = self.phase {
             if now < until {
                 return (self.reject(until.since(now)), moved);
@@ -203,10 +216,10 @@ impl Oracle {
     }
 
     fn lend(&mut self, policy: &Policy, now: Instant) -> (Option<Permit>, Option<Moved>) {
-        if !policy.mode.is_active() {
-            return (None, None);
+        let moved = self.catch_up(policy, now);
+        if !self.mode(policy, now).is_active() {
+            return (None, moved);
         }
-        let moved = self.lift(policy, now);
         if self.last_resort.is_some_and(|lease| now < lease) {
             return (None, moved);
         }
@@ -217,12 +230,14 @@ impl Oracle {
     }
 
     fn tick(&mut self, policy: &Policy, now: Instant) -> Option<Moved> {
+        let moved = self.catch_up(policy, now);
         self.last_resort = self.last_resort.filter(|lease| now < *lease);
-        if !policy.mode.is_active() {
-            self.suspend(policy);
-            return None;
+        if !self.mode(policy, now).is_active() {
+            if self.overridden.is_none() {
+                self.suspend(policy);
+            }
+            return moved;
         }
-        let moved = self.lift(policy, now);
         match &mut self.phase {
             Phase::Open { until, .. } if now >= *until => Some(self.half_open(now)),
             Phase::HalfOpen { leases, .. } => {
@@ -240,11 +255,88 @@ impl Oracle {
         }
         self.suspended = (policy.in_force_since, true);
         if !lasts {
-            self.new_epoch();
-            if let Phase::HalfOpen { leases, .. } = &mut self.phase {
-                leases.clear();
+            self.leave_service();
+        }
+    }
+
+    fn leave_service(&mut self) {
+        self.new_epoch();
+        if let Phase::HalfOpen { leases, .. } = &mut self.phase {
+            leases.clear();
+        }
+    }
+
+    /// The mode in force.
+    #[must_use]
+    pub fn mode(&self, policy: &Policy, now: Instant) -> Mode {
+        let holds = |it: &&Override| it.until.is_none_or(|until| now < until);
+        self.overridden.as_ref().filter(holds).map_or(policy.mode, |it| it.mode)
+    }
+
+    fn obey(&mut self, order: Order, now: Instant) -> Option<Moved> {
+        match order {
+            Order::Override { mode, lasts } => self.overrule(mode, lasts, now),
+            Order::Release => self.release(now),
+            Order::Close { kept } => {
+                let released = self.release(now);
+                let closed = self.close("operator", now);
+                if kept.is_some() {
+                    self.overrule(Mode::Disabled, kept, now);
+                }
+                closed.or(released)
+            }
+            Order::Reset => {
+                let released = self.release(now);
+                self.start_afresh("operator", now).or(released)
             }
         }
+    }
+
+    fn overrule(&mut self, mode: Mode, lasts: Option<Duration>, now: Instant) -> Option<Moved> {
+        let expired = self.expire(now);
+        let was_active = self.overridden.map_or(!self.suspended.1, |it| it.mode.is_active());
+        self.overridden = Some(Override { mode, since: now, until: lasts.map(|it| now + it) });
+        if was_active && !mode.is_active() {
+            self.leave_service();
+        }
+        let afresh = !was_active && mode.is_active();
+        let moved = afresh.then(|| self.start_afresh("mode_changed", now)).flatten();
+        moved.or(expired)
+    }
+
+    /// An override that took the breaker out of service ends: all begins anew.
+    fn release(&mut self, now: Instant) -> Option<Moved> {
+        let ended = self.overridden.take()?;
+        if ended.mode.is_active() { None } else { self.start_afresh("mode_changed", now) }
+    }
+
+    fn expire(&mut self, now: Instant) -> Option<Moved> {
+        let until = self.overridden?.until?;
+        if now < until { None } else { self.release(now) }
+    }
+
+    /// What comes before anything else.
+    fn catch_up(&mut self, policy: &Policy, now: Instant) -> Option<Moved> {
+        let expired = self.expire(now);
+        let mut reset = None;
+        if policy.reset_generation > self.generation {
+            self.generation = policy.reset_generation;
+            reset = self.start_afresh("reset_generation", now);
+        }
+        let active = self.mode(policy, now).is_active();
+        let lifted = if active { self.lift(policy, now) } else { None };
+        expired.or(reset).or(lifted)
+    }
+
+    fn start_afresh(&mut self, cause: &'static str, now: Instant) -> Option<Moved> {
+        self.trips = 0;
+        self.close(cause, now)
+    }
+
+    fn close(&mut self, cause: &'static str, now: Instant) -> Option<Moved> {
+        let was_closed = self.phase.name() == StateName::Closed;
+        let moved = self.enter(Phase::Closed { since: now, recovered: false }, cause);
+        (!was_closed).then_some(moved)
     }
 
     fn lift(&mut self, policy: &Policy, now: Instant) -> Option<Moved> {
@@ -253,10 +345,8 @@ impl Oracle {
             return None;
         }
         self.suspended.1 = false;
-        self.trips = 0;
-        let was_closed = self.phase.name() == StateName::Closed;
-        let moved = self.enter(Phase::Closed { since: now, recovered: false }, "mode_changed");
-        (!was_closed).then_some(moved)
+        // Under an operator's mode it was in service all the time.
+        if self.overridden.is_some() { None } else { self.start_afresh("mode_changed", now) }
     }
 
     fn judge_early(
@@ -265,10 +355,10 @@ impl Oracle {
         outcome: &Outcome,
         asker: Asker<'_>,
     ) -> (Option<Permit>, Option<Moved>) {
-        if !asker.policy.mode.is_active() {
-            return (None, None);
+        let lifted = self.catch_up(asker.policy, asker.now);
+        if !self.mode(asker.policy, asker.now).is_active() {
+            return (None, lifted);
         }
-        let lifted = self.lift(asker.policy, asker.now);
         let counts = permit.epoch == self.epoch;
         let (_, moved) = self.record(Some(permit), outcome, asker);
         let works = counts && self.phase.name() != StateName::Open;
@@ -294,16 +384,17 @@ impl Oracle {
         if let (Some(permit), Some(PermitKind::LastResort { .. })) = (permit, kind) {
             self.free(permit);
         }
-        if !policy.mode.is_active() {
-            return (category, None);
+        let lifted = self.catch_up(policy, now);
+        let mode = self.mode(policy, now);
+        if !mode.is_active() {
+            return (category, lifted);
         }
-        let lifted = self.lift(policy, now);
         let is_current = permit.is_some_and(|permit| permit.epoch == self.epoch);
         let moved = match kind {
             Some(kind) if is_current && !matches!(kind, PermitKind::LastResort { .. }) => {
                 self.settle(permit, kind, &outcome, asker)
             }
-            None if policy.mode == Mode::Shadow => None,
+            None if mode == Mode::Shadow => None,
             _ => {
                 self.lengthen(&outcome, policy, now);
                 None

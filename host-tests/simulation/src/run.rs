@@ -10,7 +10,7 @@ use crate::worker::{Job, Order, Worker};
 use crate::world::{Life, World};
 use core::time::Duration;
 use fastrand::Rng;
-use llm_breaker::breaker::StateName;
+use llm_breaker::breaker::{self, StateName};
 use llm_breaker::policy::Policy;
 use llm_breaker::shared::{allowance_key, breaker_key, index_key};
 use llm_breaker::time::Instant;
@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The parts of a run, each of which begins in a state that is drawn.
-const PARTS: u32 = 5;
+const PARTS: u32 = 6;
 /// The states, the shorter-lived ones more often.
 const BEGINNINGS: [Beginning; 7] = [
     Beginning::AsItIs,
@@ -167,7 +167,12 @@ impl Run {
                 let policy = self.rng.choice(&self.scenario.policies).cloned();
                 Job::Configure(Box::new(policy.unwrap_or_default()))
             }
-            1..10 => Job::Tick,
+            1 => {
+                let names = self.scenario.names();
+                let name = names[self.rng.usize(..names.len())].clone();
+                Job::Obey(name, scenario::order(&mut self.rng))
+            }
+            2..10 => Job::Tick,
             10..12 if self.requests > 0 => self.late_callback(),
             12..55 => Job::Request(self.request()),
             // The latest more often, so that some calls are over while their breaker is as it was.
@@ -251,10 +256,13 @@ impl Run {
         let mut world = self.world.borrow_mut();
         let now = world.now;
         let choices: &[Weather] = match world.oracle(name) {
-            Some(oracle) if oracle.ramp(policy, now).is_some() => &Weather::ALL,
-            Some(oracle) if oracle.phase.name() != StateName::Closed => {
-                &[Healthy, Shaky, Shaky, Shaky, Slow, Slow, Slow, Limited, Down]
+            Some(oracle) if oracle.ramp(policy, now).is_some() => {
+                &[Healthy, Down, Limited, OutOfQuota, Slow, Slow, Slow, Shaky]
             }
+            Some(oracle) if oracle.phase.name() != StateName::Closed => &[
+                Healthy, Shaky, Shaky, Slow, Slow, Slow, Slow, Slow, Slow, Limited, OutOfQuota,
+                Down,
+            ],
             _ => &[Down, Down, Limited, OutOfQuota, Shaky, Slow, Healthy],
         };
         world.truth.becomes(choices[self.rng.usize(..choices.len())], now);
@@ -304,6 +312,8 @@ impl Run {
         let policy = self.workers[0].vm.borrow().policy();
         let mut world = self.world.borrow_mut();
         match names.iter().find(|name| breaker_key(name) == key) {
+            // Made anew twice by one callback, at one time, it would have the same epoch twice.
+            Some(name) if self.workers.iter().any(|it| world.is_made_at(name, it.begun)) => {}
             Some(name) => world.damage_breaker(name, damage, &policy),
             None => world.damage_other(key, damage),
         }
@@ -321,13 +331,17 @@ impl Run {
         assert_eq!(lives(Life::Asked), 0, "requests without an answer");
     }
 
-    /// The first configuration, to every worker.
+    /// The first configuration, to every worker, and no override.
     pub fn reconfigure(&mut self) {
         for worker in 0..self.workers.len() {
             let policy: Policy = self.scenario.policies[0].clone();
             self.order(worker, Job::Configure(Box::new(policy)));
+            self.complete(worker);
         }
-        self.finish();
+        for name in self.scenario.names() {
+            self.order(0, Job::Obey(name, breaker::Order::Release));
+            self.complete(0);
+        }
     }
 }
 
@@ -340,7 +354,8 @@ const fn weight(activity: Activity) -> u32 {
         Activity::Admit | Activity::NoteAnswer => 2,
         Activity::Record => 6,
         Activity::Tick | Activity::TakeAllowance | Activity::Register => 8,
+        Activity::Obey => 14,
         Activity::Lend | Activity::Look => SELDOM,
-        Activity::GiveBack | Activity::JudgeEarly | Activity::GiveAllowanceBack => 38,
+        Activity::GiveBack | Activity::JudgeEarly | Activity::GiveAllowanceBack => 32,
     }
 }

@@ -4,6 +4,7 @@ use crate::memory::Damage;
 use crate::truth::Weather;
 use core::time::Duration;
 use fastrand::Rng;
+use llm_breaker::breaker::Order;
 use llm_breaker::call::Flags;
 use llm_breaker::level::Level;
 use llm_breaker::outcome::{Category, Verdict};
@@ -86,7 +87,11 @@ impl Scenario {
     pub fn draw(rng: &mut Rng) -> Self {
         let first = policy(rng);
         let mut policies = vec![first.clone()];
-        policies.extend((0..3).map(|_| variant(rng, &first)));
+        policies.extend((1..4).map(|generation| Policy {
+            // Only some ask for a reset.
+            reset_generation: if rng.bool() { generation } else { 0 },
+            ..variant(rng, &first)
+        }));
         Self {
             workers: rng.usize(2..=4),
             has_parts: rng.u32(..3) == 0,
@@ -122,7 +127,7 @@ impl Scenario {
         };
         let fate = Fate::draw(rng, weather);
         let wait = match (weather, fate) {
-            (Weather::Slow, _) => rng.u64(1_500..4_000),
+            (Weather::Slow, _) => rng.u64(1_000..2_500),
             (_, Fate::ClientLeaves) => rng.u64(..4_000),
             _ => rng.u64(..100),
         };
@@ -204,10 +209,10 @@ impl Fate {
         }
         match weather {
             Weather::Healthy if rng.u32(..100) == 0 => Self::failure(rng),
-            Weather::Healthy => Self::success(rng),
+            Weather::Slow if rng.u32(..3) > 0 => Self::Answer(200, None),
+            Weather::Healthy | Weather::Slow => Self::success(rng),
             // What began well may yet break off.
-            _ if rng.u32(..3) == 0 => Self::CutStream,
-            Weather::Slow => Self::success(rng),
+            _ if rng.u32(..2) == 0 => Self::CutStream,
             Weather::Shaky if rng.u32(..3) > 0 => Self::success(rng),
             Weather::Shaky => Self::failure(rng),
             Weather::Down if rng.u32(..20) == 0 => Self::success(rng),
@@ -220,7 +225,7 @@ impl Fate {
 
     /// A call that goes well.
     pub fn success(rng: &mut Rng) -> Self {
-        if rng.u32(..3) > 0 { Self::Stream } else { Self::Answer(200, None) }
+        if rng.u32(..5) > 0 { Self::Stream } else { Self::Answer(200, None) }
     }
 
     fn failure(rng: &mut Rng) -> Self {
@@ -232,6 +237,18 @@ impl Fate {
             6 => Self::Broken(Flags::UPSTREAM_CONNECTION_TERMINATION),
             _ => Self::Hangs,
         }
+    }
+}
+
+/// What an operator says.
+#[must_use]
+pub fn order(rng: &mut Rng) -> Order {
+    let lasts = rng.bool().then(|| secs(rng.u64(1..8)));
+    match rng.u32(..6) {
+        0..2 => Order::Override { mode: Mode::ALL[rng.usize(..4)], lasts },
+        2..4 => Order::Release,
+        4 => Order::Close { kept: lasts },
+        _ => Order::Reset,
     }
 }
 

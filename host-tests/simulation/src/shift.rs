@@ -9,7 +9,7 @@ use crate::truth::Weather;
 use crate::vm::{Call, Share, Stage, Vm};
 use crate::worker::{Job, Order};
 use crate::world::{Life, World};
-use llm_breaker::breaker::{Admission, Jitter, Permit, PermitKind, StateName, overruled};
+use llm_breaker::breaker::{Admission, Jitter, Permit, PermitKind, StateName};
 use llm_breaker::call::{
     AskedFor, ClientTimeouts, Ending, Exchange, Flags, MediaType, Protocol, ResponseHead, Source,
     Streams,
@@ -43,6 +43,15 @@ pub struct Shift<'a> {
     pub now: Instant,
 }
 
+/// What one breaker says.
+enum Said {
+    Untracked,
+    Forward(Option<Permit>, Instant),
+    /// It only watches, and would have refused.
+    WouldBlock,
+    Reject,
+}
+
 /// What the breakers of a request say.
 enum Answer {
     Untracked,
@@ -60,6 +69,10 @@ impl Shift<'_> {
                 assert!(self.vm.borrow_mut().take(request).is_none(), "settled, and yet here");
             }
             Job::Tick => self.tick(),
+            Job::Obey(name, order) => {
+                let policy = self.vm.borrow().policy();
+                self.decide(Activity::Obey, &name, &policy, &Step::Obey(order));
+            }
             Job::Configure(policy) => self.configure(*policy),
         }
     }
@@ -83,10 +96,6 @@ impl Shift<'_> {
             Answer::Untracked => Life::Passed,
             Answer::Forward { shares, answered_at } => {
                 self.forward(request, shares, &policy, answered_at)
-            }
-            // It would have been blocked.
-            Answer::Reject { .. } if policy.mode == Mode::Shadow => {
-                self.forward(request, without_permits(request), &policy, Instant::ZERO)
             }
             Answer::Reject { by } => self.do_instead(request, &by, &policy),
         }
@@ -338,38 +347,59 @@ impl Shift<'_> {
 
     /// Ask the breakers of a request, as the plugin's `admission` does.
     fn ask(&self, levels: &[(Level, String)], policy: &Policy, random: f64) -> Answer {
-        let (mut shares, mut first_answer) = (Vec::new(), None);
-        let mut asked = levels.iter();
-        while let Some((level, name)) = asked.next() {
-            if let Some(admission) = overruled(policy) {
-                return match admission {
-                    Admission::Untracked => Answer::Untracked,
-                    _ => Answer::Reject { by: name.clone() },
-                };
-            }
-            let permit = match self.decide(Activity::Admit, name, policy, &Step::Admit { random }) {
-                (Some(Word::Admission(admission, answered_at)), _) => {
+        let (mut shares, mut first_answer) = (Vec::<Share>::new(), None);
+        let mut would_block = false;
+        let mut unasked = levels;
+        while let Some(((level, name), others)) = unasked.split_first() {
+            unasked = others;
+            let permit = match self.ask_one(name, policy, would_block, random) {
+                Said::Untracked => continue,
+                Said::Forward(permit, answered_at) => {
                     first_answer.get_or_insert(answered_at);
-                    match admission {
-                        Admission::Pass(permit) | Admission::Probe(permit) => Ok(Some(permit)),
-                        _ => Err(()),
-                    }
+                    permit
                 }
-                (_, None | Some(StateName::Closed)) => Ok(None),
-                (_, Some(StateName::Open | StateName::HalfOpen)) => Err(()),
-            };
-            match permit {
-                Ok(permit) => shares.push(Share { level: *level, name: name.clone(), permit }),
-                Err(()) => {
+                Said::WouldBlock => {
+                    would_block = true;
+                    let watched = core::mem::take(&mut shares);
+                    shares = watched.iter().map(Share::without_permit).collect();
+                    self.give_back(watched, policy);
+                    None
+                }
+                Said::Reject => {
                     self.give_back(shares, policy);
-                    for (_, other) in asked {
+                    for (_, other) in others {
                         self.decide(Activity::Look, other, policy, &Step::Look);
                     }
                     return Answer::Reject { by: name.clone() };
                 }
-            }
+            };
+            shares.push(Share { level: *level, name: name.clone(), permit });
         }
-        Answer::Forward { shares, answered_at: first_answer.unwrap_or(self.now) }
+        match shares.is_empty() {
+            true => Answer::Untracked,
+            false => Answer::Forward { shares, answered_at: first_answer.unwrap_or(Instant::ZERO) },
+        }
+    }
+
+    fn ask_one(&self, name: &str, policy: &Policy, would_block: bool, random: f64) -> Said {
+        if would_block
+            && let (Some(Word::Remaining(_, Mode::Shadow)), _) =
+                self.decide(Activity::Look, name, policy, &Step::Look)
+        {
+            return Said::Forward(None, Instant::ZERO);
+        }
+        match self.decide(Activity::Admit, name, policy, &Step::Admit { random }) {
+            (Some(Word::Admission(admission, answered_at, mode)), _) => match admission {
+                Admission::Untracked => Said::Untracked,
+                Admission::Pass(permit) | Admission::Probe(permit) => {
+                    Said::Forward(Some(permit), answered_at)
+                }
+                Admission::Reject { .. } if mode == Mode::Shadow => Said::WouldBlock,
+                Admission::Reject { .. } => Said::Reject,
+            },
+            (_, None | Some(StateName::Closed)) => Said::Forward(None, self.now),
+            (_, Some(StateName::Open | StateName::HalfOpen)) => Said::Reject,
+        }
     }
 
     fn give_back(&self, shares: Vec<Share>, policy: &Policy) {

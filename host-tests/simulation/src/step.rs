@@ -2,9 +2,9 @@
 //! and for the rules that it is compared with.
 
 use core::time::Duration;
-use llm_breaker::breaker::{Admission, Breaker, Change, Jitter, Permit, StateName};
+use llm_breaker::breaker::{Admission, Breaker, Change, Jitter, Order, Permit, StateName};
 use llm_breaker::outcome::{Category, Outcome};
-use llm_breaker::policy::Policy;
+use llm_breaker::policy::{Mode, Policy};
 use llm_breaker::time::Instant;
 
 /// One thing that is asked of a breaker.
@@ -39,21 +39,23 @@ pub enum Step<'a> {
     Lend,
     /// How long will it stay open?
     Look,
+    /// What an operator says.
+    Obey(Order),
 }
 
 /// What a breaker answers.
 #[derive(Debug, PartialEq)]
 pub enum Word {
-    /// To [`Step::Admit`], and when it last knew of an answer.
-    Admission(Admission, Instant),
+    /// To [`Step::Admit`], when it last knew of an answer, and the mode in force.
+    Admission(Admission, Instant, Mode),
     /// To [`Step::Record`]: the category that was recorded.
     Recorded(Category),
     /// To [`Step::JudgeEarly`]: what is left of the permit.
     FollowUp(Option<Permit>),
     /// To [`Step::Lend`].
     Lent(Option<Permit>),
-    /// To [`Step::Look`].
-    Remaining(Duration),
+    /// To [`Step::Look`], and the mode in force.
+    Remaining(Duration, Mode),
     /// To all others.
     Done,
 }
@@ -87,7 +89,7 @@ impl Step<'_> {
         match self {
             Self::Admit { random } => {
                 let (admission, change) = breaker.admit(policy, now, *random);
-                (Word::Admission(admission, breaker.answered_at), change)
+                (Word::Admission(admission, breaker.answered_at, breaker.mode(policy, now)), change)
             }
             Self::GiveBack(permit) => (Word::Done, breaker.give_back(permit)),
             Self::Record { permit, outcome } => {
@@ -104,7 +106,11 @@ impl Step<'_> {
                 let (permit, change) = breaker.lend(policy, now);
                 (Word::Lent(permit), change)
             }
-            Self::Look => (Word::Remaining(breaker.open_remaining(now)), Change::Nothing),
+            Self::Look => {
+                let mode = breaker.mode(policy, now);
+                (Word::Remaining(breaker.open_remaining(now), mode), Change::Nothing)
+            }
+            Self::Obey(order) => (Word::Done, breaker.obey(*order, now)),
         }
     }
 }

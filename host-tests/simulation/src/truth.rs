@@ -21,12 +21,6 @@ pub enum Weather {
     Shaky,
 }
 
-impl Weather {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Healthy, Self::Down, Self::Limited, Self::OutOfQuota, Self::Slow, Self::Shaky];
-}
-
 /// The upstream's condition, and what the breakers made of it.
 #[derive(Debug)]
 pub struct Truth {

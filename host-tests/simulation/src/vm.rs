@@ -64,6 +64,14 @@ pub struct Share {
     pub permit: Option<Permit>,
 }
 
+impl Share {
+    /// The same, for a call whose outcome is for the stats only.
+    #[must_use]
+    pub fn without_permit(&self) -> Self {
+        Self { level: self.level, name: self.name.clone(), permit: None }
+    }
+}
+
 impl Vm {
     /// A VM that was just given this configuration.
     #[must_use]

@@ -7,6 +7,7 @@ use crate::vm::Vm;
 use crate::world::{Life, World};
 use core::time::Duration;
 use corosensei::{Coroutine, CoroutineResult};
+use llm_breaker::breaker;
 use llm_breaker::policy::Policy;
 use llm_breaker::time::Instant;
 use std::cell::{Cell, RefCell};
@@ -32,6 +33,8 @@ pub enum Job {
     LateCallback(u32),
     /// A second passed.
     Tick,
+    /// An operator tells a breaker something.
+    Obey(String, breaker::Order),
     /// It is given a configuration.
     Configure(Box<Policy>),
 }
@@ -44,6 +47,8 @@ pub struct Worker {
     pub behind: Duration,
     /// Where it stopped.
     pub stop: Stop,
+    /// What its clock read when it began.
+    pub begun: Instant,
     /// For how many of the scheduler's steps it stands still.
     pub held: u32,
     /// What goes wrong with its next load or store.
@@ -68,7 +73,8 @@ impl Worker {
                 }
             }
         });
-        let mut worker = Self { vm, behind, stop: Stop::Idle, held: 0, trouble, coroutine };
+        let mut worker =
+            Self { vm, behind, stop: Stop::Idle, begun: now, held: 0, trouble, coroutine };
         worker.resume(None);
         worker
     }
@@ -81,6 +87,7 @@ impl Worker {
 
     /// Begin something.
     pub fn begin(&mut self, order: Order) {
+        self.begun = order.now;
         self.resume(Some(order));
     }
 

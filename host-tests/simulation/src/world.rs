@@ -33,6 +33,8 @@ pub struct World {
     /// How many calls a minute the spare takes.
     pub per_minute: u32,
     breakers: BTreeMap<String, Known>,
+    /// When each breaker was last made anew.
+    made_at: BTreeMap<String, Instant>,
     /// What the cas was of each value that was damaged last.
     damaged_at: BTreeMap<String, u32>,
     /// What became of each request.
@@ -103,6 +105,7 @@ impl World {
             happened: Counted::default(),
             per_minute,
             breakers: BTreeMap::new(),
+            made_at: BTreeMap::new(),
             damaged_at: BTreeMap::new(),
             requests: BTreeMap::new(),
             sent_to_spare: Some(Vec::new()),
@@ -143,6 +146,9 @@ impl World {
             Some(Known::Whole(oracle)) => (met(&oracle, asker.policy, self.now), *oracle),
             Some(Known::Damaged) | None => (Met::Nothing, Oracle::new(asker.now)),
         };
+        if met == Met::Nothing {
+            self.made_at.insert(name.to_owned(), asker.now);
+        }
         self.coverage.meet(event(step, &oracle, asker.policy), met);
         let before = oracle.clone();
         let (expected, moved) = oracle.ask(step, asker);
@@ -155,9 +161,15 @@ impl World {
             self.truth.moved(name, from, to, self.now);
         }
         let stored = self.stored(name).expect("what was decided is stored");
-        invariants::same(&mut oracle, &stored, &format!("{step:?} met {before:?}"));
+        invariants::same(&mut oracle, &stored, asker.now, &format!("{step:?} met {before:?}"));
         invariants::rules(&before, &stored, step, asker, word);
         self.breakers.insert(name.to_owned(), Known::Whole(Box::new(oracle)));
+    }
+
+    /// Whether it was made anew by who began then.
+    #[must_use]
+    pub fn is_made_at(&self, name: &str, begun: Instant) -> bool {
+        self.made_at.get(name) == Some(&begun)
     }
 
     /// A breaker as it is stored.
@@ -272,6 +284,7 @@ fn event(step: &Step<'_>, oracle: &Oracle, policy: &Policy) -> Event {
         Step::NoteAnswer => Event::NoteAnswer,
         Step::Lend => Event::Lend,
         Step::Look => Event::Look,
+        Step::Obey(_) => Event::Ordered,
         Step::JudgeEarly { permit, .. } if permit.epoch == oracle.epoch => Event::JudgedEarly,
         Step::JudgeEarly { .. } => Event::JudgedEarlyStale,
         Step::Record { permit: None, .. } => Event::OutcomeWithoutPermit,
