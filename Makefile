@@ -14,6 +14,10 @@ SDK := host-tests/sdk
 PYTHON_STAMP := $(VENV)/.sdk
 NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
+# The schemas by which manifests for Istio and Envoy Gateway are judged.
+MANIFESTS := host-tests/manifests
+MANIFESTS_STAMP := $(MANIFESTS)/node_modules/.package-lock.json
+
 # What drives Debian's Chromium over the status page, or the browser that CHROMIUM names.
 BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
 
@@ -35,6 +39,11 @@ export LISTENER_PORT ?= 10000
 export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
+# And `make observe`: its Prometheus.
+export PROMETHEUS_PORT ?= 9090
+
+# `update` moves the budgets of `make bench-check` to what is measured.
+export BUDGETS ?=
 
 # No path of the machine that built it belongs into a module that others run.
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
@@ -79,7 +88,7 @@ $(VENV)/bin/pip:
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 .PHONY: sdk
-sdk: $(PYTHON_STAMP) $(NODE_STAMP)
+sdk: $(PYTHON_STAMP) $(NODE_STAMP) $(MANIFESTS_STAMP)
 
 $(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
@@ -140,9 +149,23 @@ endef
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: check-config
+check-config: ## Say what is wrong with FILE, or which policy each cluster gets; ARGUMENTS=--changed
+	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
+	@cargo run --quiet --package llm-breaker --features tools -- check-config $(FILE) $(ARGUMENTS)
+
+# Both are made of the parser; a test tells when they are out of date.
+REFERENCE := docs/configuration.md
+.PHONY: reference
+reference: ## Write the configuration's JSON Schema and reference into docs/
+	cargo run --quiet --package llm-breaker --features tools -- schema > docs/configuration.schema.json
+	sed -i '/^<!-- made by /q' $(REFERENCE)
+	echo >> $(REFERENCE)
+	cargo run --quiet --package llm-breaker --features tools -- reference >> $(REFERENCE)
+
 .PHONY: build-guests
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
-	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
+	cargo build --release --target $(WASM_TARGET) --package idle --package recorder --package vandal
 
 # Everything that the module is made of, copied to where no path is the same.
 ELSEWHERE := target/elsewhere/llm-breaker
@@ -161,12 +184,16 @@ reproducible: build ## Build the module once more in another folder: the bytes m
 
 .PHONY: test
 test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy, simulation
-	cargo test
+	cargo test --features llm-breaker/tools
 	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny simulate-mutants ## The same, and what takes longer
+test-all: test deny trust simulate-mutants fuzz ## The same, and what takes longer
 	RUNS=10000 $(SIMULATE)
+
+.PHONY: trust
+trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
 
 # Optimised, but with every check of arithmetic.
 SIMULATE := cargo run --quiet --profile checked --package llm-breaker-simulation
@@ -179,11 +206,43 @@ simulate: ## A million runs of workers that share breakers, interleaved by a see
 simulate-mutants: ## Plant twelve faults, one at a time: the simulation must catch each
 	cargo run --quiet --profile checked --package llm-breaker-simulation --bin mutants
 
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ := $(TOOLS)/bin/cargo-fuzz
+FUZZ_TARGETS := record configuration sse event_stream error_bodies headers
+FUZZ_SECONDS ?= 30
+# The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
+FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
+
+$(FUZZ):
+	cargo install --quiet --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+# What is found beyond the corpus stays out of it until it is minimised and committed.
+.PHONY: fuzz
+fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
+	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/$$target && \
+		$(FUZZ_BUILD) $(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none $$target \
+			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+CARGO_MUTANTS_VERSION := 27.1.0
+MUTANTS := $(TOOLS)/bin/cargo-mutants
+
+$(MUTANTS):
+	cargo install --quiet --locked --root $(TOOLS) cargo-mutants@$(CARGO_MUTANTS_VERSION)
+
+.PHONY: mutants
+mutants: $(MUTANTS) ## Change the core, one change at a time: a test must notice each; MUTANTS_OF= one file
+	$(MUTANTS) mutants --config filter/mutants.toml --package llm-breaker --output target \
+		$(if $(MUTANTS_OF),--file $(MUTANTS_OF))
+
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
+	cargo clippy --all-targets --features llm-breaker/tools -- -D warnings
+	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package idle --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 
@@ -207,6 +266,10 @@ deny: $(DENY) ## Licences and sources of every dependency
 advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the advisory database from GitHub
 	$(DENY) check advisories
 
+.PHONY: bench-check
+bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
+	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
+
 .PHONY: bench
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
@@ -215,7 +278,11 @@ bench: ## What one decision costs (criterion)
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
+.PHONY: observe
+observe: envoy prometheus build ## Watch faults come and go, with Prometheus and the shipped rules; PROMETHEUS_PORT chooses its port
+	cargo run --quiet --package llm-breaker-host-tests --bin observe
+
 .PHONY: clean
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules host-tests/browser/node_modules $(TOOLS)
+	rm -rf $(VENV) $(SDK)/node_modules $(MANIFESTS)/node_modules host-tests/browser/node_modules $(TOOLS)

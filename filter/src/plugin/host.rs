@@ -16,6 +16,7 @@ use std::time::SystemTime;
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 
 /// The code details of our answers, as access logs show them.
@@ -42,6 +43,8 @@ unsafe extern "C" {
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_call_foreign_function(name: *const u8, name_size: usize, arguments: *const u8, arguments_size: usize, results: *mut *mut u8, results_size: *mut usize) -> u32;
     fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, bytes: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_shared_data(key: *const u8, key_size: usize, value: *mut *mut u8, size: *mut usize, cas: *mut u32) -> u32;
@@ -76,7 +79,7 @@ pub(super) enum Map {
 }
 
 /// A stat that the host keeps.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Metric(u32);
 
 pub(super) fn log(level: Level, line: &str) {
@@ -134,30 +137,78 @@ fn body(buffer: u32, start: usize, size: usize) -> Option<Vec<u8>> {
     returned(read)
 }
 
-/// What a property's bytes are; `None` if it is absent.
-pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
+/// What a property's bytes are; `None` if it is absent. The elements of the path end in zero bytes
+/// but for the last, as the host reads them.
+pub(super) fn property(path: &str) -> Option<Vec<u8>> {
     returned(|value, size| get_property(path, value, size))
 }
 
 /// As [`property`], but no bytes where the property is there and the host cannot tell it: so it is
 /// with `null` in a cluster's metadata.
 pub(super) fn metadata_property(path: &[&str]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
     let mut status = OK;
     let value = returned(|value, size| {
-        status = get_property(path, value, size);
+        status = get_property(&path, value, size);
         status
     });
     if status == OK || status == NOT_FOUND { value } else { Some(Vec::new()) }
 }
 
+/// Give a property of the stream a value, which its access log finds in the filter state.
+pub(super) fn set_property(name: &str, value: &[u8]) {
+    // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
+    unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+}
+
+/// Have access logs show a property of streams as the `google.protobuf.Struct` that its bytes are;
+/// whether they do.
+pub(super) fn declare_struct(name: &str) -> bool {
+    const FUNCTION: &str = "declare_property";
+    let arguments = struct_declaration(name);
+    let mut status = NOT_FOUND;
+    let _ = returned(|results, size| {
+        // SAFETY: the host reads two live buffers and writes one pointer and one size where it is
+        // told to.
+        status = unsafe {
+            proxy_call_foreign_function(
+                FUNCTION.as_ptr(),
+                FUNCTION.len(),
+                arguments.as_ptr(),
+                arguments.len(),
+                results,
+                size,
+            )
+        };
+        status
+    });
+    // A second listener's plugin with the same configuration has declared it already.
+    status == OK || status == BAD_ARGUMENT
+}
+
+/// Envoy's `DeclarePropertyArguments` on the wire.
+fn struct_declaration(name: &str) -> Vec<u8> {
+    const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
+    const NAME: u8 = 0x0a;
+    const TYPE: u8 = 0x18;
+    const PROTOBUF: u8 = 3;
+    const SCHEMA: u8 = 0x22;
+    // Both texts are shorter than the 128 bytes from which a length takes two.
+    let mut arguments = vec![NAME, name.len() as u8];
+    arguments.extend_from_slice(name.as_bytes());
+    arguments.extend_from_slice(&[TYPE, PROTOBUF, SCHEMA, STRUCT.len() as u8]);
+    arguments.extend_from_slice(STRUCT.as_bytes());
+    arguments
+}
+
 /// How Envoy came by the answer: `via_upstream`, or why it gave one itself.
 pub(super) fn response_code_details() -> Vec<u8> {
-    property(&["response", "code_details"]).unwrap_or_default()
+    property("response\0code_details").unwrap_or_default()
 }
 
 /// Envoy's response flags; none if it does not say.
 pub(super) fn response_flags() -> u64 {
-    property(&["response", "flags"])
+    property("response\0flags")
         .and_then(|flags| flags.try_into().ok())
         .map_or(0, u64::from_le_bytes)
 }
@@ -329,8 +380,7 @@ fn get_header(map: Map, name: &str, value: *mut *mut u8, size: *mut usize) -> u3
     unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), value, size) }
 }
 
-fn get_property(path: &[&str], value: *mut *mut u8, size: *mut usize) -> u32 {
-    let path = path.join("\0");
+fn get_property(path: &str, value: *mut *mut u8, size: *mut usize) -> u32 {
     // SAFETY: the host reads a live string and writes one pointer and one size where it is told to.
     unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) }
 }

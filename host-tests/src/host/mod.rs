@@ -33,6 +33,7 @@
 //! assert_eq!(world.counter("llm_circuit_breaker_half_open_requests_total.llm_cluster=.=openai;.;"), 1);
 //! ```
 
+mod access_log;
 mod answer;
 mod call;
 mod exchange;
@@ -63,5 +64,6 @@ pub use self::{
     shared_data::SharedData,
     status::Status,
     upstream::{Upstream, flags},
+    vm::Spent,
     world::{Configuration, Rejected, Worker, World, WorldBuilder},
 };
