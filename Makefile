@@ -201,6 +201,10 @@ advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the ad
 bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
 	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
 
+.PHONY: bench-envoy
+bench-envoy: envoy build build-guests ## What a request costs the real Envoy, beside others; needs h2load; ROUNDS=15 OUT=docs/performance
+	cargo run --quiet --package llm-breaker-benches --bin bench-envoy
+
 .PHONY: bench
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
