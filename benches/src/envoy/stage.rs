@@ -107,6 +107,8 @@ impl Stage {
 async fn upstream() -> Result<Envoy, Failure> {
     let listener = Listener::new("upstream")
         .without_plugin()
+        // Without it the answer comes before the request's body, and ends the connection.
+        .filter_before(buffer())
         .route(answering(Answer::Stream, 200, "text/event-stream", &events()))
         .route(answering(Answer::Error, 400, "application/json", REFUSAL))
         .route(answering(Answer::Whole, 200, "application/json", COMPLETION))
@@ -115,6 +117,16 @@ async fn upstream() -> Result<Envoy, Failure> {
             "route_config": {"max_direct_response_body_size_bytes": 1_000_000},
         }));
     Ok(Envoy::builder().workers(1).log_level("warning").listener(listener).start().await?)
+}
+
+fn buffer() -> Value {
+    json!({
+        "name": "envoy.filters.http.buffer",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+            "max_request_bytes": 1_000_000,
+        },
+    })
 }
 
 fn answering(answer: Answer, status: u16, media_type: &str, body: &str) -> Route {
