@@ -143,6 +143,20 @@ endef
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: check-config
+check-config: ## Say what is wrong with FILE, or which policy each cluster gets; ARGUMENTS=--changed
+	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
+	@cargo run --quiet --package llm-breaker --features tools -- check-config $(FILE) $(ARGUMENTS)
+
+# Both are made of the parser; a test tells when they are out of date.
+REFERENCE := docs/configuration.md
+.PHONY: reference
+reference: ## Write the configuration's JSON Schema and reference into docs/
+	cargo run --quiet --package llm-breaker --features tools -- schema > docs/configuration.schema.json
+	sed -i '/^<!-- made by /q' $(REFERENCE)
+	echo >> $(REFERENCE)
+	cargo run --quiet --package llm-breaker --features tools -- reference >> $(REFERENCE)
+
 .PHONY: build-guests
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 	cargo build --release --target $(WASM_TARGET) --package idle --package recorder --package vandal
@@ -164,7 +178,7 @@ reproducible: build ## Build the module once more in another folder: the bytes m
 
 .PHONY: test
 test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
-	cargo test
+	cargo test --features llm-breaker/tools
 
 .PHONY: test-all
 test-all: test deny ## The same, and what takes longer
@@ -172,7 +186,7 @@ test-all: test deny ## The same, and what takes longer
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features llm-breaker/tools -- -D warnings
 	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package idle --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
