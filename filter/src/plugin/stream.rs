@@ -6,6 +6,7 @@ use crate::plugin::heads::{request_head, routed_cluster};
 use crate::plugin::host::{self, Map};
 use crate::plugin::request::{Decided, Request};
 use crate::plugin::response::Response;
+use crate::time::Instant;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -35,11 +36,11 @@ impl Stream {
         let Some(cluster) = breakers.of_cluster(&cluster, now) else { return Action::Continue };
         let head = request_head(&cluster.policy());
         let breakers = Rc::clone(breakers);
-        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now))
+        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now), now)
     }
 
-    fn decide(&mut self, mut request: Request) -> Action {
-        match request.decide() {
+    fn decide(&mut self, mut request: Request, now: Instant) -> Action {
+        match request.decide(now) {
             Decided::Continue => Action::Continue,
             Decided::Answered => Action::Pause,
             Decided::Hold => {
@@ -54,7 +55,7 @@ impl Stream {
         match self.held.take() {
             Some(mut request) => {
                 request.read(size, ended);
-                self.decide(*request)
+                self.decide(*request, host::now())
             }
             None => {
                 self.with_response(|response| response.request_data(size, ended));
@@ -67,7 +68,7 @@ impl Stream {
         match self.held.take() {
             Some(mut request) => {
                 request.read_no_more();
-                self.decide(*request)
+                self.decide(*request, host::now())
             }
             None => Action::Continue,
         }
