@@ -17,6 +17,9 @@ pub enum Answer {
     Stream,
     /// A 400 with a body that says why.
     Error,
+    /// A small completion, to a request without a body: a refusal of one with a body ends its
+    /// connection, as the body was not read.
+    ToGet,
 }
 
 impl Answer {
@@ -27,6 +30,7 @@ impl Answer {
             Self::Whole => "/v1/chat/completions",
             Self::Stream => "/stream/v1/chat/completions",
             Self::Error => "/error/v1/chat/completions",
+            Self::ToGet => "/v1/chat/completions/1",
         }
     }
 }
@@ -86,7 +90,10 @@ impl Load {
         if let Some(rate) = self.rate {
             command.args(["--rps", &rate.to_string()]);
         }
-        command.arg("-d").arg(&body).arg("--log-file").arg(&log);
+        if self.answer != Answer::ToGet {
+            command.arg("-d").arg(&body);
+        }
+        command.arg("--log-file").arg(&log);
         command.arg(format!("http://{to}{}", self.answer.path()));
         let output = command.output().map_err(|error| {
             format!("h2load: {error}; `apt-get install nghttp2-client` brings it")
