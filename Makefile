@@ -227,6 +227,10 @@ bench-scale: envoy build build-guests ## How the cost grows with breakers, strea
 bench-table: envoy build build-guests ## Every budget of docs/performance.md, measured in one run; needs h2load; ROUNDS=15 OUT=docs/performance
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-table
 
+.PHONY: fleet
+fleet: ## What a fleet of independent breakers sends to a provider that is down
+	cargo run --quiet --profile bench --package llm-breaker-benches --bin fleet
+
 .PHONY: bench
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
