@@ -6,6 +6,8 @@ pub mod conformance;
 pub mod envoy;
 pub mod host;
 pub mod patience;
+pub mod ports;
 pub mod prometheus;
+pub mod scripted;
 pub mod simulator;
 pub mod site;

@@ -85,6 +85,14 @@ impl Template {
         Ok(value)
     }
 
+    /// Our filter as this listener has it.
+    pub(super) fn filter(&self, listener: &Listener) -> Result<Value, StartError> {
+        let shipped = self.copy(&format!("{LISTENER}{CONNECTION_MANAGER}/http_filters"));
+        let filters = http_filters(shipped, listener)?;
+        let ours = filters.into_iter().find(|filter| filter["name"] == "llm_breaker");
+        ours.ok_or_else(|| StartError::new(&listener.name, &"it has no filter"))
+    }
+
     fn routes(&self, listener: &Listener, default_cluster: &str) -> Value {
         let shipped = self.copy(&format!("{LISTENER}{CONNECTION_MANAGER}{ROUTES}/0"));
         let render = |route: &Route| {
@@ -174,6 +182,20 @@ mod tests {
 
     fn shipped(file: &str) -> Template {
         Template::shipped(file).expect("a shipped YAML")
+    }
+
+    #[test]
+    fn all_shipped_files_log_and_count_alike() {
+        let log_format =
+            format!("{LISTENER}{CONNECTION_MANAGER}/access_log/0/typed_config/log_format");
+        let first = shipped(LLM_EGRESS);
+        for file in SHIPPED {
+            let template = shipped(file);
+            for part in [log_format.as_str(), "/stats_config"] {
+                assert!(template.0.pointer(part).is_some(), "{file} has no {part}");
+                assert_eq!(template.0.pointer(part), first.0.pointer(part), "{part} of {file}");
+            }
+        }
     }
 
     /// A label regex takes what follows `name=.=` wherever it stands, so a name that ends like
