@@ -17,7 +17,7 @@ mod record;
 
 #[cfg(test)]
 pub(crate) use cell::tests::Map;
-pub use cell::{Cell, Loaded, Stored};
+pub use cell::{Cell, Loaded, Stored, cas_of};
 pub use history::{Explains, History, MAX_EVENTS, Noted};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};
