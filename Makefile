@@ -170,12 +170,12 @@ SBOM := $(DIST)/llm-breaker-$(VERSION).cdx.json
 $(CYCLONEDX):
 	cargo install --quiet --locked --root $(TOOLS) cargo-cyclonedx@$(CYCLONEDX_VERSION)
 
-# Of no time, and without the folder in which it was made.
+# Of no time, without a number made up for it, and without the folder in which it was made.
 $(SBOM): Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
 	@mkdir -p $(DIST)
-	SOURCE_DATE_EPOCH=0 $(CYCLONEDX) cyclonedx --quiet --manifest-path filter/Cargo.toml --target $(WASM_TARGET) \
+	$(CYCLONEDX) cyclonedx --quiet --manifest-path filter/Cargo.toml --target $(WASM_TARGET) \
 		--format json --spec-version 1.5 --override-filename llm-breaker.cdx
-	@sed 's|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@ && rm filter/llm-breaker.cdx.json
+	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@ && rm filter/llm-breaker.cdx.json
 
 # The three hashes that can be pinned: Envoy's `remote.sha256` and Istio's for https:// are the module's,
 # Istio's and Envoy Gateway's for an image are that of its manifest.
@@ -186,6 +186,19 @@ image: build $(SBOM) ## The module as an OCI image with its bill of materials, i
 	@echo "module  sha256:$$(sha256sum < $(MODULE) | cut -d ' ' -f 1)"
 	@echo "image   $$(cat $(DIST)/image.digest)"
 	@echo "push    skopeo copy oci:$(DIST)/image:$(VERSION) docker://REGISTRY/llm-breaker:$(VERSION)"
+
+# Packed alike wherever it is packed.
+PACK := tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go-w --create --file
+
+.PHONY: release
+release: image ## All that a release consists of, in dist/, with its checksums: RELEASING.md
+	@cp docs/configuration.schema.json $(DIST)/llm-breaker-$(VERSION).schema.json
+	@$(PACK) $(DIST)/llm-breaker-$(VERSION).image.tar --directory $(DIST)/image .
+	@$(PACK) $(DIST)/llm-breaker-$(VERSION).envoy.tar envoy
+	@awk -v version='$(VERSION)' '/^## / { shown = index($$0, "## " version) == 1 || (!seen && /^## Unreleased/); seen = 1 } shown' \
+		CHANGELOG.md > $(DIST)/CHANGES.md
+	@cd $(DIST) && rm -f SHA256SUMS && sha256sum $$(find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort) > SHA256SUMS
+	@cat $(DIST)/SHA256SUMS
 
 .PHONY: check-config
 check-config: ## Say what is wrong with FILE, or which policy each cluster gets; ARGUMENTS=--changed
