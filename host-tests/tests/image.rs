@@ -144,7 +144,8 @@ async fn the_bill_of_materials_refers_to_the_image_and_names_what_is_in_it() -> 
     registry.push(version()).await?;
     let index: Value = serde_json::from_str(&dist("image/index.json")?)?;
     let manifests = index["manifests"].as_array().expect("manifests");
-    let artifact = manifests.iter().find(|one| one["artifactType"] == "application/vnd.cyclonedx+json");
+    let artifact =
+        manifests.iter().find(|one| one["artifactType"] == "application/vnd.cyclonedx+json");
     let blob = |descriptor: &Value| -> Outcome<Value> {
         let digest = descriptor["digest"].as_str().expect("a digest").replace(':', "/");
         Ok(serde_json::from_str(&dist(&format!("image/blobs/{digest}"))?)?)
@@ -152,7 +153,8 @@ async fn the_bill_of_materials_refers_to_the_image_and_names_what_is_in_it() -> 
     let artifact = blob(artifact.expect("the bill of materials"))?;
     assert_eq!(artifact["subject"]["digest"], dist("image.digest")?.trim());
     let sbom = blob(&artifact["layers"][0])?;
-    let names: Vec<_> = sbom["components"].as_array().expect("components").iter().map(|one| &one["name"]).collect();
+    let names: Vec<_> =
+        sbom["components"].as_array().expect("components").iter().map(|one| &one["name"]).collect();
     for dependency in ["proxy-wasm", "serde_json", "prost", "miniz_oxide"] {
         assert!(names.iter().any(|name| *name == dependency), "{dependency} in {names:?}");
     }

@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn every_blob_is_named_by_its_own_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let contents = Contents { module: b"\0asm", sbom: Some(br#"{"components":[]}"#), version: "1.2.3" };
+        let contents =
+            Contents { module: b"\0asm", sbom: Some(br#"{"components":[]}"#), version: "1.2.3" };
         let digest = write(folder.path(), &contents).unwrap();
         let files = files(folder.path());
         let blobs: Vec<_> = files.iter().filter(|(name, _)| name.len() == 64).collect();
