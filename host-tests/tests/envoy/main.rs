@@ -3,6 +3,7 @@
 //! Durations are short, everything that happens is awaited, and where time itself must pass the
 //! bounds are such that a busy machine only makes a test slower.
 
+mod admin;
 mod attacks;
 mod bodies;
 mod callers;
