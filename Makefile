@@ -190,8 +190,15 @@ test: setup build build-guests reproducible ## Run every test: unit, wasmtime ho
 test-all: test deny trust ## The same, and what takes longer
 
 .PHONY: trust
-trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
+
+# Bounded: a minute at least, half a day at most.
+export SOAK_SECONDS ?= 600
+
+.PHONY: soak
+soak: envoy build build-guests ## Mixed traffic, faults and pushes for SOAK_SECONDS (600): nothing goes on growing
+	cargo test --package llm-breaker-host-tests --test trust -- --ignored --nocapture soak
 
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
