@@ -116,7 +116,7 @@ async fn listeners_pushed_every_second_cost_no_call() -> Outcome {
 
 /// As many pushes as Envoy takes, one after the other, with some calls on the way.
 async fn many(push: Push, what: &str) -> Outcome {
-    let (mut push, mut scene) = push.start(Duration::from_secs(1)).await?;
+    let (mut push, mut scene) = push.start(DRAIN / 2).await?;
     let pushes = amount(40, 1_000);
     let load = Load::start(scene.envoy.address(), &[Call::chat(), Call::streamed_chat()], 2);
     let mut readings = Vec::new();
