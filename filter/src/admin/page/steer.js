@@ -15,7 +15,8 @@ const MODES = {
   forced_open: "forced open: every call is refused",
 };
 const ENDLESS = { close: "Empty: closed now, and free to open again.", open: "Empty: until someone ends it.", mode: "Empty: until someone ends it." };
-const DANGEROUS = ["open", "close"];
+/** Actions and modes that block every call, or let every call through. */
+const DANGEROUS = ["open", "close", "forced_open", "disabled"];
 
 // The browser's store for this tab may be switched off; then the token lasts as long as the page.
 const memory = {};
@@ -40,9 +41,14 @@ function ask(breaker, action) {
   $("token").value = kept.read("token");
   say($("error"), "");
   say($("confirm"), BUTTONS[action]);
-  $("confirm").classList.toggle("danger", DANGEROUS.includes(action));
+  warn();
   $("confirm").disabled = false;
   $("dialog").showModal();
+}
+
+function warn() {
+  const chosen = asked.action === "mode" ? $("mode").value : asked.action;
+  $("confirm").classList.toggle("danger", DANGEROUS.includes(chosen));
 }
 
 /** What is sent: only what was filled in. */
@@ -93,6 +99,7 @@ function refused(status, { error }) {
 }
 
 $("mode").append(...Object.entries(MODES).map(([value, textContent]) => node("option", { value, textContent })));
+$("mode").onchange = warn;
 $("cancel").onclick = () => $("dialog").close();
 $("form").onsubmit = (event) => {
   event.preventDefault();
