@@ -65,7 +65,8 @@ function sorted(breakers) {
 function why({ cause, reason, measured, category, ended_by, announced }) {
   const name = cause ?? reason;
   const told = CAUSES[name]?.(measured) ?? words(name);
-  const last = category ? `, ${name === "consecutive_failures" ? "the last: " : ""}${category}` : "";
+  const several = /failures|rate/.test(name);
+  const last = category && !["success", "slow"].includes(category) ? `${several ? ", the last" : ""}: ${category}` : "";
   return told + last + (ENDED_BY[ended_by] ?? "") + (announced ? "; the provider said how long" : "");
 }
 
