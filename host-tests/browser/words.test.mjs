@@ -34,6 +34,7 @@ test("every cause is a phrase, and one that is new is still said", () => {
   const why = (cause, more) => say.why({ cause, measured: 5, category: "timeout", ended_by: "upstream", announced: false, ...more });
   assert.equal(why("consecutive_failures"), "5 failures in a row, the last: timeout");
   assert.equal(why("failure_rate", { measured: 0.625 }), "63 % of calls failed, the last: timeout");
+  assert.equal(why("failure_rate", { measured: 0.5, threshold: 0.5 }), "50 % of calls failed, from 50 % on it opens, the last: timeout");
   assert.equal(why("slow_rate", { measured: 1, category: "slow" }), "100 % of calls were slow");
   assert.equal(why("verdict", { category: "quota_exhausted", announced: true }), "one call was enough: quota_exhausted; the provider said how long");
   assert.equal(why("probe_failed", { ended_by: "envoy" }), "probe failed: timeout (Envoy's time-out)");
@@ -105,11 +106,19 @@ test("windows by time and by number", () => {
   assert.deepEqual(say.windowed(breaker({ window: { calls: 1200, failures: 3, slow: 12, seconds: null, max_calls: 2000 } })), ["3 of 1,200 calls", "last 2,000 calls, 12 slow"]);
 });
 
+test("a breaker of which no proxy left a word is shown all the same", () => {
+  const unknown = breaker({ window: null, configured_mode: null, callers_get: [] });
+  assert.equal(say.lead(unknown, 0), "");
+  assert.deepEqual(say.windowed(unknown), ["–", ""]);
+  assert.deepEqual(say.gets(unknown), ["the provider's answer", "when open: error"]);
+});
+
 test("what operators did is told as they gave it", () => {
   const event = { kind: "override", at: SINCE, action: "mode", mode: "shadow", user: "kim", reason: "<b>", duration_seconds: 600 };
   assert.equal(say.happened(event), "mode shadow for 10 m by kim: “<b>”");
   assert.equal(say.happened({ kind: "override", at: SINCE, action: "reset", user: null, reason: null }), "reset");
-  assert.equal(say.happened({ kind: "override_expired", at: SINCE }), "override expired");
+  assert.equal(say.happened({ kind: "override", at: SINCE, action: "expire", mode: "forced_open" }), "forced open ended: its time is over");
+  assert.equal(say.happened({ kind: "reset_generation", at: SINCE, generation: 4 }), "reset generation 4");
   const closed = { kind: "transition", at: SINCE, from: "half_open", to: "closed", reason: "probes_succeeded", category: "success", ended_by: "upstream" };
   assert.equal(say.happened(closed), "half-open → closed: probes succeeded");
 });

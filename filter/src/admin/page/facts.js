@@ -4,8 +4,8 @@
 
 const CAUSES = {
   consecutive_failures: (measured) => `${measured} failures in a row`,
-  failure_rate: (measured) => `${percent(measured)} of calls failed`,
-  slow_rate: (measured) => `${percent(measured)} of calls were slow`,
+  failure_rate: (measured, limit) => `${percent(measured)} of calls failed${limit ? `, from ${percent(limit)} on it opens` : ""}`,
+  slow_rate: (measured, limit) => `${percent(measured)} of calls were slow${limit ? `, from ${percent(limit)} on it opens` : ""}`,
   verdict: () => "one call was enough",
   announced_reset: () => "the provider announced a wait",
   open_time_ended: () => "the open time ended",
@@ -62,9 +62,9 @@ function sorted(breakers) {
     || a.key.localeCompare(b.key));
 }
 
-function why({ cause, reason, measured, category, ended_by, announced }) {
+function why({ cause, reason, measured, threshold, category, ended_by, announced }) {
   const name = cause ?? reason;
-  const told = CAUSES[name]?.(measured) ?? words(name);
+  const told = CAUSES[name]?.(measured, threshold) ?? words(name);
   const several = /failures|rate/.test(name);
   const last = category && !["success", "slow"].includes(category) ? `${several ? ", the last" : ""}: ${category}` : "";
   return told + last + (ENDED_BY[ended_by] ?? "") + (announced ? "; the provider said how long" : "");
@@ -120,6 +120,7 @@ function lead(breaker, age) {
   if (override) return `${lasted}, ${left(override, age)}`;
   if (mode === "disabled") return "calls pass unwatched";
   if (mode === "forced_open") return `${lasted}, by configuration`;
+  if (state === "closed" && !window) return "";
   if (state === "closed") return `${window.failures} of ${plural(window.calls, "call", "calls")} failed`;
   const next = probe(breaker, age)[0];
   return `${lasted}, ${next.endsWith("in flight") ? next : `next probe ${next}`}`;
@@ -132,10 +133,11 @@ function overridden({ override, configured_mode }, age) {
   const who = override.user ? ` by ${override.user}` : "";
   const said = override.reason ? `: “${override.reason}”` : "";
   const until = override.until ? ` (until ${clock(override.until)})` : "";
-  return `${capital(words(override.mode))}${who} since ${clock(override.since)}, ${left(override, age)}${until}${said}. Configured: ${words(configured_mode)}.`;
+  return `${capital(words(override.mode))}${who} since ${clock(override.since)}, ${left(override, age)}${until}${said}.${configured_mode ? ` Configured: ${words(configured_mode)}.` : ""}`;
 }
 
 function windowed({ window, consecutive_failures: run }) {
+  if (!window) return ["–", ""];
   const over = window.max_calls ? `last ${plural(window.max_calls, "call", "calls")}` : `last ${span(window.seconds)}`;
   const more = [over, window.slow && `${window.slow} slow`, run && `${run} in a row`].filter(Boolean);
   return [`${window.failures} of ${plural(window.calls, "call", "calls")}`, more.join(", ")];
@@ -146,13 +148,14 @@ function happened(event) {
     const held = event.open_seconds ? `, for ${span(event.open_seconds)}` : "";
     return `${words(event.from)} → ${words(event.to)}${held}: ${why(event)}`;
   }
+  if (event.action === "expire") return `${words(event.mode)} ended: its time is over`;
   const by = event.user ? ` by ${event.user}` : "";
   const held = event.duration_seconds ? ` for ${span(event.duration_seconds)}` : "";
   const mode = event.mode && event.action === "mode" ? ` ${words(event.mode)}` : "";
-  return `${words(event.action ?? event.kind)}${mode}${held}${by}${event.reason ? `: “${event.reason}”` : ""}`;
+  return `${words(event.action ?? event.kind)}${event.generation ? ` ${event.generation}` : ""}${mode}${held}${by}${event.reason ? `: “${event.reason}”` : ""}`;
 }
 
-/** "1 open, 2 closed", what is wrong first. */
+/** "1 open · 2 closed", what is wrong first. */
 function counts(breakers) {
   const labels = new Map();
   for (const breaker of sorted(breakers)) {

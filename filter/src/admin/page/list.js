@@ -124,7 +124,7 @@ class Row {
       gets(breaker),
       windowed(breaker),
       [breaker.requests_blocked.toLocaleString("en"), would ? `${would.toLocaleString("en")} would have been` : ""],
-      [words(breaker.mode), breaker.mode === breaker.configured_mode ? "" : `configured: ${words(breaker.configured_mode)}`],
+      [words(breaker.mode), [null, breaker.mode].includes(breaker.configured_mode) ? "" : `configured: ${words(breaker.configured_mode)}`],
     ];
     values.forEach(([value, more], at) => {
       say(this.facts[at][1], capital(value));

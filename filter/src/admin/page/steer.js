@@ -1,12 +1,13 @@
 
 // Asks before anything is changed, sends it, and shows what the API says against it.
 
+const configured = ({ configured_mode: mode }) => mode ? `The configured mode, ${words(mode)},` : "The configured mode";
 const CONSEQUENCES = {
   open: (breaker) => `Every call is refused from now on and gets: ${breaker.callers_get.join(", else ") || "error"}. No probe goes out until this ends.`,
   close: () => "Calls go to the provider again, at once; its window starts empty, and the next failures open it as ever. With a duration it cannot open for so long: every call passes.",
   reset: () => "Starts afresh: closed, with an empty window and no back-off. An override ends.",
-  mode: (breaker) => `In place of the configured mode, ${words(breaker.configured_mode)}, until this ends.`,
-  end: (breaker) => `The configured mode, ${words(breaker.configured_mode)}, is in force again.`,
+  mode: (breaker) => `${configured(breaker)} is out of force until this ends.`,
+  end: (breaker) => `${configured(breaker)} is in force again.`,
 };
 const MODES = {
   enforce: "enforce: open as its thresholds say",
