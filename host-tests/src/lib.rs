@@ -8,3 +8,4 @@ pub mod host;
 pub mod patience;
 pub mod prometheus;
 pub mod simulator;
+pub mod site;

@@ -222,7 +222,7 @@ impl Breaker {
 
     /// An upstream began to answer some call.
     pub fn note_answer(&mut self, now: Instant) -> Change {
-        if now.since(self.answered_at) < ANSWER_RESOLUTION {
+        if now < self.answered_at + ANSWER_RESOLUTION {
             return Change::Nothing;
         }
         self.answered_at = now;

@@ -11,12 +11,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run read back from a record; the oldest are dropped if they do not fit.
-    #[must_use]
-    pub fn restore(capacity: usize, times: Vec<Instant>) -> Self {
-        let mut run = Self { capacity, times };
-        run.trim();
-        run
+    /// Becomes the run of a record, in the memory that it has already; the oldest times are dropped
+    /// if they do not fit.
+    pub fn restore(&mut self, capacity: usize, times: impl Iterator<Item = Instant>) {
+        self.capacity = capacity;
+        self.times.clear();
+        self.times.extend(times);
+        self.trim();
     }
 
     /// Remember at least this many. Never fewer than before: another policy may need more.
@@ -72,7 +73,9 @@ impl Run {
 
     fn trim(&mut self) {
         let surplus = self.times.len().saturating_sub(self.capacity);
-        self.times.drain(..surplus);
+        if surplus > 0 {
+            self.times.drain(..surplus);
+        }
     }
 }
 
@@ -89,7 +92,9 @@ mod tests {
     }
 
     fn run(times: &[u64]) -> Run {
-        Run::restore(5, times.iter().map(|seconds| at(*seconds)).collect())
+        let mut run = Run::default();
+        run.restore(5, times.iter().map(|seconds| at(*seconds)));
+        run
     }
 
     #[test]

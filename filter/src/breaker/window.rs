@@ -22,8 +22,12 @@ pub struct Bucket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     shape: WindowShape,
+    /// A bucket's width in nanoseconds; zero in a window by count.
+    width: u64,
     /// The newest bucket's number: time divided by the bucket's width, or calls counted.
     head: u64,
+    /// The newest bucket's place in the ring.
+    newest: usize,
     /// When a call was last recorded.
     recorded_at: Instant,
     /// When a policy of this shape last recorded.
@@ -36,32 +40,49 @@ impl Window {
     /// An empty window of this shape.
     #[must_use]
     pub fn new(shape: WindowShape, now: Instant) -> Self {
-        let mut window = Self {
-            shape,
-            head: 0,
-            recorded_at: now,
-            used_at: now,
-            total: Tally::default(),
-            ring: vec![Bucket::default(); shape.bucket_count()],
-        };
-        window.head = window.number_at(now);
+        let mut window = Self::unused();
+        let ring = core::iter::repeat_n(Bucket::default(), shape.bucket_count());
+        window.restore(shape, 0, [now, now], ring);
+        window.move_head(window.number_at(now));
         window
     }
 
-    /// A window read back from a record; `None` if the ring does not fit the shape.
-    #[must_use]
+    /// A window to [`restore`](Self::restore).
+    pub(super) fn unused() -> Self {
+        Self {
+            shape: WindowShape::Count { calls: 0, max_age: Duration::ZERO },
+            width: 0,
+            head: 0,
+            newest: 0,
+            recorded_at: Instant::ZERO,
+            used_at: Instant::ZERO,
+            total: Tally::default(),
+            ring: Vec::new(),
+        }
+    }
+
+    /// Becomes the window of a record, in the memory that it has already; the record says when a
+    /// call was last recorded, and when a policy of this shape did. As many buckets are taken as the
+    /// shape has.
     pub fn restore(
+        &mut self,
         shape: WindowShape,
         head: u64,
-        recorded_at: Instant,
-        used_at: Instant,
-        ring: Vec<Bucket>,
-    ) -> Option<Self> {
-        if ring.len() != shape.bucket_count() {
-            return None;
-        }
-        let total = ring.iter().fold(Tally::default(), |total, bucket| total.plus(bucket.tally));
-        Some(Self { shape, head, recorded_at, used_at, total, ring })
+        [recorded_at, used_at]: [Instant; 2],
+        ring: impl Iterator<Item = Bucket>,
+    ) {
+        self.shape = shape;
+        self.width = match shape {
+            WindowShape::Time { .. } => nanos(shape.bucket_width()),
+            WindowShape::Count { .. } => 0,
+        };
+        (self.recorded_at, self.used_at) = (recorded_at, used_at);
+        self.ring.clear();
+        self.ring.extend(ring);
+        self.ring.resize(shape.bucket_count(), Bucket::default());
+        let tallies = self.ring.iter().map(|bucket| bucket.tally);
+        self.total = tallies.fold(Tally::default(), Tally::plus);
+        self.move_head(head);
     }
 
     /// Forget everything, as every new epoch does.
@@ -74,11 +95,10 @@ impl Window {
     pub fn record(&mut self, counted: Counted, announced_until: Option<Instant>, now: Instant) {
         self.advance(now);
         if matches!(self.shape, WindowShape::Count { .. }) && counted.is_call() {
-            self.step_to(self.head.saturating_add(1));
+            self.step();
         }
         self.recorded_at = self.recorded_at.max(now);
-        let slot = self.slot(self.head);
-        if let Some(bucket) = self.ring.get_mut(slot) {
+        if let Some(bucket) = self.ring.get_mut(self.newest) {
             bucket.tally.count(counted);
             bucket.announced_until =
                 bucket.announced_until.max(announced_until.unwrap_or(Instant::ZERO));
@@ -89,10 +109,16 @@ impl Window {
     /// Let go of what left the window by now.
     pub fn advance(&mut self, now: Instant) {
         match self.shape {
-            // A worker's clock may read slightly behind: its calls count as the newest.
-            WindowShape::Time { .. } => self.step_to(self.number_at(now).max(self.head)),
+            WindowShape::Time { .. } => {
+                // Mostly the newest bucket goes on, and a comparison is cheaper than a division. A
+                // worker's clock may read slightly behind: its calls count as the newest.
+                let end = self.head.saturating_add(1).saturating_mul(self.width);
+                if now.as_nanos() >= end {
+                    self.step_to(self.number_at(now));
+                }
+            }
             WindowShape::Count { max_age, .. } => {
-                if now.since(self.recorded_at) >= max_age {
+                if now >= self.recorded_at + max_age {
                     self.clear();
                 }
             }
@@ -150,31 +176,33 @@ impl Window {
         let steps = head.saturating_sub(self.head);
         if steps >= self.ring.len() as u64 {
             self.clear();
+            self.move_head(head);
         } else {
-            for number in self.head..head {
-                self.evict(number.saturating_add(1));
-            }
+            (0..steps).for_each(|_| self.step());
         }
-        self.head = head;
     }
 
-    fn evict(&mut self, number: u64) {
-        let slot = self.slot(number);
-        if let Some(bucket) = self.ring.get_mut(slot) {
+    /// The next bucket is the newest, and its old calls leave.
+    fn step(&mut self) {
+        self.head = self.head.saturating_add(1);
+        self.newest = self.newest.saturating_add(1);
+        if self.newest >= self.ring.len() {
+            self.newest = 0;
+        }
+        if let Some(bucket) = self.ring.get_mut(self.newest) {
             self.total = self.total.minus(bucket.tally);
             *bucket = Bucket::default();
         }
     }
 
-    fn slot(&self, number: u64) -> usize {
-        number.checked_rem(self.ring.len() as u64).unwrap_or(0) as usize
+    fn move_head(&mut self, head: u64) {
+        self.head = head;
+        self.newest = head.checked_rem(self.ring.len() as u64).unwrap_or(0) as usize;
     }
 
     fn number_at(&self, now: Instant) -> u64 {
         match self.shape {
-            WindowShape::Time { .. } => {
-                now.as_nanos().checked_div(nanos(self.shape.bucket_width())).unwrap_or(0)
-            }
+            WindowShape::Time { .. } => now.as_nanos().checked_div(self.width).unwrap_or(0),
             WindowShape::Count { .. } => 0,
         }
     }

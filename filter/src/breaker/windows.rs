@@ -19,11 +19,11 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Windows read back from a record; those above [`MAX_WINDOWS`] are dropped.
-    #[must_use]
-    pub fn restore(mut windows: Vec<Window>) -> Self {
-        windows.truncate(MAX_WINDOWS);
-        Self { windows }
+    /// So many windows for a record to be read into, at most [`MAX_WINDOWS`], in the memory that
+    /// those have which were there before.
+    pub fn to_restore(&mut self, count: usize) -> &mut [Window] {
+        self.windows.resize_with(count.min(MAX_WINDOWS), Window::unused);
+        &mut self.windows
     }
 
     /// All windows.
@@ -72,9 +72,12 @@ impl Windows {
     }
 
     fn make_room(&mut self, shape: WindowShape, now: Instant) {
-        self.windows.retain(|window| {
-            window.shape() == shape || now.since(window.used_at()) < window.shape().span()
-        });
+        let is_kept = |window: &Window| {
+            window.shape() == shape || now < window.used_at() + window.shape().span()
+        };
+        if !self.windows.iter().all(is_kept) {
+            self.windows.retain(is_kept);
+        }
         if self.of(shape).is_some() {
             return;
         }

@@ -1,7 +1,7 @@
 //! Rules between the fields of a policy, which hold after layering.
 
-use super::document::{Contradiction, Object};
 use super::duration::show;
+use super::walk::{Contradiction, Fields};
 use crate::key::Key;
 use crate::policy::{KeyBy, Open, Policy, WindowShape};
 
@@ -9,7 +9,7 @@ use crate::policy::{KeyBy, Open, Policy, WindowShape};
 const LOWER: &str = "defaults";
 
 /// Notes at `layer` what contradicts itself in `policy`, which is `layer` over the one below it.
-pub(super) fn check(layer: &mut Object<'_>, policy: &Policy) {
+pub(super) fn check(layer: &mut impl Fields, policy: &Policy) {
     let mut found = open_times(&policy.open);
     found.extend(thresholds(policy));
     found.extend(slow_limits(policy));

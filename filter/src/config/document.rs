@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::errors::{Errors, join};
 use super::later::Later;
-use super::rules::Rule;
+use super::rules::{Entries, OneOf, Rule};
+use super::walk::{Contradiction, Fields};
 
 /// One object of the document, while it is read.
 pub(super) struct Object<'a> {
@@ -23,12 +24,178 @@ pub(super) struct Object<'a> {
     forgiving: bool,
 }
 
-/// Values that exclude each other.
-pub(super) struct Contradiction {
-    /// Dotted paths below the object that is checked, the one most likely to be changed first.
-    pub(super) between: Vec<&'static str>,
-    /// What would be right.
-    pub(super) allowed: String,
+impl Fields for Object<'_> {
+    type Below<'b> = Object<'b>;
+
+    fn value<R: Rule>(&mut self, name: &'static str, into: &mut R::Out, rule: &R) {
+        if let Some(value) = self.found(name)
+            && let Some(read) = self.read(name, value, rule)
+        {
+            *into = read;
+        }
+    }
+
+    fn optional<R: Rule>(&mut self, name: &'static str, into: &mut Option<R::Out>, rule: &R) {
+        match self.raw(name) {
+            None => {}
+            Some(Value::Null) => *into = None,
+            Some(value) => {
+                if let Some(read) = self.read(name, value, rule) {
+                    *into = Some(read);
+                }
+            }
+        }
+    }
+
+    fn mandatory<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Out> {
+        let Some(value) = self.found(name) else {
+            self.errors.missing(join(&self.path, name), &rule.allowed());
+            return None;
+        };
+        self.read(name, value, rule)
+    }
+
+    fn object(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>)) {
+        if let Some(value) = self.found(name) {
+            Object::enter(join(&self.path, name), value, self.errors, read);
+        }
+    }
+
+    fn word_or_object<R: Rule>(
+        &mut self,
+        name: &'static str,
+        into: &mut R::Out,
+        word: &R,
+        read: impl FnOnce(&mut Object<'_>) -> Option<R::Out>,
+    ) {
+        if !self.found(name).is_some_and(Value::is_object) {
+            self.value(name, into, word);
+            return;
+        }
+        self.object(name, |object| {
+            if let Some(read) = read(object) {
+                *into = read;
+            }
+        });
+    }
+
+    fn objects(
+        &mut self,
+        name: &'static str,
+        entries: &Entries,
+        read: impl FnMut(usize, &mut Object<'_>),
+    ) {
+        self.read_objects(name, entries, read);
+    }
+
+    fn list<R: Rule<Out: PartialEq>>(
+        &mut self,
+        name: &'static str,
+        entries: &Entries,
+        rule: &R,
+    ) -> Option<Vec<R::Out>> {
+        self.read_list(name, entries, rule)
+    }
+
+    fn mandatory_list<R: Rule<Out: PartialEq>>(
+        &mut self,
+        name: &'static str,
+        entries: &Entries,
+        rule: &R,
+    ) -> Option<Vec<R::Out>> {
+        if self.found(name).is_none() {
+            self.errors.missing(join(&self.path, name), &entries.allowed());
+        }
+        self.read_list(name, entries, rule)
+    }
+
+    fn pairs<N: Rule<Out: PartialEq>, V: Rule>(
+        &mut self,
+        field: &'static str,
+        max: usize,
+        names: &N,
+        values: &V,
+    ) -> Option<Vec<(N::Out, V::Out)>> {
+        self.read_pairs(field, max, names, values)
+    }
+
+    fn variants<T: Copy + PartialEq>(
+        &mut self,
+        name: &'static str,
+        lower: Option<T>,
+        rule: &OneOf<T>,
+        mut read: impl FnMut(&mut Self, Option<T>),
+    ) {
+        let value = match (self.found(name), lower) {
+            (Some(value), _) => self.read(name, value, rule),
+            (None, Some(lower)) => Some(lower),
+            (None, None) => self.mandatory(name, rule),
+        };
+        read(self, value);
+    }
+
+    fn at_least_one(&mut self, names: &[&'static str]) {
+        if self.count(names) == 0 {
+            self.refuse_all(&format!("at least one of {}", names.join(", ")));
+        }
+    }
+
+    fn exactly_one(&mut self, names: &[&'static str]) {
+        if self.count(names) != 1 {
+            self.refuse_all(&format!("exactly one of {}", names.join(", ")));
+        }
+    }
+
+    fn later(&mut self, fields: &[Later]) {
+        for field in fields {
+            self.unnamed.push(field.name);
+            if let Some(value) = self.fields.get(field.name).filter(|value| !field.accepts(value)) {
+                let path = join(&self.path, field.name);
+                self.errors.unsupported(path, value, &field.allowed());
+            }
+        }
+    }
+
+    fn given(&mut self, name: &'static str) -> Option<&Value> {
+        self.found(name)
+    }
+
+    fn is_refused(&self, name: &str) -> bool {
+        self.errors.spoil(&join(&self.path, name))
+    }
+
+    fn known(&mut self, name: &'static str) {
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
+    }
+
+    fn refuse(&mut self, name: &'static str, allowed: &str) {
+        if let Some(value) = self.found(name) {
+            self.errors.wrong(join(&self.path, name), value, allowed);
+        }
+    }
+
+    fn out_of_place(&mut self, names: &[&'static str], allowed: &str) {
+        self.unnamed.extend(names);
+        for name in names {
+            if let Some(value) = self.fields.get(*name).filter(|value| !value.is_null()) {
+                self.errors.wrong(join(&self.path, name), value, allowed);
+            }
+        }
+    }
+
+    fn contradictions(&mut self, lower: &str, all: &[Contradiction]) {
+        // All are looked up before any is noted, lest one of them hide another.
+        let found: Vec<_> = all.iter().filter_map(|one| self.blame(lower, one)).collect();
+        for (path, value, allowed) in found {
+            self.errors.wrong(path, value, allowed);
+        }
+    }
+
+    fn forgive_unknown(&mut self) {
+        self.forgiving = true;
+    }
 }
 
 impl<'a> Object<'a> {
@@ -41,104 +208,14 @@ impl<'a> Object<'a> {
         Self::walk(String::new(), fields, errors, read);
     }
 
-    /// A field's value as it was given; `null` is as good as leaving it out.
-    pub(super) fn given(&mut self, name: &'static str) -> Option<&'a Value> {
-        self.raw(name).filter(|value| !value.is_null())
-    }
-
-    /// Reads a field that always has a value; not given, it keeps that of the lower layer.
-    pub(super) fn value<R: Rule>(&mut self, name: &'static str, into: &mut R::Out, rule: &R) {
-        if let Some(value) = self.given(name)
-            && let Some(read) = self.read(name, value, rule)
-        {
-            *into = read;
-        }
-    }
-
-    /// Reads a field that an explicit `null` switches off.
-    pub(super) fn optional<R: Rule>(
-        &mut self,
-        name: &'static str,
-        into: &mut Option<R::Out>,
-        rule: &R,
-    ) {
-        match self.raw(name) {
-            None => {}
-            Some(Value::Null) => *into = None,
-            Some(value) => {
-                if let Some(read) = self.read(name, value, rule) {
-                    *into = Some(read);
-                }
-            }
-        }
-    }
-
-    /// Reads a field that must be given; `None` if it is not or is wrong, which is noted.
-    pub(super) fn mandatory<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Out> {
-        let Some(value) = self.given(name) else {
-            self.errors.missing(join(&self.path, name), &rule.allowed());
-            return None;
-        };
-        self.read(name, value, rule)
-    }
-
-    /// Reads an object.
-    pub(super) fn object(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>)) {
-        if let Some(value) = self.given(name) {
-            Object::enter(join(&self.path, name), value, self.errors, read);
-        }
-    }
-
-    /// Takes note of a field that was read elsewhere.
-    pub(super) fn known(&mut self, name: &'static str) {
-        if !self.known.contains(&name) {
-            self.known.push(name);
-        }
-    }
-
-    /// Refuses the fields that this version does not act on yet.
-    pub(super) fn later(&mut self, fields: &[Later]) {
-        for field in fields {
-            self.unnamed.push(field.name);
-            if let Some(value) = self.fields.get(field.name).filter(|value| !field.accepts(value)) {
-                let path = join(&self.path, field.name);
-                self.errors.unsupported(path, value, &field.allowed());
-            }
-        }
-    }
-
-    /// Refuses the value of a field for a reason that goes beyond its own rule.
-    pub(super) fn refuse(&mut self, name: &'static str, allowed: &str) {
-        if let Some(value) = self.given(name) {
-            self.errors.wrong(join(&self.path, name), value, allowed);
-        }
-    }
-
     /// Refuses this object for what its fields are together.
-    pub(super) fn refuse_all(&mut self, allowed: &str) {
+    fn refuse_all(&mut self, allowed: &str) {
         let fields = Value::Object(self.fields.clone());
         self.errors.wrong(self.path.clone(), &fields, allowed);
     }
 
-    /// Refuses fields that have a meaning only beside other values than those given here.
-    pub(super) fn out_of_place(&mut self, names: &[&'static str], allowed: &str) {
-        self.unnamed.extend(names);
-        for name in names {
-            if let Some(value) = self.fields.get(*name).filter(|value| !value.is_null()) {
-                self.errors.wrong(join(&self.path, name), value, allowed);
-            }
-        }
-    }
-
-    /// Notes the contradictions between values as they are after layering: each at the first of its
-    /// paths that this object gives, since the `lower` layer has answered for the others. Says
-    /// nothing where one of the values is not what its author meant.
-    pub(super) fn contradictions(&mut self, lower: &str, all: &[Contradiction]) {
-        // All are looked up before any is noted, lest one of them hide another.
-        let found: Vec<_> = all.iter().filter_map(|one| self.blame(lower, one)).collect();
-        for (path, value, allowed) in found {
-            self.errors.wrong(path, value, allowed);
-        }
+    fn count(&mut self, names: &[&'static str]) -> usize {
+        names.iter().filter(|name| self.found(name).is_some()).count()
     }
 
     fn blame<'c>(
@@ -153,16 +230,6 @@ impl<'a> Object<'a> {
         });
         let (path, value) = paths.into_iter().find_map(|path| Some((path, self.lookup(path)?)))?;
         (!spoilt).then(|| (self.below(path), value, contradiction.allowed.as_str()))
-    }
-
-    /// Whether the field was refused.
-    pub(super) fn is_refused(&self, name: &str) -> bool {
-        self.errors.spoil(&join(&self.path, name))
-    }
-
-    /// Says nothing about unknown fields: what decides their names is itself wrong.
-    pub(super) fn forgive_unknown(&mut self) {
-        self.forgiving = true;
     }
 
     fn enter(path: String, value: &Value, errors: &mut Errors, read: impl FnOnce(&mut Object<'_>)) {
@@ -193,6 +260,11 @@ impl<'a> Object<'a> {
                 self.errors.unknown(path, value, &self.known.join(", "));
             }
         }
+    }
+
+    /// What stands there, if it is not `null`.
+    fn found(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.raw(name).filter(|value| !value.is_null())
     }
 
     fn raw(&mut self, name: &'static str) -> Option<&'a Value> {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::document::Object;
 use super::ranges;
 use super::rules::Flag;
 use super::texts::HeaderName;
+use super::walk::Fields;
 use crate::policy::{
     COMPLETION_MODEL, CREDENTIALS, Choice, CompletionAnswer, ErrorAnswer, Fallback,
     FallbackKind as Kind, Policy, Reroute,
@@ -37,7 +37,7 @@ const STOP_ITERATION: &str = "only with stop_iteration: true at the top of this 
                               allow_on_headers_stop_iteration: true";
 
 /// Reads it all; the list is one value, which replaces the lower layer's as a whole.
-pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy, stop_iteration: bool) {
+pub(super) fn read(layer: &mut impl Fields, policy: &mut Policy, stop_iteration: bool) {
     let mut list = List::default();
     layer.objects("fallback", &ranges::FALLBACKS, |index, entry| {
         let choice = read_choice(entry, stop_iteration);
@@ -66,7 +66,7 @@ struct List {
 }
 
 impl List {
-    fn add(&mut self, index: usize, entry: &mut Object<'_>, choice: Option<Choice>) {
+    fn add(&mut self, index: usize, entry: &mut impl Fields, choice: Option<Choice>) {
         if let Some(last) = self.last {
             let allowed = format!("no entry behind fallback[{last}], which always answers");
             entry.refuse("kind", &allowed);
@@ -84,7 +84,7 @@ impl List {
         self.choices.push(choice);
     }
 
-    fn add_target(&mut self, index: usize, entry: &mut Object<'_>, cluster: &str) {
+    fn add_target(&mut self, index: usize, entry: &mut impl Fields, cluster: &str) {
         match self.targets.iter().find(|(known, _)| known == cluster) {
             Some((_, first)) => {
                 let allowed = format!("a cluster that fallback[{first}] does not lead to already");
@@ -95,8 +95,15 @@ impl List {
     }
 }
 
-fn read_choice(entry: &mut Object<'_>, stop_iteration: bool) -> Option<Choice> {
-    let kind = entry.mandatory("kind", &ranges::FALLBACK_KIND);
+fn read_choice(entry: &mut impl Fields, stop_iteration: bool) -> Option<Choice> {
+    let mut choice = None;
+    entry.variants("kind", None, &ranges::FALLBACK_KIND, |entry, kind| {
+        choice = read_kind(entry, kind, stop_iteration);
+    });
+    choice
+}
+
+fn read_kind(entry: &mut impl Fields, kind: Option<Kind>, stop_iteration: bool) -> Option<Choice> {
     let when = entry.list("when", &ranges::WHEN, &ranges::REASON).unwrap_or_default();
     let parts = entry.list("models", &ranges::PARTS, &ranges::PART).unwrap_or_default();
     refuse_fields_of_others(entry, kind);
@@ -121,7 +128,7 @@ fn read_choice(entry: &mut Object<'_>, stop_iteration: bool) -> Option<Choice> {
 }
 
 /// Without a kind, each field may be in its place.
-fn refuse_fields_of_others(entry: &mut Object<'_>, kind: Option<Kind>) {
+fn refuse_fields_of_others(entry: &mut impl Fields, kind: Option<Kind>) {
     for (field, kinds) in FIELDS {
         match kind {
             None => entry.known(field),
@@ -135,7 +142,7 @@ fn refuse_fields_of_others(entry: &mut Object<'_>, kind: Option<Kind>) {
     }
 }
 
-fn read_error(entry: &mut Object<'_>) -> ErrorAnswer {
+fn read_error(entry: &mut impl Fields) -> ErrorAnswer {
     let (mut status, mut message) = (None, None);
     entry.optional("status", &mut status, &ranges::ERROR_STATUS);
     entry.optional("message", &mut message, &ranges::ERROR_MESSAGE);
@@ -146,7 +153,7 @@ fn read_error(entry: &mut Object<'_>) -> ErrorAnswer {
     }
 }
 
-fn read_completion(entry: &mut Object<'_>) -> Option<CompletionAnswer> {
+fn read_completion(entry: &mut impl Fields) -> Option<CompletionAnswer> {
     let text = entry.mandatory("text", &ranges::COMPLETION_TEXT);
     let (mut json, mut model) = (None, COMPLETION_MODEL.to_owned());
     entry.optional("json", &mut json, &ranges::COMPLETION_JSON);
@@ -154,7 +161,7 @@ fn read_completion(entry: &mut Object<'_>) -> Option<CompletionAnswer> {
     Some(CompletionAnswer { text: text?, json, model })
 }
 
-fn read_reroute(entry: &mut Object<'_>) -> Option<Reroute> {
+fn read_reroute(entry: &mut impl Fields) -> Option<Reroute> {
     let header = entry.mandatory("header", &ranges::ROUTE_HEADER);
     let value = entry.mandatory("value", &ranges::HEADER_VALUE);
     let cluster = entry.mandatory("cluster", &ranges::TARGET);
@@ -188,7 +195,7 @@ fn read_reroute(entry: &mut Object<'_>) -> Option<Reroute> {
     Some(reroute)
 }
 
-fn refuse_contradictions(entry: &mut Object<'_>, reroute: &Reroute) {
+fn refuse_contradictions(entry: &mut impl Fields, reroute: &Reroute) {
     let Reroute { header, set_headers, remove_headers, .. } = reroute;
     if set_headers.iter().map(|(name, _)| name).chain(remove_headers).any(|name| name == header) {
         entry.refuse("header", "a header that set_headers and remove_headers leave alone");
@@ -200,7 +207,7 @@ fn refuse_contradictions(entry: &mut Object<'_>, reroute: &Reroute) {
 }
 
 fn read_headers(
-    entry: &mut Object<'_>,
+    entry: &mut impl Fields,
     field: &'static str,
     names: &HeaderName,
 ) -> Vec<(String, String)> {

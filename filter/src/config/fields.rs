@@ -2,14 +2,14 @@
 
 use core::mem::discriminant;
 
-use super::document::Object;
 use super::rules::Flag;
+use super::walk::Fields;
 use super::{consistency, fallbacks, keys, matchers, ranges};
 use crate::policy::{HalfOpen, Limits, Open, Policy, Slow, Trip, WindowShape};
 
 /// Reads all fields of a policy; `policy` holds the lower layer's values before, all after. Whether
 /// the document says `stop_iteration` decides what of them can be kept.
-pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy, stop_iteration: bool) {
+pub(super) fn read(layer: &mut impl Fields, policy: &mut Policy, stop_iteration: bool) {
     layer.value("mode", &mut policy.mode, &ranges::MODE);
     let generation = &mut policy.reset_generation;
     layer.value("reset_generation", generation, &ranges::RESET_GENERATION);
@@ -33,17 +33,19 @@ pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy, stop_iteration: 
     consistency::check(layer, policy);
 }
 
-fn read_window(object: &mut Object<'_>, window: &mut WindowShape) {
-    let mut shape = *window;
-    object.value("type", &mut shape, &ranges::WINDOW_TYPE);
-    if object.is_refused("type") {
-        object.forgive_unknown();
-        return;
-    }
-    // A shape of another type has nothing in common with the one below and starts from built-in.
-    if discriminant(&shape) != discriminant(window) {
-        *window = shape;
-    }
+fn read_window(object: &mut impl Fields, window: &mut WindowShape) {
+    let lower = Some(*window);
+    object.variants("type", lower, &ranges::WINDOW_TYPE, |object, shape| {
+        let Some(shape) = shape else { return object.forgive_unknown() };
+        // A shape of another type has nothing in common with the one below and starts from built-in.
+        if discriminant(&shape) != discriminant(window) {
+            *window = shape;
+        }
+        read_shape(object, window);
+    });
+}
+
+fn read_shape(object: &mut impl Fields, window: &mut WindowShape) {
     match window {
         WindowShape::Time { duration, buckets } => {
             object.value("duration", duration, &ranges::WINDOW_DURATION);
@@ -58,7 +60,7 @@ fn read_window(object: &mut Object<'_>, window: &mut WindowShape) {
     }
 }
 
-fn read_trip(object: &mut Object<'_>, trip: &mut Trip) {
+fn read_trip(object: &mut impl Fields, trip: &mut Trip) {
     let failures = &mut trip.consecutive_failures;
     object.optional("consecutive_failures", failures, &ranges::CONSECUTIVE_FAILURES);
     object.optional("failure_rate", &mut trip.failure_rate, &ranges::FAILURE_RATE);
@@ -67,7 +69,7 @@ fn read_trip(object: &mut Object<'_>, trip: &mut Trip) {
     object.optional("open_on_announced", &mut trip.open_on_announced, &ranges::OPEN_ON_ANNOUNCED);
 }
 
-fn read_open(object: &mut Object<'_>, open: &mut Open) {
+fn read_open(object: &mut impl Fields, open: &mut Open) {
     object.value("base", &mut open.base, &ranges::OPEN_BASE);
     object.value("multiplier", &mut open.multiplier, &ranges::OPEN_MULTIPLIER);
     object.value("max", &mut open.max, &ranges::OPEN_MAX);
@@ -77,13 +79,13 @@ fn read_open(object: &mut Object<'_>, open: &mut Open) {
     object.value("reset_after", &mut open.reset_after, &ranges::OPEN_RESET_AFTER);
 }
 
-fn read_half_open(object: &mut Object<'_>, half_open: &mut HalfOpen) {
+fn read_half_open(object: &mut impl Fields, half_open: &mut HalfOpen) {
     object.value("probes", &mut half_open.probes, &ranges::PROBES);
     object.value("successes", &mut half_open.successes, &ranges::SUCCESSES);
     object.value("lease", &mut half_open.lease, &ranges::LEASE);
 }
 
-fn read_slow(object: &mut Object<'_>, slow: &mut Slow) {
+fn read_slow(object: &mut impl Fields, slow: &mut Slow) {
     let headers = &mut slow.response_headers;
     object.optional("response_headers", headers, &ranges::SLOW_RESPONSE_HEADERS);
     object.optional("first_token", &mut slow.first_token, &ranges::SLOW_FIRST_TOKEN);
@@ -91,7 +93,7 @@ fn read_slow(object: &mut Object<'_>, slow: &mut Slow) {
     object.optional("total", &mut slow.total, &ranges::SLOW_TOTAL);
 }
 
-fn read_limits(object: &mut Object<'_>, limits: &mut Limits) {
+fn read_limits(object: &mut impl Fields, limits: &mut Limits) {
     object.optional("first_token", &mut limits.first_token, &ranges::LIMIT_FIRST_TOKEN);
     object.optional("gap", &mut limits.gap, &ranges::LIMIT_GAP);
     object.optional("total", &mut limits.total, &ranges::LIMIT_TOTAL);

@@ -1,15 +1,16 @@
 //! What shares one breaker: the fields of a policy that make a breaker's key.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::document::Object;
+use super::form::Form;
 use super::ranges;
 use super::rules::Rule;
+use super::walk::Fields;
 use crate::glob::Glob;
 use crate::policy::{KeyBy, Policy};
 
 /// Reads them; each is one value, which replaces the lower layer's as a whole.
-pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
+pub(super) fn read(layer: &mut impl Fields, policy: &mut Policy) {
     read_key_by(layer, &mut policy.key_by);
     if let Some(models) = layer.list("models", &ranges::MODELS, &ranges::MODEL) {
         policy.models = models.into_iter().map(Glob::new).collect();
@@ -21,17 +22,11 @@ pub(super) fn read(layer: &mut Object<'_>, policy: &mut Policy) {
     }
 }
 
-fn read_key_by(layer: &mut Object<'_>, key_by: &mut KeyBy) {
-    if !layer.given("key_by").is_some_and(Value::is_object) {
-        layer.value("key_by", key_by, &Word);
-        return;
-    }
-    layer.object("key_by", |object| {
+fn read_key_by(layer: &mut impl Fields, key_by: &mut KeyBy) {
+    layer.word_or_object("key_by", key_by, &Word, |object| {
         let name = object.mandatory("header", &ranges::KEY_HEADER);
         let values = object.mandatory_list("values", &ranges::KEY_VALUES, &ranges::KEY_VALUE);
-        if let (Some(name), Some(values)) = (name, values) {
-            *key_by = KeyBy::Header { name, values };
-        }
+        Some(KeyBy::Header { name: name?, values: values? })
     });
 }
 
@@ -51,5 +46,17 @@ impl Rule for Word {
 
     fn allowed(&self) -> String {
         "cluster, model, or an object of header and values".into()
+    }
+
+    fn form(&self) -> Form {
+        Form::Words(vec!["cluster", "model"])
+    }
+
+    fn show(&self, out: &KeyBy) -> Value {
+        match out {
+            KeyBy::Cluster => "cluster".into(),
+            KeyBy::Model => "model".into(),
+            KeyBy::Header { name, values } => json!({"header": name, "values": values}),
+        }
     }
 }

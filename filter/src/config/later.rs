@@ -35,6 +35,15 @@ impl Later {
         }
     }
 
+    /// The value that says what this version does.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
+    pub(super) fn today(&self) -> Value {
+        match self.today {
+            Today::Null => Value::Null,
+            Today::Word(word) => word.into(),
+        }
+    }
+
     /// What is allowed so far, in words that complete "allowed: …".
     pub(super) fn allowed(&self) -> String {
         match self.today {

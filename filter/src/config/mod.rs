@@ -10,18 +10,27 @@ mod duration;
 mod errors;
 mod fallbacks;
 mod fields;
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
+pub mod form;
 mod json;
 mod keys;
 mod later;
 mod matchers;
 pub mod metadata;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod outline;
 mod ranges;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod reference;
 mod rules;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod schema;
 mod source;
 mod structs;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +41,7 @@ use crate::policy::{Fallback, Mode, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
 use rules::{Flag, Rule, Whole};
+use walk::Fields;
 
 /// The only version of the document there is.
 const VERSION: Whole = Whole { min: 1, max: 1 };
@@ -122,8 +132,9 @@ impl Config {
         self.breakers.iter().any(|(glob, _)| glob.matches(cluster))
     }
 
-    fn read(&mut self, object: &mut Object<'_>) {
-        object.known("config_version");
+    fn read(&mut self, object: &mut impl Fields) {
+        // Read before all others.
+        object.value("config_version", &mut 1, &VERSION);
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);

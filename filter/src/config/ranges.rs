@@ -76,9 +76,9 @@ pub(super) const MINIMUM_CALLS: Whole = Whole { min: 1, max: 1_000_000 };
 pub(super) const OPEN_ON_ANNOUNCED: Span = Span { min: TENTH, max: DAY };
 
 pub(super) const OPEN_BASE: Span = Span { min: TENTH, max: DAY };
-pub(super) const OPEN_MULTIPLIER: Number = Number { min: 1.0, max: 10.0 };
+pub(super) const OPEN_MULTIPLIER: Number = Number { min: 1, max: 10 };
 pub(super) const OPEN_MAX: Span = Span { min: TENTH, max: DAY };
-pub(super) const OPEN_JITTER: Number = Number { min: 0.0, max: 1.0 };
+pub(super) const OPEN_JITTER: Number = Number { min: 0, max: 1 };
 pub(super) const OPEN_ANNOUNCED_MAX: Span = Span { min: TENTH, max: WEEK };
 pub(super) const OPEN_QUOTA: Span = Span { min: TENTH, max: WEEK };
 pub(super) const OPEN_RESET_AFTER: Span = Span { min: TENTH, max: DAY };

@@ -1,10 +1,13 @@
-//! What a single value may be: reading it and saying what would be right are one rule.
+//! What a single value may be: reading it, writing it, saying and describing what would be right are
+//! one rule.
 
 use core::time::Duration;
 
 use serde_json::Value;
 
 use super::duration;
+use super::form::Form;
+use super::structs::finite;
 use crate::category::Category;
 use crate::policy::Reason;
 
@@ -18,6 +21,14 @@ pub(super) trait Rule {
 
     /// What is allowed, in words that complete "allowed: …".
     fn allowed(&self) -> String;
+
+    /// What is allowed, as data.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
+    fn form(&self) -> Form;
+
+    /// The value as a document has it.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools write documents"))]
+    fn show(&self, out: &Self::Out) -> Value;
 }
 
 /// A number, also one in quotes: Envoy's YAML loader makes a number in a Struct only of what fits
@@ -51,6 +62,14 @@ impl Rule for Whole {
     fn allowed(&self) -> String {
         format!("a whole number from {} to {}", self.min, self.max)
     }
+
+    fn form(&self) -> Form {
+        Form::Whole { min: self.min.into(), max: self.max.into() }
+    }
+
+    fn show(&self, out: &u32) -> Value {
+        (*out).into()
+    }
 }
 
 /// A whole number that an f64, and so a Struct, holds exactly.
@@ -73,23 +92,40 @@ impl Rule for Exact {
     fn allowed(&self) -> String {
         format!("a whole number from 0 to {}", Self::MAX)
     }
+
+    fn form(&self) -> Form {
+        Form::Whole { min: 0, max: Self::MAX }
+    }
+
+    fn show(&self, out: &u64) -> Value {
+        (*out).into()
+    }
 }
 
 /// A number within bounds.
 pub(super) struct Number {
-    pub(super) min: f64,
-    pub(super) max: f64,
+    pub(super) min: u32,
+    pub(super) max: u32,
 }
 
 impl Rule for Number {
     type Out = f64;
 
     fn read(&self, value: &Value) -> Option<f64> {
-        number(value).filter(|number| (self.min..=self.max).contains(number))
+        let allowed = f64::from(self.min)..=f64::from(self.max);
+        number(value).filter(|number| allowed.contains(number))
     }
 
     fn allowed(&self) -> String {
         format!("a number from {} to {}", self.min, self.max)
+    }
+
+    fn form(&self) -> Form {
+        Form::Number { min: self.min, max: self.max, above: false }
+    }
+
+    fn show(&self, out: &f64) -> Value {
+        finite(*out).unwrap_or_default()
     }
 }
 
@@ -105,6 +141,14 @@ impl Rule for Rate {
 
     fn allowed(&self) -> String {
         "a number above 0 and up to 1".into()
+    }
+
+    fn form(&self) -> Form {
+        Form::Number { min: 0, max: 1, above: true }
+    }
+
+    fn show(&self, out: &f64) -> Value {
+        finite(*out).unwrap_or_default()
     }
 }
 
@@ -126,6 +170,14 @@ impl Rule for Span {
         let (min, max) = (duration::show(self.min), duration::show(self.max));
         format!("a duration such as \"30s\" or \"0.5s\", {min} to {max}")
     }
+
+    fn form(&self) -> Form {
+        Form::Span { min: self.min, max: self.max }
+    }
+
+    fn show(&self, out: &Duration) -> Value {
+        duration::show(*out).into()
+    }
 }
 
 /// Yes or no; as a word in quotes it is more likely a mistake, such as `"no"`.
@@ -141,12 +193,20 @@ impl Rule for Flag {
     fn allowed(&self) -> String {
         "true or false".into()
     }
+
+    fn form(&self) -> Form {
+        Form::Flag
+    }
+
+    fn show(&self, out: &bool) -> Value {
+        (*out).into()
+    }
 }
 
 /// One of some words.
 pub(super) struct OneOf<T: 'static>(pub(super) &'static [(&'static str, T)]);
 
-impl<T: Copy> Rule for OneOf<T> {
+impl<T: Copy + PartialEq> Rule for OneOf<T> {
     type Out = T;
 
     fn read(&self, value: &Value) -> Option<T> {
@@ -157,6 +217,14 @@ impl<T: Copy> Rule for OneOf<T> {
     fn allowed(&self) -> String {
         let names: Vec<_> = self.0.iter().map(|(name, _)| *name).collect();
         format!("one of {}", names.join(", "))
+    }
+
+    fn form(&self) -> Form {
+        Form::Words(self.0.iter().map(|(name, _)| *name).collect())
+    }
+
+    fn show(&self, out: &T) -> Value {
+        self.0.iter().find(|(_, meaning)| meaning == out).map(|(name, _)| *name).into()
     }
 }
 
@@ -181,6 +249,14 @@ impl Rule for AnyBut {
         let names: Vec<_> = self.all().map(Category::name).collect();
         format!("one of {}", names.join(", "))
     }
+
+    fn form(&self) -> Form {
+        Form::Words(self.all().map(Category::name).collect())
+    }
+
+    fn show(&self, out: &Category) -> Value {
+        out.name().into()
+    }
 }
 
 /// Why a call gets a fallback: a category, but for some that make no sense here, or the mode.
@@ -202,6 +278,19 @@ impl Rule for ReasonBut {
 
     fn allowed(&self) -> String {
         format!("{}, {}", AnyBut(self.0).allowed(), Self::FORCED_OPEN)
+    }
+
+    fn form(&self) -> Form {
+        let categories = AnyBut(self.0);
+        let names = categories.all().map(Category::name);
+        Form::Words(names.chain([Self::FORCED_OPEN]).collect())
+    }
+
+    fn show(&self, out: &Reason) -> Value {
+        match out {
+            Reason::Category(category) => category.name().into(),
+            Reason::ForcedOpen => Self::FORCED_OPEN.into(),
+        }
     }
 }
 
@@ -253,7 +342,7 @@ mod tests {
         ] {
             assert_eq!(whole.read(&value), expected, "{value}");
         }
-        let number = Number { min: 1.0, max: 10.0 };
+        let number = Number { min: 1, max: 10 };
         assert_eq!(number.read(&json!(1)), Some(1.0));
         assert_eq!(number.read(&json!(10)), Some(10.0));
         assert_eq!(number.read(&json!(0.999)), None);

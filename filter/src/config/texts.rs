@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use super::form::{Characters, Form};
 use super::rules::Rule;
 use crate::glob::Glob;
 
@@ -27,6 +28,14 @@ impl Rule for Pattern {
     fn allowed(&self) -> String {
         format!("a glob of 1 to {} bytes, `*` and `?` over the whole name", self.max_bytes)
     }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Any, but: &[] }
+    }
+
+    fn show(&self, out: &Glob) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A text.
@@ -45,6 +54,14 @@ impl Rule for Text {
     fn allowed(&self) -> String {
         format!("a text of 1 to {} bytes", self.max_bytes)
     }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Any, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A text on one line, such as a header's value.
@@ -62,6 +79,14 @@ impl Rule for Line {
 
     fn allowed(&self) -> String {
         format!("a text of 1 to {} bytes without control characters", self.max_bytes)
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Line, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -83,6 +108,14 @@ impl Rule for ClusterName {
             "the name of one cluster, 1 to {} bytes without control characters, no glob",
             self.max_bytes
         )
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Name, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -106,6 +139,14 @@ impl Rule for RequestPath {
             self.max_bytes
         )
     }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::RequestPath, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A text that is itself a JSON document.
@@ -123,6 +164,14 @@ impl Rule for JsonText {
 
     fn allowed(&self) -> String {
         format!("a text of 1 to {} bytes that is a JSON document", self.max_bytes)
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Any, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -147,6 +196,14 @@ impl Rule for KeyName {
             "{kind} of 1 to {max_bytes} bytes without control characters, and not \"{SHARED}\", \
              which names the breaker of all the rest"
         )
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::Line, but: &[SHARED] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
     }
 }
 
@@ -189,6 +246,14 @@ impl Rule for HeaderName {
             self.excluded().collect::<Vec<_>>().join(", ")
         )
     }
+
+    fn form(&self) -> Form {
+        Form::Header { max_bytes: Self::MAX_BYTES, but: self.excluded().collect() }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
 }
 
 /// A `tchar` of RFC 9110, section 5.6.2.
@@ -221,6 +286,14 @@ impl Rule for JsonPath {
             "a path such as \"error.code\", 1 to {max_segments} keys of 1 to {max_bytes} bytes, `*` \
              for any element of an array"
         )
+    }
+
+    fn form(&self) -> Form {
+        Form::Path { max_segments: self.max_segments, max_bytes: self.max_bytes }
+    }
+
+    fn show(&self, out: &Vec<String>) -> Value {
+        out.join(".").into()
     }
 }
 

@@ -76,8 +76,11 @@ impl<'a> Path<'a> {
         let last = segments.last_mut()?;
         // Google's custom methods; some clients encode the colon. Bedrock's model ids have colons
         // too, but are never last.
-        let split = last.rsplit_once(':').or_else(|| last.rsplit_once("%3A"));
-        let method = split.or_else(|| last.rsplit_once("%3a")).map(|(name, method)| {
+        let encoded = || last.rsplit_once("%3A").or_else(|| last.rsplit_once("%3a"));
+        // Most have neither, and a search for more than a character is dear.
+        let is_encoded = last.as_bytes().contains(&b'%');
+        let split = last.rsplit_once(':').or_else(|| if is_encoded { encoded() } else { None });
+        let method = split.map(|(name, method)| {
             *last = name;
             method
         });

@@ -21,7 +21,7 @@ const GRPC_STATUS: &str = "grpc-status";
 
 /// The cluster that the router chose.
 pub(super) fn routed_cluster() -> Option<String> {
-    let name = host::property(&["xds", "cluster_name"])?;
+    let name = host::property("xds\0cluster_name")?;
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 

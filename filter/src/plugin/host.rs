@@ -80,7 +80,7 @@ pub(super) enum Map {
 }
 
 /// A stat that the host keeps.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Metric(u32);
 
 pub(super) fn log(level: Level, line: &str) {
@@ -138,17 +138,19 @@ fn body(buffer: u32, start: usize, size: usize) -> Option<Vec<u8>> {
     returned(read)
 }
 
-/// What a property's bytes are; `None` if it is absent.
-pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
+/// What a property's bytes are; `None` if it is absent. The elements of the path end in zero bytes
+/// but for the last, as the host reads them.
+pub(super) fn property(path: &str) -> Option<Vec<u8>> {
     returned(|value, size| get_property(path, value, size))
 }
 
 /// As [`property`], but no bytes where the property is there and the host cannot tell it: so it is
 /// with `null` in a cluster's metadata.
 pub(super) fn metadata_property(path: &[&str]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
     let mut status = OK;
     let value = returned(|value, size| {
-        status = get_property(path, value, size);
+        status = get_property(&path, value, size);
         status
     });
     if status == OK || status == NOT_FOUND { value } else { Some(Vec::new()) }
@@ -156,12 +158,12 @@ pub(super) fn metadata_property(path: &[&str]) -> Option<Vec<u8>> {
 
 /// How Envoy came by the answer: `via_upstream`, or why it gave one itself.
 pub(super) fn response_code_details() -> Vec<u8> {
-    property(&["response", "code_details"]).unwrap_or_default()
+    property("response\0code_details").unwrap_or_default()
 }
 
 /// Envoy's response flags; none if it does not say.
 pub(super) fn response_flags() -> u64 {
-    property(&["response", "flags"])
+    property("response\0flags")
         .and_then(|flags| flags.try_into().ok())
         .map_or(0, u64::from_le_bytes)
 }
@@ -333,8 +335,7 @@ fn get_header(map: Map, name: &str, value: *mut *mut u8, size: *mut usize) -> u3
     unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), value, size) }
 }
 
-fn get_property(path: &[&str], value: *mut *mut u8, size: *mut usize) -> u32 {
-    let path = path.join("\0");
+fn get_property(path: &str, value: *mut *mut u8, size: *mut usize) -> u32 {
     // SAFETY: the host reads a live string and writes one pointer and one size where it is told to.
     unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) }
 }

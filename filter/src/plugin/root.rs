@@ -66,7 +66,7 @@ impl RootContext for Root {
             }
         };
         let now = host::now();
-        let node = host::property(&["node", "id"]).unwrap_or_default();
+        let node = host::property("node\0id").unwrap_or_default();
         let breakers = Breakers::new(config, now, String::from_utf8_lossy(&node).into_owned());
         suspend_those_out_of_service(&breakers, now);
         self.breakers = Some(Rc::new(breakers));

@@ -15,18 +15,20 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Stats {
     key: Key,
+    /// Those that moved: making a name takes longer than all else that counting does.
+    moved: RefCell<Vec<(Stat, Metric)>>,
 }
 
 impl Stats {
     /// The stats of this breaker; none is defined before it moves.
     pub(super) fn of(key: &Key) -> Self {
-        Self { key: key.clone() }
+        Self { key: key.clone(), moved: RefCell::default() }
     }
 
     /// Define those that should show before they move.
     pub(super) fn show(&self) {
         for stat in Stat::FROM_THE_START {
-            with(stat.kind(), &stat.name(&self.key), |_| ());
+            self.metric(stat);
         }
     }
 
@@ -38,31 +40,45 @@ impl Stats {
     /// Count some.
     pub(super) fn add(&self, stat: Stat, by: u32) {
         // Envoy refuses to add nothing.
-        if by > 0 {
-            with(stat.kind(), &stat.name(&self.key), |metric| {
-                host::increment_metric(metric, by);
-            });
+        if by > 0
+            && let Some(metric) = self.metric(stat)
+        {
+            host::increment_metric(metric, by);
         }
     }
 
     /// Set a gauge, or add a sample to a histogram.
     pub(super) fn record(&self, stat: Stat, value: u64) {
-        with(stat.kind(), &stat.name(&self.key), |metric| host::record_metric(metric, value));
+        if let Some(metric) = self.metric(stat) {
+            host::record_metric(metric, value);
+        }
+    }
+
+    fn metric(&self, stat: Stat) -> Option<Metric> {
+        let mut moved = self.moved.borrow_mut();
+        if let Some((_, metric)) = moved.iter().find(|(known, _)| *known == stat) {
+            return Some(*metric);
+        }
+        let metric = defined(stat.kind(), &stat.name(&self.key))?;
+        moved.push((stat, metric));
+        Some(metric)
     }
 }
 
 /// Count one for the process as a whole.
 pub(super) fn count_for_process(name: &str) {
-    with(Kind::Counter, name, |metric| host::increment_metric(metric, 1));
+    if let Some(metric) = defined(Kind::Counter, name) {
+        host::increment_metric(metric, 1);
+    }
 }
 
-fn with(kind: Kind, name: &str, act: impl FnOnce(Metric)) {
+fn defined(kind: Kind, name: &str) -> Option<Metric> {
     DEFINED.with_borrow_mut(|defined| {
         if let Some(metric) = defined.get(name) {
-            act(*metric);
-        } else if let Some(metric) = host::define_metric(kind, name) {
-            defined.insert(name.to_owned(), metric);
-            act(metric);
+            return Some(*metric);
         }
-    });
+        let metric = host::define_metric(kind, name)?;
+        defined.insert(name.to_owned(), metric);
+        Some(metric)
+    })
 }

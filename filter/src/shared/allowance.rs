@@ -38,7 +38,7 @@ pub fn take(cell: &impl Cell, target: &str, per_minute: u32, now: Instant) -> Op
         return None;
     }
     let swapped = swap(cell, &allowance_key(target), |bytes| {
-        let mut calls = Calls::read(bytes, now);
+        let mut calls = Calls::read(bytes.as_deref(), now);
         if calls.total() >= u64::from(per_minute) {
             return Swap::Keep(None);
         }
@@ -53,7 +53,7 @@ pub fn take(cell: &impl Cell, target: &str, per_minute: u32, now: Instant) -> Op
 /// Where the host or too many others prevent it, the call stays counted for its minute.
 pub fn give_back(cell: &impl Cell, target: &str, ticket: Ticket, now: Instant) {
     let _ = swap(cell, &allowance_key(target), |bytes| {
-        let mut calls = Calls::read(bytes, now);
+        let mut calls = Calls::read(bytes.as_deref(), now);
         match calls.uncount(&ticket) {
             Some(()) => Swap::Store(calls.encode(), ()),
             None => Swap::Keep(()),

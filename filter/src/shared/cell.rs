@@ -59,7 +59,7 @@ const MAX_ATTEMPTS: u32 = 8;
 pub(super) fn swap<T>(
     cell: &impl Cell,
     key: &str,
-    mut decide: impl FnMut(Option<&[u8]>) -> Swap<T>,
+    mut decide: impl FnMut(Option<Vec<u8>>) -> Swap<T>,
 ) -> Swapped<T> {
     for conflicts in 0..MAX_ATTEMPTS {
         let (value, version) = match cell.load(key) {
@@ -67,7 +67,7 @@ pub(super) fn swap<T>(
             Loaded::Found(value, version) => (Some(value), Some(version)),
             Loaded::Unavailable => return Swapped { decided: None, conflicts },
         };
-        match decide(value.as_deref()) {
+        match decide(value) {
             Swap::Keep(decided) => return Swapped { decided: Some(decided), conflicts },
             Swap::Store(bytes, decided) => match cell.store(key, &bytes, version) {
                 Stored::Done => return Swapped { decided: Some(decided), conflicts },
@@ -122,8 +122,8 @@ pub(super) mod tests {
         }
     }
 
-    fn append(value: Option<&[u8]>) -> Swap<usize> {
-        let mut longer = value.unwrap_or_default().to_vec();
+    fn append(value: Option<Vec<u8>>) -> Swap<usize> {
+        let mut longer = value.unwrap_or_default();
         longer.push(b'x');
         let length = longer.len();
         Swap::Store(longer, length)

@@ -22,20 +22,31 @@ const HEADER: usize = 16;
 /// Start a frame; append to it and [`seal`] it.
 pub(super) fn start(kind: Kind, payload_bytes: usize) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEADER.saturating_add(payload_bytes));
+    restart(&mut frame, kind);
+    frame
+}
+
+/// The same in the place of another frame.
+pub(super) fn restart(frame: &mut Vec<u8>, kind: Kind) {
+    frame.clear();
     frame.extend_from_slice(&MAGIC);
     frame.extend_from_slice(&LAYOUT_VERSION.to_le_bytes());
     frame.extend_from_slice(&(kind as u16).to_le_bytes());
     frame.extend_from_slice(&[0; HEADER - HEAD]);
-    frame
 }
 
 /// Write the checksum of a frame whose payload is complete.
 pub(super) fn seal(mut frame: Vec<u8>) -> Vec<u8> {
-    let checksum = checksum(&frame);
+    seal_in_place(&mut frame);
+    frame
+}
+
+/// The same where it stands.
+pub(super) fn seal_in_place(frame: &mut [u8]) {
+    let checksum = checksum(frame);
     if let Some(place) = frame.get_mut(HEAD..HEADER) {
         place.copy_from_slice(&checksum.to_le_bytes());
     }
-    frame
 }
 
 /// The payload, if the bytes are a whole frame of this kind and layout.

@@ -27,7 +27,7 @@ pub fn register(cell: &impl Cell, name: &str, max: u32) -> Registration {
         return Registration::Full;
     }
     let swapped = swap(cell, &index_key(), |bytes| {
-        let known = bytes.map(decode);
+        let known = bytes.as_deref().map(decode);
         let reset = matches!(known, Some(None));
         let mut names = known.flatten().unwrap_or_default();
         if names.iter().any(|known| known == name) {

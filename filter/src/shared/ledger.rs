@@ -5,6 +5,12 @@ use crate::breaker::{Breaker, Change, Override, StateName, Transition};
 use crate::shared::cell::{Cell, Swap, Swapped, swap};
 use crate::shared::{breaker_key, record};
 use crate::time::Instant;
+use std::cell::Cell as Slot;
+
+thread_local! {
+    /// Where records are read into, one after the other: its lists keep their memory.
+    static DESK: Slot<Option<Box<Breaker>>> = const { Slot::new(None) };
+}
 
 /// One breaker's shared record.
 #[derive(Clone, Debug)]
@@ -82,15 +88,18 @@ impl Ledger {
         decide: &mut dyn FnMut(&mut Breaker) -> Change,
     ) -> Decided<()> {
         let mut state = None;
+        let mut desk = DESK.take().unwrap_or_else(|| Box::new(Breaker::new(now)));
+        let breaker = &mut *desk;
         let swapped = swap(cell, &self.key, |bytes| {
-            let known = bytes.map(record::decode);
+            let known = bytes.as_deref().map(|bytes| record::decode_into(bytes, breaker));
             let reset = matches!(known, Some(None));
-            let known = known.flatten();
-            let is_new = known.is_none();
-            let mut breaker = known.unwrap_or_else(|| Breaker::new(now));
+            let is_new = known.flatten().is_none();
+            if is_new {
+                *breaker = Breaker::new(now);
+            }
             let before = breaker.state.name();
             let (overridden, generation) = (breaker.overridden, breaker.reset_generation);
-            let change = decide(&mut breaker);
+            let change = decide(breaker);
             state = Some((before, breaker.state.name()));
             let ended = overridden.filter(|_| breaker.overridden.is_none());
             // A breaker that is new has nothing to reset.
@@ -98,11 +107,14 @@ impl Ledger {
             let reset_to = is_told.then_some(breaker.reset_generation);
             let carried = Carried { change, reset, ended, reset_to };
             if is_new || change != Change::Nothing {
-                Swap::Store(record::encode(&breaker), carried)
+                let mut bytes = bytes.unwrap_or_default();
+                record::encode_into(breaker, &mut bytes);
+                Swap::Store(bytes, carried)
             } else {
                 Swap::Keep(carried)
             }
         });
+        DESK.set(Some(desk));
         Decided::new(swapped, state)
     }
 }

@@ -45,7 +45,7 @@ impl Metadata {
     /// Publish it for this breaker; whether it differs from what was published before.
     pub fn publish(&self, cell: &impl Cell, name: &str) -> bool {
         let swapped = swap(cell, &metadata_key(name), |bytes| {
-            let published = bytes.map_or_else(|| Some(Self::default()), Self::decode);
+            let published = bytes.map_or_else(|| Some(Self::default()), |it| Self::decode(&it));
             if published.as_ref() == Some(self) {
                 Swap::Keep(false)
             } else {

@@ -16,7 +16,7 @@ pub use cell::{Cell, Loaded, Stored};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};
 pub use metadata::Metadata;
-pub use record::{decode, encode};
+pub use record::{decode, decode_into, encode, encode_into};
 
 /// The version of everything stored, as part of each key: during an upgrade two versions of the
 /// module do not reset each other's records.

@@ -4,8 +4,8 @@
 //! depends on the policies that use it (window shapes, failures to remember), never on its state.
 
 use crate::breaker::{
-    Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Override, Run, State,
-    Suspension, Tally, Window, Windows,
+    Before, Breaker, Bucket, Lasts, Leases, MAX_PROBES, MAX_WINDOWS, Override, State, Suspension,
+    Tally, Window,
 };
 use crate::category::Category;
 use crate::policy::{Mode, WindowShape};
@@ -28,7 +28,15 @@ const BY_COUNT: u32 = 1;
 /// The bytes of a breaker.
 #[must_use]
 pub fn encode(breaker: &Breaker) -> Vec<u8> {
-    let mut writer = Writer(frame::start(Kind::Breaker, size_hint(breaker)));
+    let mut bytes = Vec::with_capacity(size_hint(breaker));
+    encode_into(breaker, &mut bytes);
+    bytes
+}
+
+/// The bytes of a breaker, in the place of what was there.
+pub fn encode_into(breaker: &Breaker, bytes: &mut Vec<u8>) {
+    frame::restart(bytes, Kind::Breaker);
+    let mut writer = Writer(bytes);
     let (tag, until, successes, leases) = match breaker.state {
         State::Closed { after: Before::Nothing, .. } => {
             (CLOSED, Instant::ZERO, 0, Leases::default())
@@ -58,15 +66,23 @@ pub fn encode(breaker: &Breaker) -> Vec<u8> {
     writer.instants(breaker.run.times(), breaker.run.capacity());
     writer.length(breaker.windows.as_slice().len());
     breaker.windows.as_slice().iter().for_each(|window| writer.window(window));
-    frame::seal(writer.0)
+    frame::seal_in_place(bytes);
 }
 
 /// The breaker in these bytes, if they hold one.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<Breaker> {
+    let mut breaker = Breaker::new(Instant::ZERO);
+    decode_into(bytes, &mut breaker)?;
+    Some(breaker)
+}
+
+/// Makes `breaker` the one in these bytes, in the memory that it has already. If they hold none, it
+/// is one that nothing can be said about.
+pub fn decode_into(bytes: &[u8], breaker: &mut Breaker) -> Option<()> {
     let mut payload = frame::open(bytes, Kind::Breaker)?;
-    let breaker = payload.breaker()?;
-    payload.is_empty().then_some(breaker)
+    payload.breaker(breaker)?;
+    payload.is_empty().then_some(())
 }
 
 fn size_hint(breaker: &Breaker) -> usize {
@@ -80,9 +96,9 @@ fn size_hint(breaker: &Breaker) -> usize {
     buckets.saturating_mul(24).saturating_add(instants.saturating_mul(8))
 }
 
-struct Writer(Vec<u8>);
+struct Writer<'b>(&'b mut Vec<u8>);
 
-impl Writer {
+impl Writer<'_> {
     fn u32(&mut self, number: u32) {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
@@ -116,8 +132,9 @@ impl Writer {
     /// How many there are, and as many slots as there may be.
     fn instants(&mut self, instants: &[Instant], slots: usize) {
         self.length(instants.len());
+        let size = self.0.len().saturating_add(slots.saturating_mul(INSTANT_BYTES));
         instants.iter().for_each(|instant| self.instant(*instant));
-        (instants.len()..slots).for_each(|_| self.u64(0));
+        self.0.resize(size, 0);
     }
 
     fn window(&mut self, window: &Window) {
@@ -131,18 +148,43 @@ impl Writer {
         self.u64(window.head());
         self.instant(window.recorded_at());
         self.instant(window.used_at());
-        for Bucket { tally, announced_until } in window.buckets() {
-            self.u32(tally.calls);
-            self.u32(tally.failures);
-            self.u32(tally.slow);
-            self.u32(tally.cancelled_slow);
-            self.instant(*announced_until);
+        let start = self.0.len();
+        let size = window.buckets().len().saturating_mul(BUCKET_BYTES);
+        self.0.resize(start.saturating_add(size), 0);
+        let (slots, _) = self.0.get_mut(start..).unwrap_or_default().as_chunks_mut();
+        for (slot, bucket) in slots.iter_mut().zip(window.buckets()) {
+            *slot = bucket_bytes(bucket);
         }
     }
 }
 
-impl Payload<'_> {
-    fn breaker(&mut self) -> Option<Breaker> {
+const INSTANT_BYTES: usize = 8;
+const BUCKET_BYTES: usize = 24;
+
+/// A window has many: all at once is cheaper than number by number.
+fn bucket_bytes(bucket: &Bucket) -> [u8; BUCKET_BYTES] {
+    let Tally { calls, failures, slow, cancelled_slow } = bucket.tally;
+    let until = bucket.announced_until.as_nanos();
+    let [until_low, until_high] = [until as u32, (until >> 32) as u32];
+    let mut bytes = [0; BUCKET_BYTES];
+    let (words, _) = bytes.as_chunks_mut();
+    let numbers = [calls, failures, slow, cancelled_slow, until_low, until_high];
+    words.iter_mut().zip(numbers).for_each(|(word, number)| *word = number.to_le_bytes());
+    bytes
+}
+
+fn bucket_of(bytes: &[u8; BUCKET_BYTES]) -> Bucket {
+    let (words, _) = bytes.as_chunks();
+    let mut numbers = [0; BUCKET_BYTES / 4];
+    words.iter().zip(&mut numbers).for_each(|(word, number)| *number = u32::from_le_bytes(*word));
+    let [calls, failures, slow, cancelled_slow, until_low, until_high] = numbers;
+    let until = u64::from(until_high) << 32 | u64::from(until_low);
+    let tally = Tally { calls, failures, slow, cancelled_slow };
+    Bucket { tally, announced_until: Instant::from_nanos(until) }
+}
+
+impl<'b> Payload<'b> {
+    fn breaker(&mut self, breaker: &mut Breaker) -> Option<()> {
         let tag = self.u32()?;
         let successes = self.u32()?;
         let epoch = self.u64()?;
@@ -156,33 +198,29 @@ impl Payload<'_> {
         let reset_generation = self.u64()?;
         let answered_at = self.instant()?;
         let last_resort = Some(self.instant()?).filter(|lease| *lease > Instant::ZERO);
-        let leases = Leases::restore(self.instants(MAX_PROBES)?.into_iter());
+        let leases = self.instants(MAX_PROBES)?;
         let capacity = self.length(MAX_RUN)?;
-        let run = Run::restore(capacity, self.instants(capacity)?);
-        let windows = (0..self.length(MAX_WINDOWS as u32)?)
-            .map(|_| self.window())
-            .collect::<Option<Vec<Window>>>()?;
-        let state = match tag {
+        breaker.run.restore(capacity, self.instants(capacity)?);
+        let windows = self.length(MAX_WINDOWS as u32)?;
+        for window in breaker.windows.to_restore(windows) {
+            self.window(window)?;
+        }
+        breaker.state = match tag {
             CLOSED => State::Closed { since, after: Before::Nothing },
             CLOSED_AFTER_HALF_OPEN => State::Closed { since, after: Before::HalfOpen },
             OPEN => State::Open { since, until },
-            HALF_OPEN => State::HalfOpen { since, successes, leases },
+            HALF_OPEN => State::HalfOpen { since, successes, leases: Leases::restore(leases) },
             _ => return None,
         };
-        let windows = Windows::restore(windows);
-        Some(Breaker {
-            epoch,
-            state,
-            opened_by,
-            trips,
-            answered_at,
-            last_resort,
-            suspension,
-            overridden,
-            reset_generation,
-            run,
-            windows,
-        })
+        breaker.epoch = epoch;
+        breaker.opened_by = opened_by;
+        breaker.trips = trips;
+        breaker.answered_at = answered_at;
+        breaker.last_resort = last_resort;
+        breaker.suspension = suspension;
+        breaker.overridden = overridden;
+        breaker.reset_generation = reset_generation;
+        Some(())
     }
 
     fn category(&mut self) -> Option<Option<Category>> {
@@ -214,14 +252,14 @@ impl Payload<'_> {
         usize::try_from(length).ok().filter(|_| length <= max)
     }
 
-    fn instants(&mut self, slots: usize) -> Option<Vec<Instant>> {
+    fn instants(&mut self, slots: usize) -> Option<impl Iterator<Item = Instant> + use<'b>> {
         let count = self.length(u32::try_from(slots).ok()?)?;
-        let mut instants = (0..slots).map(|_| self.instant()).collect::<Option<Vec<Instant>>>()?;
-        instants.truncate(count);
-        Some(instants)
+        let (instants, _) = self.bytes(slots.checked_mul(INSTANT_BYTES)?)?.as_chunks();
+        let instants = instants.iter().take(count);
+        Some(instants.map(|it| Instant::from_nanos(u64::from_le_bytes(*it))))
     }
 
-    fn window(&mut self) -> Option<Window> {
+    fn window(&mut self, window: &mut Window) -> Option<()> {
         let tag = self.u32()?;
         let length = self.u32()?;
         let span = Duration::from_nanos(self.u64()?);
@@ -236,18 +274,10 @@ impl Payload<'_> {
         if length == 0 || length > MAX_BUCKETS || span.is_zero() {
             return None;
         }
-        let ring = (0..length).map(|_| self.bucket()).collect::<Option<Vec<Bucket>>>()?;
-        Window::restore(shape, head, recorded_at, used_at, ring)
-    }
-
-    fn bucket(&mut self) -> Option<Bucket> {
-        let tally = Tally {
-            calls: self.u32()?,
-            failures: self.u32()?,
-            slow: self.u32()?,
-            cancelled_slow: self.u32()?,
-        };
-        Some(Bucket { tally, announced_until: self.instant()? })
+        let size = shape.bucket_count().checked_mul(BUCKET_BYTES)?;
+        let (ring, _) = self.bytes(size)?.as_chunks();
+        window.restore(shape, head, [recorded_at, used_at], ring.iter().map(bucket_of));
+        Some(())
     }
 }
 

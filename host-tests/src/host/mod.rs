@@ -63,5 +63,6 @@ pub use self::{
     shared_data::SharedData,
     status::Status,
     upstream::{Upstream, flags},
+    vm::Spent,
     world::{Configuration, Rejected, Worker, World, WorldBuilder},
 };

@@ -28,7 +28,26 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     config.cranelift_opt_level(OptLevel::None);
     Engine::new(&config).expect("the configuration suits this machine")
 });
-static COMPILED: LazyLock<Mutex<HashMap<PathBuf, Module>>> = LazyLock::new(Default::default);
+static COMPILED: LazyLock<Mutex<HashMap<(PathBuf, Pace), Module>>> =
+    LazyLock::new(Default::default);
+
+/// How a module is run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Pace {
+    SoonReady,
+    Metered,
+    Fast,
+}
+
+/// Counts what is executed: one unit of fuel for nearly every instruction of the module.
+static METERED: LazyLock<Engine> = LazyLock::new(|| {
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::None).consume_fuel(true);
+    Engine::new(&config).expect("the configuration suits this machine")
+});
+
+/// Compiles as well as Envoy's engine does, to measure time.
+static OPTIMIZING: LazyLock<Engine> = LazyLock::new(Engine::default);
 
 impl Module {
     /// The module that `make build` made of the workspace's crate `name`, such as `llm_breaker`.
@@ -43,9 +62,29 @@ impl Module {
 
     /// The module in a file; see [`built`](Self::built).
     pub fn load(path: &Path) -> Self {
+        Self::compiled(path, Pace::SoonReady)
+    }
+
+    fn compiled(path: &Path, pace: Pace) -> Self {
+        let engine = match pace {
+            Pace::SoonReady => &ENGINE,
+            Pace::Metered => &METERED,
+            Pace::Fast => &OPTIMIZING,
+        };
         // A test that failed while compiling must not fail its neighbours with a poisoned lock.
         let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        compiled.entry(path.to_owned()).or_insert_with(|| compile(path)).clone()
+        compiled.entry((path.to_owned(), pace)).or_insert_with(|| compile(path, engine)).clone()
+    }
+
+    /// The module of the crate `name`, counting the instructions that it executes: the same number
+    /// on every machine. See [`World::spent`](super::World::spent).
+    pub fn metered(name: &str) -> Self {
+        Self::compiled(&path_of(name), Pace::Metered)
+    }
+
+    /// The module of the crate `name`, as fast as it gets.
+    pub fn optimized(name: &str) -> Self {
+        Self::compiled(&path_of(name), Pace::Fast)
     }
 }
 
@@ -68,10 +107,10 @@ fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
 }
 
-fn compile(path: &Path) -> Module {
+fn compile(path: &Path, engine: &Engine) -> Module {
     let explain = |error: wasmtime::Error| -> ! { panic!("{}: {error:?}", path.display()) };
-    let module = wasmtime::Module::from_file(&ENGINE, path).unwrap_or_else(|error| explain(error));
-    let mut linker = Linker::new(&ENGINE);
+    let module = wasmtime::Module::from_file(engine, path).unwrap_or_else(|error| explain(error));
+    let mut linker = Linker::new(engine);
     imports::link(&mut linker, &module).unwrap_or_else(|error| explain(error));
     let instance = linker.instantiate_pre(&module).unwrap_or_else(|error| explain(error));
     Module { instance }

@@ -1,6 +1,6 @@
 //! One VM: an instance of the module, its contexts, and how callbacks are made.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use wasmtime::{Instance, Store, WasmParams, WasmResults};
 
@@ -17,6 +17,16 @@ pub(crate) struct Vm {
     next_context: u32,
     /// A trap ends the VM for all its streams.
     pub(crate) failed: bool,
+    spent: BTreeMap<String, Spent>,
+}
+
+/// What a callback cost so far, of a [metered](Module::metered) module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// How often it was called.
+    pub calls: u64,
+    /// The instructions that these calls executed.
+    pub instructions: u64,
 }
 
 /// The VM trapped in this callback, or had before.
@@ -27,6 +37,8 @@ impl Vm {
     pub(crate) fn start(module: &Module, name: VmName, process: &Rc<RefCell<Process>>) -> Self {
         let engine = module.instance.module().engine();
         let mut store = Store::new(engine, VmState::new(name, process.clone()));
+        // Refused where nothing is metered.
+        let _ = store.set_fuel(u64::MAX);
         let instance =
             module.instance.instantiate(&mut store).expect("a linked module instantiates");
         let memory = instance.get_memory(&mut store, "memory").expect("the module has a memory");
@@ -34,7 +46,8 @@ impl Vm {
             .get_typed_func(&mut store, "proxy_on_memory_allocate")
             .expect("the module exports proxy_on_memory_allocate");
         store.data_mut().guest = Some(Guest { memory, allocate });
-        let mut vm = Self { store, instance, next_context: 1, failed: false };
+        let mut vm =
+            Self { store, instance, next_context: 1, failed: false, spent: BTreeMap::new() };
         let version = vm.instance.get_export(&mut vm.store, "proxy_abi_version_0_2_1");
         assert!(version.is_some(), "the module speaks another ABI than 0.2.1");
         vm.call::<(), ()>("_initialize", 0, ()).expect("_initialize cannot fail");
@@ -43,6 +56,18 @@ impl Vm {
 
     pub(crate) fn state(&mut self) -> &mut VmState {
         self.store.data_mut()
+    }
+
+    /// What each callback cost so far.
+    pub(crate) const fn spent(&self) -> &BTreeMap<String, Spent> {
+        &self.spent
+    }
+
+    fn note_spent(&mut self, callback: &str, fuel_before: Option<u64>) {
+        let Some(before) = fuel_before else { return };
+        let spent = self.spent.entry(callback.to_owned()).or_default();
+        spent.calls += 1;
+        spent.instructions += before - self.store.get_fuel().unwrap_or(before);
     }
 
     /// The size of its memory, in bytes.
@@ -157,7 +182,9 @@ impl Vm {
             .instance
             .get_typed_func::<P, R>(&mut self.store, callback)
             .unwrap_or_else(|error| panic!("the module's {callback}: {error}"));
+        let fuel = self.store.get_fuel().ok();
         let result = function.call(&mut self.store, arguments);
+        self.note_spent(callback, fuel);
         match (result, &self.state().crash) {
             (Ok(result), None | Some(Crash::In(_) | Crash::ByItself)) => Ok(result),
             (Err(trap), None) => self.explain(callback, &trap),

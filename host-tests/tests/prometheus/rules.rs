@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::Outcome;
+use crate::dashboard::{Kind, Query};
 
 /// The files of `envoy/prometheus/tests`.
 const TESTS: [&str; 4] = ["health.yaml", "outage.yaml", "recording.yaml", "steering.yaml"];
@@ -46,7 +47,22 @@ async fn the_rules_do_what_their_tests_say() -> Outcome {
 
 /// The rules that are alerts.
 pub(crate) fn alerts() -> Outcome<Vec<Value>> {
-    let document = document("rules/alerts.yaml")?;
+    rules_of("rules/alerts.yaml")
+}
+
+/// What the other rules record, each asked for by its name and labels.
+pub(crate) fn recorded() -> Outcome<Vec<Query>> {
+    let to_query = |rule: Value| {
+        let quantile = rule["labels"]["quantile"].as_str().unwrap_or_default();
+        let name = rule["record"].as_str().expect("a name");
+        let expression = format!("{name}{{quantile=\"{quantile}\"}}");
+        Query { place: "rules/recording.yaml".to_owned(), expression, kind: Kind::Instant }
+    };
+    Ok(rules_of("rules/recording.yaml")?.into_iter().map(to_query).collect())
+}
+
+fn rules_of(file: &str) -> Outcome<Vec<Value>> {
+    let document = document(file)?;
     let groups = document["groups"].as_array().expect("groups");
     let rules = groups.iter().flat_map(|group| group["rules"].as_array().expect("rules"));
     Ok(rules.cloned().collect())

@@ -6,13 +6,13 @@ use super::Object;
 
 impl Object<'_> {
     /// Reads a list of objects, each with its index.
-    pub(in crate::config) fn objects(
+    pub(super) fn read_objects(
         &mut self,
         name: &'static str,
         entries: &Entries,
         mut read: impl FnMut(usize, &mut Object<'_>),
     ) {
-        let Some(value) = self.given(name) else { return };
+        let Some(value) = self.found(name) else { return };
         let path = join(&self.path, name);
         let Some(list) = entries.read(value) else {
             self.errors.wrong(path, value, &entries.allowed());
@@ -26,13 +26,13 @@ impl Object<'_> {
 
     /// Reads a list of values, none of them twice; `None` if it is not given or is no such list,
     /// which is noted as is every entry that is wrong.
-    pub(in crate::config) fn list<R: Rule<Out: PartialEq>>(
+    pub(super) fn read_list<R: Rule<Out: PartialEq>>(
         &mut self,
         name: &'static str,
         entries: &Entries,
         rule: &R,
     ) -> Option<Vec<R::Out>> {
-        let value = self.given(name)?;
+        let value = self.found(name)?;
         let path = join(&self.path, name);
         let Some(list) = entries.read(value) else {
             self.errors.wrong(path, value, &entries.allowed());
@@ -52,29 +52,16 @@ impl Object<'_> {
         Some(all.into_iter().flatten().collect())
     }
 
-    /// As [`list`](Self::list), noting also that it is not given.
-    pub(in crate::config) fn mandatory_list<R: Rule<Out: PartialEq>>(
-        &mut self,
-        name: &'static str,
-        entries: &Entries,
-        rule: &R,
-    ) -> Option<Vec<R::Out>> {
-        if self.given(name).is_none() {
-            self.errors.missing(join(&self.path, name), &entries.allowed());
-        }
-        self.list(name, entries, rule)
-    }
-
     /// Reads a map of at most `max` entries, no name twice; `None` if it is not given or is no such
     /// map. Its values are not repeated in an error: they may be credentials.
-    pub(in crate::config) fn pairs<N: Rule<Out: PartialEq>, V: Rule>(
+    pub(super) fn read_pairs<N: Rule<Out: PartialEq>, V: Rule>(
         &mut self,
         field: &'static str,
         max: usize,
         names: &N,
         values: &V,
     ) -> Option<Vec<(N::Out, V::Out)>> {
-        let value = self.given(field)?;
+        let value = self.found(field)?;
         let path = join(&self.path, field);
         let Some(map) = value.as_object().filter(|map| map.len() <= max) else {
             self.errors.wrong(path, value, &format!("an object of at most {max} fields"));

@@ -9,6 +9,7 @@ mod later;
 mod layers;
 mod matchers;
 mod mistakes;
+mod schema;
 
 use core::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What stands at a path, and who is told?
 
-use super::place::{MAX_PATHS, PathSet};
+use super::place::{PathSet, members};
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,5 @@ pub(super) type Sink<'s> = dyn FnMut(usize, Found<'_>) + 's;
 
 /// Tells each of these paths.
 pub(super) fn tell(paths: PathSet, what: Found<'_>, found: &mut Sink<'_>) {
-    for index in (0..MAX_PATHS).filter(|index| paths >> index & 1 == 1) {
-        found(index, what);
-    }
+    members(paths).for_each(|index| found(index, what));
 }

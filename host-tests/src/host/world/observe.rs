@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Ref, RefMut},
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
 };
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
         process::{Fault, LogLine},
         shared_data::SharedData,
         status::Status,
+        vm::Spent,
     },
     World,
 };
@@ -111,6 +112,18 @@ impl World {
     /// The memory of this worker's VM, in bytes; 0 before it started. It never shrinks.
     pub fn memory_bytes(&self, worker: usize) -> usize {
         self.workers[worker].borrow().as_ref().map_or(0, |vm| vm.borrow_mut().memory_bytes())
+    }
+
+    /// What each callback of this worker's VM cost so far, if the module is
+    /// [metered](super::super::Module::metered).
+    pub fn spent(&self, worker: usize) -> BTreeMap<String, Spent> {
+        let vm = self.workers[worker].borrow();
+        vm.as_ref().map_or_else(BTreeMap::new, |vm| vm.borrow().spent().clone())
+    }
+
+    /// How often all VMs together made each host call.
+    pub fn all_host_calls(&self) -> BTreeMap<&'static str, u64> {
+        self.process.borrow().host_calls.clone()
     }
 
     /// How often all VMs together made this host call.

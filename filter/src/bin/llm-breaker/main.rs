@@ -1,0 +1,60 @@
+//! `llm-breaker`: what an operator asks about a configuration, without an Envoy.
+
+mod check;
+mod effective;
+mod found;
+mod opens;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use llm_breaker::config::{reference, schema};
+
+/// Checks and explains configurations of llm-breaker, the circuit breaker for LLM upstreams.
+#[derive(Parser)]
+#[command(name = "llm-breaker", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says what is wrong with a configuration, or which policy each cluster gets from it
+    CheckConfig {
+        /// A configuration as JSON or YAML, or what holds some: Envoy's bootstrap or a resource file,
+        /// Istio's WasmPlugin or EnvoyFilter, Envoy Gateway's EnvoyExtensionPolicy
+        file: PathBuf,
+        /// Only the policy of the cluster of this name
+        #[arg(long)]
+        cluster: Option<String>,
+        /// Only the fields that differ from the built-in policy
+        #[arg(long)]
+        changed: bool,
+    },
+    /// Prints the JSON Schema of the configuration
+    Schema,
+    /// Prints the reference of the configuration in Markdown
+    Reference,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::CheckConfig { file, cluster, changed } => {
+            let show = effective::Show { cluster, only_changed: changed };
+            let verdict = check::check(&file, &show);
+            print!("{}", verdict.report);
+            eprint!("{}", verdict.complaint);
+            if verdict.complaint.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Command::Schema => {
+            println!("{:#}", schema::json_schema());
+            ExitCode::SUCCESS
+        }
+        Command::Reference => {
+            print!("{}", reference::markdown());
+            ExitCode::SUCCESS
+        }
+    }
+}

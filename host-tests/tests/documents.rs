@@ -1,0 +1,35 @@
+//! The tests that documents name as proof exist.
+
+use std::path::Path;
+
+/// Relative to the repository; each names tests as `filter/file::name` or `envoy/file::name`.
+const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Everything in backticks that names a test.
+fn named_tests(text: &str) -> Vec<(&str, &str)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let tests = quoted.filter(|it| it.starts_with("filter/") || it.starts_with("envoy/"));
+    tests.filter_map(|it| it.split_once("::")).collect()
+}
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let mut missing = Vec::new();
+    for document in DOCUMENTS {
+        let text = read(document);
+        let named = named_tests(&text);
+        assert!(named.len() >= 10, "{document} names its tests in another way");
+        for (file, test) in named {
+            let source = read(&format!("host-tests/tests/{file}.rs"));
+            if !source.contains(&format!("fn {test}(")) {
+                missing.push(format!("{document}: {file}::{test}"));
+            }
+        }
+    }
+    assert_eq!(missing, [] as [String; 0]);
+}
