@@ -34,7 +34,7 @@ test("every cause is a phrase, and one that is new is still said", () => {
   const why = (cause, more) => say.why({ cause, measured: 5, category: "timeout", ended_by: "upstream", announced: false, ...more });
   assert.equal(why("consecutive_failures"), "5 failures in a row, the last: timeout");
   assert.equal(why("failure_rate", { measured: 0.625 }), "63 % of calls failed, the last: timeout");
-  assert.equal(why("failure_rate", { measured: 0.5, threshold: 0.5 }), "50 % of calls failed, from 50 % on it opens, the last: timeout");
+  assert.equal(why("failure_rate", { measured: 0.5, threshold: 0.5 }), "50 % of calls failed (limit 50 %), the last: timeout");
   assert.equal(why("slow_rate", { measured: 1, category: "slow" }), "100 % of calls were slow");
   assert.equal(why("verdict", { category: "quota_exhausted", announced: true }), "one call was enough: quota_exhausted; the provider said how long");
   assert.equal(why("probe_failed", { ended_by: "envoy" }), "probe failed: timeout (Envoy's time-out)");

@@ -4,8 +4,8 @@
 
 const CAUSES = {
   consecutive_failures: (measured) => `${measured} failures in a row`,
-  failure_rate: (measured, limit) => `${percent(measured)} of calls failed${limit ? `, from ${percent(limit)} on it opens` : ""}`,
-  slow_rate: (measured, limit) => `${percent(measured)} of calls were slow${limit ? `, from ${percent(limit)} on it opens` : ""}`,
+  failure_rate: (measured, limit) => `${percent(measured)} of calls failed${limit ? ` (limit ${percent(limit)})` : ""}`,
+  slow_rate: (measured, limit) => `${percent(measured)} of calls were slow${limit ? ` (limit ${percent(limit)})` : ""}`,
   verdict: () => "one call was enough",
   announced_reset: () => "the provider announced a wait",
   open_time_ended: () => "the open time ended",
