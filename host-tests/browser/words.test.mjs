@@ -113,6 +113,10 @@ test("a breaker of which no proxy left a word is shown all the same", () => {
   assert.deepEqual(say.gets(unknown), ["the provider's answer", "when open: error"]);
 });
 
+test("an open breaker's window is empty, and why", () => {
+  assert.deepEqual(say.windowed(breaker({ state: "open" })), ["0 of 0 calls", "last 1 m, empty since it opened"]);
+});
+
 test("what operators did is told as they gave it", () => {
   const event = { kind: "override", at: SINCE, action: "mode", mode: "shadow", user: "kim", reason: "<b>", duration_seconds: 600 };
   assert.equal(say.happened(event), "mode shadow for 10 m by kim: “<b>”");

@@ -95,10 +95,10 @@ function reasons(breaker) {
 function gets(breaker) {
   const chain = breaker.callers_get.join(", else ") || "error";
   const { state, mode } = breaker;
-  if (mode === "forced_open") return [chain];
+  if (mode === "forced_open") return [chain, ""];
   if (mode === "disabled") return ["the provider's answer", "the breaker is out of service"];
   if (mode === "shadow") return ["the provider's answer", "in shadow nothing is blocked"];
-  if (state === "open") return [chain];
+  if (state === "open") return [chain, ""];
   if (state === "half_open") return [chain, "probes: the provider's answer"];
   return ["the provider's answer", `when open: ${chain}`];
 }
@@ -136,10 +136,11 @@ function overridden({ override, configured_mode }, age) {
   return `${capital(words(override.mode))}${who} since ${clock(override.since)}, ${left(override, age)}${until}${said}.${configured_mode ? ` Configured: ${words(configured_mode)}.` : ""}`;
 }
 
-function windowed({ window, consecutive_failures: run }) {
+function windowed({ state, window, consecutive_failures: run }) {
   if (!window) return ["–", ""];
   const over = window.max_calls ? `last ${plural(window.max_calls, "call", "calls")}` : `last ${span(window.seconds)}`;
-  const more = [over, window.slow && `${window.slow} slow`, run && `${run} in a row`].filter(Boolean);
+  const more = [over, window.slow && `${window.slow} slow`, run && `${run} in a row`,
+    state !== "closed" && !window.calls && "empty since it opened"].filter(Boolean);
   return [`${window.failures} of ${plural(window.calls, "call", "calls")}`, more.join(", ")];
 }
 

@@ -63,7 +63,8 @@ function take(answer) {
   document.title = `${down ? `${down} open` : "none open"} – llm-breaker`;
   say($("summary"), summary(answer.breakers));
   say($("counts"), answer.breakers.length ? counts(answer.breakers) : "");
-  say($("node"), `· on ${answer.node}${answer.writes === "token" ? "" : ", read-only: no admin token is configured"}`);
+  const readOnly = answer.writes === "token" ? "" : "read-only: no admin token is configured";
+  say($("node"), [answer.node && `on ${answer.node}`, readOnly].filter(Boolean).map((told) => `· ${told}`).join(" "));
 }
 
 function show() {

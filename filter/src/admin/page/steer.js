@@ -91,15 +91,15 @@ async function send() {
 }
 
 function refused(status, { error }) {
-  const details = (error?.details ?? []).map(({ path, value, allowed }) => `${path}: ${JSON.stringify(value)} is not ${allowed}`);
-  say($("error"), [error ? `${capital(error.message)} (${error.code})` : `The proxy answered ${status}.`, ...details].join("\n"));
+  const details = (error?.details ?? []).map(({ path, value, allowed }) => `${path}: ${JSON.stringify(value)}, allowed is ${allowed}.`);
+  say($("error"), [error ? capital(error.message) : `The proxy answered ${status}.`, ...details].join(" "));
   if (status === 401) {
     kept.write("token", "");
     $("token").focus();
   }
 }
 
-$("mode").append(...Object.entries(MODES).map(([value, textContent]) => node("option", { value, textContent })));
+$("mode").append(...Object.entries(MODES).map(([value, text]) => node("option", { value }, text)));
 $("mode").onchange = warn;
 $("cancel").onclick = () => $("dialog").close();
 $("form").onsubmit = (event) => {

@@ -85,7 +85,7 @@ async fn what_is_wrong_comes_first() -> Outcome {
     stage.open_page(DESKTOP).await?;
     let states = stage.browser.tell(json!({"do": "texts", "css": ".state"})).await?;
     assert_eq!(states, json!(["Open", "Forced open", "Closed", "Closed", "Closed"]));
-    let names = stage.browser.tell(json!({"do": "texts", "css": ".name"})).await?;
+    let names = stage.browser.tell(json!({"do": "texts", "css": ".breaker .name"})).await?;
     let order = [OPENAI, CLUSTERS[1], CLUSTERS[2], CLUSTERS[3], CLUSTERS[0]];
     assert_eq!(names, json!(order), "down, forced, overridden, failing a little, well");
     stage.browser.until("h1", &["2 of 5 breakers are open"]).await?;

@@ -66,7 +66,7 @@ async fn the_focus_stays_while_the_list_changes_around_it() -> Outcome {
     ] {
         stage.order(worse, "open", &json!({})).await;
         stage.browser.until_breaker(worse, &["Forced open"]).await?;
-        let names = stage.browser.tell(json!({"do": "texts", "css": ".name"})).await?;
+        let names = stage.browser.tell(json!({"do": "texts", "css": ".breaker .name"})).await?;
         assert_eq!(names, json!(order));
         let focus = stage.browser.focus().await?;
         assert_eq!(focus.name, "Reset b-second");
