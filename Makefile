@@ -14,6 +14,10 @@ SDK := host-tests/sdk
 PYTHON_STAMP := $(VENV)/.sdk
 NODE_STAMP := $(SDK)/node_modules/.package-lock.json
 
+# The schemas by which manifests for Istio and Envoy Gateway are judged.
+MANIFESTS := host-tests/manifests
+MANIFESTS_STAMP := $(MANIFESTS)/node_modules/.package-lock.json
+
 # What drives Debian's Chromium over the status page, or the browser that CHROMIUM names.
 BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
 
@@ -35,6 +39,8 @@ export LISTENER_PORT ?= 10000
 export ADMIN_PORT ?= 9901
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
+# And `make observe`: its Prometheus.
+export PROMETHEUS_PORT ?= 9090
 
 # `update` moves the budgets of `make bench-check` to what is measured.
 export BUDGETS ?=
@@ -82,7 +88,7 @@ $(VENV)/bin/pip:
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 .PHONY: sdk
-sdk: $(PYTHON_STAMP) $(NODE_STAMP)
+sdk: $(PYTHON_STAMP) $(NODE_STAMP) $(MANIFESTS_STAMP)
 
 $(PYTHON_STAMP): $(SDK)/requirements.txt | $(VENV)/bin/pip
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
@@ -223,7 +229,11 @@ bench: ## What one decision costs (criterion)
 run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
+.PHONY: observe
+observe: envoy prometheus build ## Watch faults come and go, with Prometheus and the shipped rules; PROMETHEUS_PORT chooses its port
+	cargo run --quiet --package llm-breaker-host-tests --bin observe
+
 .PHONY: clean
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules host-tests/browser/node_modules $(TOOLS)
+	rm -rf $(VENV) $(SDK)/node_modules $(MANIFESTS)/node_modules host-tests/browser/node_modules $(TOOLS)

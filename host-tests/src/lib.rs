@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod envoy;
 pub mod host;
 pub mod patience;
+pub mod ports;
 pub mod prometheus;
 pub mod simulator;
 pub mod site;

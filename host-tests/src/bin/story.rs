@@ -5,12 +5,12 @@
 //! told. On a terminal everything goes on serving afterwards, until Ctrl-C.
 
 use std::io::IsTerminal;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use llm_breaker_host_tests::client::{Answer, Call};
 use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route};
+use llm_breaker_host_tests::ports;
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use serde_json::{Value, json};
 
@@ -46,31 +46,12 @@ struct Ports {
 impl Ports {
     fn from_environment() -> Result<Self, Failure> {
         Ok(Self {
-            listener: free_port("LISTENER_PORT", 10000)?,
-            admin: free_port("ADMIN_PORT", 9901)?,
-            provider: free_port("PROVIDER_PORT", 10001)?,
-            control: free_port("CONTROL_PORT", 10002)?,
+            listener: ports::from_environment("LISTENER_PORT", 10000)?,
+            admin: ports::from_environment("ADMIN_PORT", 9901)?,
+            provider: ports::from_environment("PROVIDER_PORT", 10001)?,
+            control: ports::from_environment("CONTROL_PORT", 10002)?,
         })
     }
-}
-
-/// The port that the variable names, if nobody listens there yet.
-fn free_port(variable: &str, default: u16) -> Result<u16, Failure> {
-    let port = match std::env::var(variable) {
-        Ok(text) => text.parse().map_err(|_| format!("{variable}={text} is not a port"))?,
-        Err(_) => default,
-    };
-    match TcpListener::bind(loopback(port)) {
-        Ok(_) => Ok(port),
-        Err(error) => Err(format!(
-            "port {port} cannot be listened on ({error}); choose another: make run {variable}=…"
-        )
-        .into()),
-    }
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 struct Story {
@@ -85,7 +66,7 @@ struct Story {
 impl Story {
     async fn begin() -> Result<Self, Failure> {
         let ports = Ports::from_environment()?;
-        let provider = Simulator::start_on(loopback(ports.provider)).await?;
+        let provider = Simulator::start_on(ports::loopback(ports.provider)).await?;
         let spare = Simulator::start().await?;
         let listener = Listener::default()
             .port(ports.listener)
@@ -174,7 +155,7 @@ impl Story {
 
     async fn go_on_serving(&self) {
         let Ports { listener, admin, control, .. } = self.ports;
-        let control = match self.provider.control(loopback(control)).await {
+        let control = match self.provider.control(ports::loopback(control)).await {
             Ok((address, serving)) => {
                 tokio::spawn(serving);
                 address

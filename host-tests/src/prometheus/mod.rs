@@ -87,6 +87,13 @@ impl Prometheus {
         self.address
     }
 
+    /// The URL under which its pages `alerts` and `graph` are. Debian's has only the old ones.
+    pub async fn pages(&self) -> String {
+        let old = Client::http1(self.address).send(&Call::get("/classic/alerts")).await;
+        let folder = if old.is_ok_and(|answer| answer.status == 200) { "/classic" } else { "" };
+        format!("http://{}{folder}", self.address)
+    }
+
     /// The values of an expression now; those that are not a number are left out.
     ///
     /// # Errors

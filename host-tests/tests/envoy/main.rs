@@ -14,6 +14,7 @@ mod epochs;
 mod grpc;
 mod hanging;
 mod isolation;
+mod manifests;
 mod matchers;
 mod memory;
 mod metadata;

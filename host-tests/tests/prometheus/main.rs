@@ -2,6 +2,7 @@
 //! Prometheus that scrapes a real Envoy.
 
 mod dashboard;
+mod observe;
 mod outage;
 mod queries;
 mod rules;
