@@ -1,7 +1,7 @@
 //! How can a call end, and what does that mean for its breaker?
 
 /// How a call ended; the names are those of the stats and of the documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Category {
     /// A whole answer with a status below 400.
     Success,
@@ -40,7 +40,7 @@ pub enum Category {
 }
 
 /// What a category means for the breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The upstream works.
     Success,
@@ -50,6 +50,19 @@ pub enum Verdict {
     Ignore,
     /// The upstream failed, and calling it again soon is pointless: open at once.
     Open,
+}
+
+impl Verdict {
+    /// The name in logs and configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Ignore => "ignore",
+            Self::Open => "open",
+        }
+    }
 }
 
 impl Category {
@@ -124,7 +137,7 @@ impl Category {
 }
 
 /// The verdict on every category.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Verdicts([Verdict; Category::ALL.len()]);
 
 impl Default for Verdicts {

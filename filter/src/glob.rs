@@ -1,7 +1,7 @@
 //! Names by pattern: `*` is any run of characters, `?` any one; the pattern covers the whole name.
 
 /// A pattern for a name, made from its text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Glob(String);
 
 impl Glob {

@@ -20,7 +20,7 @@
 //! | [`shared`] | how do all workers share one breaker? |
 //! | [`call`] | what has been seen of one call? |
 //! | [`fallback`] | what is answered in an upstream's place? |
-//! | [`stats`], [`journal`] | what do operators see in the stats and in the log? |
+//! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
 //! | [`pairs`] | how does proxy-wasm write maps? |
 //! | [`admin`] | what does the admin listener answer? |
 //! | `plugin` | which callback does what, and which host calls? |
@@ -38,6 +38,7 @@
     )
 )]
 
+pub mod access_log;
 pub mod admin;
 pub mod breaker;
 pub mod call;

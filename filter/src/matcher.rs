@@ -4,7 +4,7 @@ use crate::category::Category;
 use crate::stream::json::{Found, MAX_PATHS, Scanner};
 
 /// One recognised answer: all that is given must hold, and something is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Matcher {
     /// The answer's status, 100 to 599.
     pub status: Option<u16>,
@@ -17,7 +17,7 @@ pub struct Matcher {
 }
 
 /// A header of an answer, and what its value must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderMatch {
     /// Its name, in lower case.
     pub name: String,
@@ -26,7 +26,7 @@ pub struct HeaderMatch {
 }
 
 /// A place in a JSON document, and what stands there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JsonMatch {
     /// The keys from the outside in, 1 to 8, `*` for any element of an array.
     pub path: Vec<String>,
@@ -35,7 +35,7 @@ pub struct JsonMatch {
 }
 
 /// What a text must be; 1 to 128 bytes are compared, as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TextMatch {
     /// This.
     Equals(String),

@@ -131,6 +131,19 @@ pub enum PermitKind {
     FollowUp,
 }
 
+impl PermitKind {
+    /// The name in access logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Probe { .. } => "probe",
+            Self::LastResort { .. } => "last_resort",
+            Self::FollowUp => "follow_up",
+        }
+    }
+}
+
 /// The answer to "may this call go out?".
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {

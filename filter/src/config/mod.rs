@@ -66,6 +66,8 @@ pub struct Config {
     pub stop_iteration: bool,
     /// How lines of the log are written.
     pub log_format: LogFormat,
+    /// Whether each request leaves a record to its access log.
+    pub access_log: bool,
     /// Policies of clusters by name; the first that matches counts.
     pub breakers: Vec<(Glob, Policy)>,
     /// The policy of a cluster that no entry matches.
@@ -78,6 +80,7 @@ impl Default for Config {
             max_breakers: 256,
             stop_iteration: false,
             log_format: LogFormat::default(),
+            access_log: true,
             breakers: Vec::new(),
             defaults: Policy::default(),
         }
@@ -138,6 +141,7 @@ impl Config {
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);
+        object.value("access_log", &mut self.access_log, &Flag);
         // Who gave it a wrong value is not also told what is impossible without it.
         let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
         object.object("defaults", |defaults| {

@@ -33,7 +33,7 @@ pub use renamed::path_with_model;
 pub use route::{Detected, MODEL_LIMIT, Request};
 
 /// A protocol that LLM providers speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// OpenAI's chat completions, responses, completions and embeddings; also Azure OpenAI, vLLM
     /// and all others that are compatible.

@@ -1,6 +1,7 @@
 //! May this request go out? All of its breakers must agree, each by its own mode, and what one of
 //! them gave is given back if another refuses.
 
+use crate::access_log::{self, Way};
 use crate::breaker::{Admission, Breaker, Change, Permit, PermitKind, StateName, unit};
 use crate::category::Category;
 use crate::level::Level;
@@ -67,6 +68,8 @@ impl Rejected {
 /// What one breaker says in its mode.
 struct Said {
     mode: Mode,
+    overridden: bool,
+    state: Option<StateName>,
     word: Word,
 }
 
@@ -86,14 +89,21 @@ enum Watchers {
     WouldBlock,
 }
 
-/// Ask the breakers of a request, the finer one first.
-pub(super) fn ask(levels: &[(Level, Rc<Entry>)], policy: &Policy, now: Instant) -> Answer {
+/// Ask the breakers of a request, the finer one first; what they say is added to `heard`.
+pub(super) fn ask(
+    levels: &[(Level, Rc<Entry>)],
+    policy: &Policy,
+    now: Instant,
+    heard: &mut Option<Way>,
+) -> Answer {
     let mut forwarded = Forwarded { shares: Vec::new(), answered_at: Instant::ZERO };
     let mut watchers = Watchers::Agree;
     let mut unasked = levels;
     while let Some(((level, entry), others)) = unasked.split_first() {
         unasked = others;
-        let Said { mode, word } = ask_one(entry, policy, watchers, now);
+        let said = ask_one(entry, policy, watchers, now);
+        note(heard, said.for_the_log(entry));
+        let Said { mode, word, .. } = said;
         let (permit, answered_at) = match word {
             Word::Untracked => continue,
             Word::Forward(permit, answered_at) => (permit, answered_at),
@@ -140,9 +150,10 @@ pub(super) fn ask(levels: &[(Level, Rc<Entry>)], policy: &Policy, now: Instant) 
 /// rejects it.
 fn ask_one(entry: &Entry, policy: &Policy, watchers: Watchers, now: Instant) -> Said {
     // What was read last counts, also where it could not be acted on.
-    let mut mode = policy.mode;
+    let (mut mode, mut overridden) = (policy.mode, false);
     let decided = entry.decide(now, |breaker| {
         mode = breaker.mode(policy, now);
+        overridden = breaker.override_in_force(now).is_some();
         if mode == Mode::Shadow && watchers == Watchers::WouldBlock {
             return (None, Change::Nothing);
         }
@@ -162,7 +173,37 @@ fn ask_one(entry: &Entry, policy: &Policy, watchers: Watchers, now: Instant) -> 
             Word::Reject(Duration::ZERO, None)
         }
     };
-    Said { mode, word }
+    Said { mode, overridden, state: decided.state, word }
+}
+
+impl Said {
+    fn for_the_log(&self, entry: &Entry) -> access_log::Said {
+        use access_log::Admission::{Pass, Probe, Reject, Untracked, WouldBlock};
+        let Self { mode, overridden, .. } = *self;
+        let (admission, permit) = match &self.word {
+            Word::Untracked => (Untracked, None),
+            Word::Forward(Some(permit), _) if is_probe(permit) => (Probe, Some(permit)),
+            Word::Forward(permit, _) => (Pass, permit.as_ref()),
+            Word::Reject(..) if mode == Mode::Shadow => (WouldBlock, None),
+            Word::Reject(..) => (Reject, None),
+        };
+        // As the gauges show it.
+        let state = match mode {
+            Mode::Enforce | Mode::Shadow => self.state,
+            Mode::Disabled => Some(StateName::Closed),
+            Mode::ForcedOpen => Some(StateName::Open),
+        };
+        let permit = permit.map(|permit| (permit.kind, permit.epoch));
+        let (key, policy) = (Rc::clone(&entry.key), Some(entry.fingerprint()));
+        access_log::Said { key, state, mode, overridden, policy, admission, permit }
+    }
+}
+
+fn note(heard: &mut Option<Way>, said: access_log::Said) {
+    match heard {
+        Some(way) => way.and(said),
+        None => *heard = Some(Way::begin(said)),
+    }
 }
 
 fn word(admission: Admission, answered_at: Instant) -> Word {

@@ -9,6 +9,7 @@ use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::in_flight::InFlight;
 use crate::plugin::metadata::MetadataRead;
 use crate::plugin::stats;
+use crate::plugin::trace::Trace;
 use crate::policy::{Mode, Policy};
 use crate::shared::{self, MAX_NAME_BYTES, Metadata, Registration};
 use crate::stats::{BREAKERS_OVERFLOW, INDEX_RESETS};
@@ -69,6 +70,11 @@ impl Breakers {
     /// A call did not get to this target, which the configuration names; whether it is the first.
     pub(super) fn is_first_misrouted(&self, target: &str) -> bool {
         self.missed.borrow_mut().insert(target.to_owned())
+    }
+
+    /// The access log's record of one more request, if the configuration wants one.
+    pub(super) fn trace(&self) -> Trace {
+        if self.config.access_log { Trace::begin() } else { Trace::default() }
     }
 
     /// Say what should not be.

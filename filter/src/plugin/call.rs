@@ -1,5 +1,6 @@
 //! One request that was let through: what of it reaches its breakers and the stats, and when.
 
+use crate::access_log::Ending;
 use crate::breaker::{Permit, PermitKind};
 use crate::call::{Exchange, RequestBody};
 use crate::fallback::Asked;
@@ -7,6 +8,7 @@ use crate::level::Level;
 use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
 use crate::plugin::entry::Entry;
 use crate::plugin::host;
+use crate::plugin::trace::Trace;
 use crate::policy::{Mode, Policy};
 use crate::stats::{CallResult, Stat};
 use crate::time::Instant;
@@ -29,6 +31,7 @@ pub(super) struct Call {
     /// What is known of the request that an answer of the filter's own must suit.
     pub(super) asking: Asking,
     pub(super) hold: Hold,
+    pub(super) trace: Trace,
 }
 
 /// What is known of a request that an answer of the filter's own must suit.
@@ -93,6 +96,7 @@ impl Call {
     }
 
     pub(super) fn note_first_content(&self, waited: Duration) {
+        self.trace.note(|record| record.first_token = Some(waited));
         if let Some(share) = self.shares.first() {
             share.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
         }
@@ -152,11 +156,12 @@ impl Call {
     /// A probe whose answer began well is good: others need not wait minutes for its end. What it
     /// is in the stats, its end tells.
     pub(super) fn judge_early(&mut self, now: Instant) {
-        let Self { shares, policy, exchange, .. } = self;
+        let Self { shares, policy, exchange, trace, .. } = self;
         let is_probe = |permit: &mut Permit| matches!(permit.kind, PermitKind::Probe { .. });
         for share in shares {
             if let Some(permit) = share.permit.take_if(is_probe) {
                 let outcome = exchange.success_so_far(policy, now);
+                trace.note(|record| record.judged_early_at = Some(now));
                 share.permit = share.judge_early(&permit, &outcome, policy, now);
             }
         }
@@ -164,7 +169,7 @@ impl Call {
 
     /// Use the permits up.
     pub(super) fn settle(self, outcome: &Outcome, now: Instant) {
-        let Self { shares, policy, exchange, .. } = self;
+        let Self { shares, policy, exchange, trace, .. } = self;
         let mut shares = shares.into_iter();
         let Some(first) = shares.next() else { return };
         let category = first.record(outcome, &policy, now);
@@ -173,6 +178,7 @@ impl Call {
             share.record(&outcome, &policy, now);
         }
         let verdict = policy.verdicts.on(category);
+        trace.note(|record| record.ending = Some(Ending::of(&outcome, verdict, now)));
         count(&first.entry, &outcome, verdict, now.since(exchange.requested_at()));
     }
 }

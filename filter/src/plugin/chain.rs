@@ -1,6 +1,8 @@
 //! What is done in the upstream's place? The first fallback of the list that holds and can.
 
+use crate::access_log::{Admission, Said, Way};
 use crate::fallback::{self, Reply};
+use crate::key::Key;
 use crate::level::Level;
 use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
 use crate::plugin::call::Share;
@@ -8,7 +10,7 @@ use crate::plugin::entry::Entry;
 use crate::plugin::heads::Part;
 use crate::plugin::host;
 use crate::plugin::request::Request;
-use crate::plugin::reroute::{self, Changes, Way};
+use crate::plugin::reroute::{self, Changes};
 use crate::policy::{
     Choice, CompletionAnswer, ErrorAnswer, Fallback, FallbackKind, Mode, Policy, Reason, Reroute,
 };
@@ -110,12 +112,13 @@ impl Chain<'_> {
 
     fn reroute(&mut self, route: &Reroute) -> Option<Instead> {
         let way = match reroute::way(self.request, route) {
-            Way::Open(changes) => changes,
-            Way::NeedsBody => return Some(Instead::NeedsBody),
-            Way::Barred => return None,
+            reroute::Way::Open(changes) => changes,
+            reroute::Way::NeedsBody => return Some(Instead::NeedsBody),
+            reroute::Way::Barred => return None,
         };
         let Some(target) = self.request.breakers.of_target(&route.cluster, self.now) else {
-            return self.send(route, &way, None, FallbackKind::Reroute);
+            let said = self.untracked(&route.cluster);
+            return self.send(route, &way, said, None, FallbackKind::Reroute);
         };
         let policy = target.policy();
         let part = reroute::part(self.request, route, &policy);
@@ -124,7 +127,8 @@ impl Chain<'_> {
             return Some(Instead::NeedsBody);
         }
         let levels = self.request.levels(&target, &part, self.now);
-        let forwarded = match admission::ask(&levels, &policy, self.now) {
+        let mut heard = None;
+        let forwarded = match admission::ask(&levels, &policy, self.now, &mut heard) {
             Answer::Untracked => None,
             Answer::Forward(forwarded) => Some(forwarded),
             Answer::Reject(rejected) => {
@@ -133,7 +137,14 @@ impl Chain<'_> {
             }
         };
         let call = forwarded.map(|forwarded| (forwarded, policy));
-        self.send(route, &way, call, FallbackKind::Reroute)
+        self.send(route, &way, heard, call, FallbackKind::Reroute)
+    }
+
+    /// Of a cluster that has no breaker.
+    fn untracked(&self, cluster: &str) -> Option<Way> {
+        let mode = self.request.breakers.configured(cluster).mode;
+        let key = Rc::new(Key::of_cluster(cluster));
+        Some(Way::begin(Said::nothing(key, mode, Admission::Untracked)))
     }
 
     /// One call at a time, to the target whose wait ends first and that lends.
@@ -153,20 +164,28 @@ impl Chain<'_> {
         let kind = FallbackKind::LastResort;
         match target {
             Target::Own { .. } => {
-                let forwarded =
-                    self.rejected.by.lend(self.policy, self.now).map(|(permit, _)| {
-                        self.count(kind);
-                        self.rejected.under_loan(permit)
-                    })?;
+                let (permit, _) = self.rejected.by.lend(self.policy, self.now)?;
+                self.count(kind);
+                self.request.trace.note(|record| {
+                    if let Some(way) = &mut record.routed {
+                        way.lend(&self.rejected.by.key, &permit);
+                    }
+                });
+                let forwarded = self.rejected.under_loan(permit);
                 self.request.forward(forwarded, self.request.cluster.policy());
                 Some(Instead::Sent)
             }
             Target::Route { route, changes, entry, .. } => {
                 let policy = entry.policy();
                 let (permit, mode) = entry.lend(&policy, self.now)?;
+                let key = Rc::clone(&entry.key);
+                let mut said = Said::nothing(key, mode, Admission::LastResort);
+                said.policy = Some(entry.fingerprint());
+                said.gave(&permit);
                 let share = Share { level: Level::Sole, entry, mode, permit: Some(permit) };
                 let forwarded = Forwarded { shares: vec![share], answered_at: Instant::ZERO };
-                self.send(route, &changes, Some((forwarded, policy)), kind)
+                let way = Some(Way::begin(said));
+                self.send(route, &changes, way, Some((forwarded, policy)), kind)
             }
         }
     }
@@ -176,6 +195,7 @@ impl Chain<'_> {
         &self,
         route: &Reroute,
         changes: &Changes,
+        heard: Option<Way>,
         call: Option<(Forwarded, Rc<Policy>)>,
         kind: FallbackKind,
     ) -> Option<Instead> {
@@ -187,6 +207,7 @@ impl Chain<'_> {
             return None;
         }
         self.count(kind);
+        self.request.trace.note(|record| record.rerouted = heard);
         if kind != FallbackKind::LastResort {
             self.rejected.by.stats.count(Stat::Blocked);
         }
@@ -197,6 +218,7 @@ impl Chain<'_> {
     }
 
     fn count(&self, kind: FallbackKind) {
+        self.request.trace.note(|record| record.fallback = Some(kind));
         self.rejected.by.stats.count(Stat::Fallbacks(kind));
     }
 }
@@ -209,7 +231,7 @@ enum Target<'a> {
 
 impl<'a> Target<'a> {
     fn of(request: &Request, route: &'a Reroute, now: Instant) -> Option<Self> {
-        let Way::Open(changes) = reroute::way(request, route) else { return None };
+        let reroute::Way::Open(changes) = reroute::way(request, route) else { return None };
         let entry = request.breakers.of_target(&route.cluster, now)?;
         let wait = admission::wait(&entry, &entry.policy(), now);
         Some(Self::Route { wait, route, changes, entry })

@@ -20,7 +20,7 @@ const METADATA_AGE: Duration = Duration::from_secs(10);
 
 /// One breaker.
 pub(super) struct Entry {
-    pub(super) key: Key,
+    pub(super) key: Rc<Key>,
     /// The key's name in shared data.
     pub(super) name: String,
     ledger: Ledger,
@@ -32,6 +32,7 @@ pub(super) struct Entry {
 
 struct InForce {
     policy: Rc<Policy>,
+    fingerprint: u64,
     metadata: Metadata,
     metadata_read_at: Option<Instant>,
 }
@@ -46,11 +47,12 @@ impl Entry {
             stats: Stats::of(&key),
             log_format,
             in_force: RefCell::new(InForce {
+                fingerprint: policy.fingerprint(),
                 policy: Rc::new(policy),
                 metadata: Metadata::default(),
                 metadata_read_at: None,
             }),
-            key,
+            key: Rc::new(key),
             name,
         }
     }
@@ -67,6 +69,11 @@ impl Entry {
 
     pub(super) fn policy(&self) -> Rc<Policy> {
         Rc::clone(&self.in_force.borrow().policy)
+    }
+
+    /// The policy's fingerprint.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.in_force.borrow().fingerprint
     }
 
     /// What the cluster's metadata said last.
@@ -90,6 +97,7 @@ impl Entry {
         if policy.mode != in_force.policy.mode {
             policy.in_force_since = now;
         }
+        in_force.fingerprint = policy.fingerprint();
         in_force.policy = Rc::new(policy);
         in_force.metadata = metadata;
     }

@@ -16,6 +16,7 @@ use std::time::SystemTime;
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 
 /// The code details of our answers, as access logs show them.
@@ -46,6 +47,8 @@ unsafe extern "C" {
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, value: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
+    fn proxy_call_foreign_function(name: *const u8, name_size: usize, arguments: *const u8, arguments_size: usize, results: *mut *mut u8, results_size: *mut usize) -> u32;
     fn proxy_get_header_map_pairs(map: u32, pairs: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, bytes: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_shared_data(key: *const u8, key_size: usize, value: *mut *mut u8, size: *mut usize, cas: *mut u32) -> u32;
@@ -154,6 +157,52 @@ pub(super) fn metadata_property(path: &[&str]) -> Option<Vec<u8>> {
         status
     });
     if status == OK || status == NOT_FOUND { value } else { Some(Vec::new()) }
+}
+
+/// Give a property of the stream a value, which its access log finds in the filter state.
+pub(super) fn set_property(name: &str, value: &[u8]) {
+    // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
+    unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+}
+
+/// Have access logs show a property of streams as the `google.protobuf.Struct` that its bytes are;
+/// whether they do.
+pub(super) fn declare_struct(name: &str) -> bool {
+    const FUNCTION: &str = "declare_property";
+    let arguments = struct_declaration(name);
+    let mut status = NOT_FOUND;
+    let _ = returned(|results, size| {
+        // SAFETY: the host reads two live buffers and writes one pointer and one size where it is
+        // told to.
+        status = unsafe {
+            proxy_call_foreign_function(
+                FUNCTION.as_ptr(),
+                FUNCTION.len(),
+                arguments.as_ptr(),
+                arguments.len(),
+                results,
+                size,
+            )
+        };
+        status
+    });
+    // A second listener's plugin with the same configuration has declared it already.
+    status == OK || status == BAD_ARGUMENT
+}
+
+/// Envoy's `DeclarePropertyArguments` on the wire.
+fn struct_declaration(name: &str) -> Vec<u8> {
+    const STRUCT: &str = "type.googleapis.com/google.protobuf.Struct";
+    const NAME: u8 = 0x0a;
+    const TYPE: u8 = 0x18;
+    const PROTOBUF: u8 = 3;
+    const SCHEMA: u8 = 0x22;
+    // Both texts are shorter than the 128 bytes from which a length takes two.
+    let mut arguments = vec![NAME, name.len() as u8];
+    arguments.extend_from_slice(name.as_bytes());
+    arguments.extend_from_slice(&[TYPE, PROTOBUF, SCHEMA, STRUCT.len() as u8]);
+    arguments.extend_from_slice(STRUCT.as_bytes());
+    arguments
 }
 
 /// How Envoy came by the answer: `via_upstream`, or why it gave one itself.

@@ -16,6 +16,7 @@ mod response;
 mod root;
 mod stats;
 mod stream;
+mod trace;
 mod watchdog;
 
 use proxy_wasm::types::LogLevel;

@@ -8,6 +8,7 @@ use crate::plugin::call::Call;
 use crate::plugin::chain::holds;
 use crate::plugin::entry::Entry;
 use crate::plugin::host;
+use crate::plugin::trace::Trace;
 use crate::policy::{Choice, Fallback, FallbackKind, Policy, Reason};
 use crate::stats::Stat;
 use crate::time::Instant;
@@ -26,6 +27,7 @@ pub(super) struct Remedy {
     is_known: bool,
     category: Category,
     announced: Option<Duration>,
+    trace: Trace,
 }
 
 impl Remedy {
@@ -43,7 +45,8 @@ impl Remedy {
         let entry = Rc::clone(entries.first()?);
         let (category, announced) = (outcome.category, outcome.announced);
         let policy = Rc::clone(&call.policy);
-        Some(Self { entry, entries, policy, asked, is_known, category, announced })
+        let trace = call.trace.clone();
+        Some(Self { entry, entries, policy, asked, is_known, category, announced, trace })
     }
 
     /// Answer in the upstream's place; whether there was an answer, and the host took it.
@@ -59,6 +62,7 @@ impl Remedy {
             return false;
         };
         self.entry.stats.count(Stat::Fallbacks(kind));
+        self.trace.note(|record| record.fallback = Some(kind));
         host::reply(&reply)
     }
 

@@ -1,6 +1,7 @@
 //! What becomes of this request? It is let through, held until its body says more, answered, or
 //! sent another way.
 
+use crate::access_log::{Admission, Said, Way};
 use crate::call::{Exchange, Facts, RequestBody};
 use crate::fallback::Asked;
 use crate::level::Level;
@@ -11,6 +12,7 @@ use crate::plugin::chain::{self, Instead};
 use crate::plugin::entry::Entry;
 use crate::plugin::heads::{Part, RequestHead};
 use crate::plugin::host;
+use crate::plugin::trace::Trace;
 use crate::policy::{Choice, Fallback, Policy};
 use crate::time::Instant;
 use std::rc::Rc;
@@ -32,6 +34,7 @@ pub(super) struct Request {
     requested_at: Instant,
     /// The breakers that refused it, once they did.
     rejected: Option<Rejected>,
+    pub(super) trace: Trace,
 }
 
 /// The body of a request that may be held for it.
@@ -82,6 +85,7 @@ impl Request {
         head: RequestHead,
         has_body: bool,
         now: Instant,
+        trace: Trace,
     ) -> Self {
         let policy = cluster.policy();
         let may_hold = has_body && breakers.may_hold_requests();
@@ -93,7 +97,8 @@ impl Request {
             Box::new(Body { reader, patience, goes_on: true, size: 0, has_ended: false })
         });
         let requested_at = now;
-        Self { context, breakers, cluster, head, body, has_body, requested_at, rejected: None }
+        let rejected = None;
+        Self { context, breakers, cluster, head, body, has_body, requested_at, rejected, trace }
     }
 
     /// Reads what came of the body, all of it from its start; `ended` says that no more comes.
@@ -148,10 +153,14 @@ impl Request {
         let now = host::now();
         if self.head.part == Part::InBody && self.awaits_model() && self.has_a_breaker(&policy, now)
         {
+            self.note_undecided();
             return Decided::Hold;
         }
         let levels = self.levels(&self.cluster, &self.head.part, now);
-        match admission::ask(&levels, &policy, now) {
+        let mut heard = None;
+        let answer = admission::ask(&levels, &policy, now, &mut heard);
+        self.trace.note(|record| (record.routed, record.admitted_at) = (heard, Some(now)));
+        match answer {
             Answer::Untracked => Decided::Continue,
             Answer::Forward(forwarded) => self.forward(forwarded, policy),
             Answer::Reject(rejected) => {
@@ -203,6 +212,7 @@ impl Request {
             says_who_served,
             asking,
             hold,
+            trace: self.trace.clone(),
         };
         self.breakers.in_flight.begin(self.context, call);
     }
@@ -243,6 +253,13 @@ impl Request {
     /// alone, only to an operator's override.
     fn has_a_breaker(&self, policy: &Policy, now: Instant) -> bool {
         policy.mode.is_active() || self.breakers.any_overridden(&self.cluster.key.cluster, now)
+    }
+
+    /// It ended while it was held, for all that is known so far.
+    fn note_undecided(&self) {
+        let mode = self.cluster.policy().mode;
+        let said = Said::nothing(Rc::clone(&self.cluster.key), mode, Admission::Undecided);
+        self.trace.note(|record| record.routed = Some(Way::begin(said)));
     }
 
     fn awaits_model(&self) -> bool {

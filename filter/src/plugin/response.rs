@@ -123,6 +123,7 @@ impl Response<'_> {
     /// had refused it, or nowhere, and says nothing about the one that was meant.
     fn forget_misrouted(&self, now: Instant) {
         let Some(call) = self.breakers.in_flight.take(self.context) else { return };
+        call.trace.note(|record| record.misrouted = true);
         let meant = call.rerouted_to.as_deref().unwrap_or_default();
         if self.breakers.is_first_misrouted(meant) {
             self.breakers.warn(&journal::reroute_not_taken(meant));

@@ -7,6 +7,7 @@ use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
 use crate::plugin::host::{self, Level};
 use crate::plugin::stream::Stream;
+use crate::plugin::trace;
 use crate::plugin::watchdog;
 use crate::time::Instant;
 use core::time::Duration;
@@ -56,7 +57,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _: usize) -> bool {
-        let config = match Config::parse(&host::plugin_configuration()) {
+        let mut config = match Config::parse(&host::plugin_configuration()) {
             Ok(config) => config,
             Err(errors) => {
                 for error in errors.to_string().lines() {
@@ -65,6 +66,8 @@ impl RootContext for Root {
                 return false;
             }
         };
+        // A host that cannot show them would show bytes that mean nothing to anybody.
+        config.access_log = config.access_log && trace::declare();
         let now = host::now();
         let node = host::property("node\0id").unwrap_or_default();
         let breakers = Breakers::new(config, now, String::from_utf8_lossy(&node).into_owned());

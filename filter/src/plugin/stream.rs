@@ -1,11 +1,14 @@
 //! One request: which callback does what?
 
+use crate::access_log::{Admission, Said, Way};
 use crate::fallback;
+use crate::key::Key;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::heads::{request_head, routed_cluster};
 use crate::plugin::host::{self, Map};
 use crate::plugin::request::{Decided, Request};
 use crate::plugin::response::Response;
+use crate::plugin::trace::Trace;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -18,24 +21,41 @@ pub(super) struct Stream {
     breakers: Option<Rc<Breakers>>,
     /// While it is held until its body says more.
     held: Option<Box<Request>>,
+    trace: Trace,
 }
 
 impl Stream {
-    pub(super) const fn new(context: u32, breakers: Option<Rc<Breakers>>) -> Self {
-        Self { context, breakers, held: None }
+    pub(super) fn new(context: u32, breakers: Option<Rc<Breakers>>) -> Self {
+        Self { context, breakers, held: None, trace: Trace::default() }
     }
 
     fn request_started(&mut self, has_body: bool) -> Action {
         let Some(breakers) = &self.breakers else { return Action::Continue };
+        self.trace = breakers.trace();
         let Some(cluster) = routed_cluster() else { return Action::Continue };
         if refuses_route(breakers, &cluster) {
+            self.note_unasked(cluster, Admission::Refused);
             return Action::Pause;
         }
         let now = host::now();
-        let Some(cluster) = breakers.of_cluster(&cluster, now) else { return Action::Continue };
+        let Some(cluster) = breakers.of_cluster(&cluster, now) else {
+            self.note_unasked(cluster, Admission::Untracked);
+            return Action::Continue;
+        };
         let head = request_head(&cluster.policy());
         let breakers = Rc::clone(breakers);
-        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now))
+        let trace = self.trace.clone();
+        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now, trace))
+    }
+
+    /// No breaker was asked.
+    fn note_unasked(&self, cluster: String, admission: Admission) {
+        let Some(breakers) = &self.breakers else { return };
+        self.trace.note(|record| {
+            let mode = breakers.configured(&cluster).mode;
+            let said = Said::nothing(Rc::new(Key::of_cluster(cluster)), mode, admission);
+            record.routed = Some(Way::begin(said));
+        });
     }
 
     fn decide(&mut self, mut request: Request) -> Action {
@@ -130,6 +150,7 @@ impl HttpContext for Stream {
 
     fn on_log(&mut self) {
         self.with_response(|response| response.broken_off());
+        self.trace.write();
     }
 }
 

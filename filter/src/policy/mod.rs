@@ -4,6 +4,7 @@
 //! every default is stated once, here, in [`Policy::default`].
 
 mod fallback;
+mod fingerprint;
 
 use crate::category::{Category, Verdicts};
 use crate::dialect::Dialect;
@@ -54,7 +55,7 @@ impl Mode {
 }
 
 /// Which past calls a breaker looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WindowShape {
     /// The calls of the last `duration`, which leave it bucket by bucket.
     Time {
@@ -109,7 +110,7 @@ pub struct Open {
 }
 
 /// How an open breaker tries its upstream again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HalfOpen {
     /// Probes in flight at most, over all workers, 1 to 16.
     pub probes: u32,
@@ -120,7 +121,7 @@ pub struct HalfOpen {
 }
 
 /// Limits beyond which a success counts as slow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Slow {
     /// Until the response headers, 1 ms to 1 h.
     pub response_headers: Option<Duration>,
@@ -134,7 +135,7 @@ pub struct Slow {
 
 /// Limits beyond which a call counts as timed out, while it hangs. They begin when the request was
 /// sent completely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Of a call known to be a stream, until its first content, 0.1 s to 1 h.
     pub first_token: Option<Duration>,
@@ -149,7 +150,7 @@ pub struct Limits {
 }
 
 /// What shares one breaker.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyBy {
     /// All calls to a cluster.
     #[default]

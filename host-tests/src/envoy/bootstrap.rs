@@ -176,6 +176,20 @@ mod tests {
         Template::shipped(file).expect("a shipped YAML")
     }
 
+    #[test]
+    fn all_shipped_files_log_and_count_alike() {
+        let log_format =
+            format!("{LISTENER}{CONNECTION_MANAGER}/access_log/0/typed_config/log_format");
+        let first = shipped(LLM_EGRESS);
+        for file in SHIPPED {
+            let template = shipped(file);
+            for part in [log_format.as_str(), "/stats_config"] {
+                assert!(template.0.pointer(part).is_some(), "{file} has no {part}");
+                assert_eq!(template.0.pointer(part), first.0.pointer(part), "{part} of {file}");
+            }
+        }
+    }
+
     /// A label regex takes what follows `name=.=` wherever it stands, so a name that ends like
     /// another one would lose its value to it.
     #[test]

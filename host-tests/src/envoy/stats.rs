@@ -46,6 +46,22 @@ impl Stats {
         self.samples.iter().filter(|sample| sample.name == name).map(|sample| sample.value).sum()
     }
 
+    /// Name, labels and value of each sample whose name begins with `prefix`.
+    #[must_use]
+    pub fn samples(&self, prefix: &str) -> Vec<(&str, &BTreeMap<String, String>, f64)> {
+        let wanted = self.samples.iter().filter(|sample| sample.name.starts_with(prefix));
+        wanted.map(|sample| (sample.name.as_str(), &sample.labels, sample.value)).collect()
+    }
+
+    /// The kind of each metric whose name begins with `prefix`, such as `counter`, by its name.
+    #[must_use]
+    pub fn kinds(&self, prefix: &str) -> BTreeMap<String, String> {
+        let types = self.text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let wanted = types.filter(|line| line.starts_with(prefix));
+        let named = wanted.filter_map(|line| line.split_once(' '));
+        named.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
+    }
+
     /// Whether Envoy printed exactly this line: the one look that also sees a damaged label.
     #[must_use]
     pub fn has_line(&self, line: &str) -> bool {
@@ -127,6 +143,16 @@ wait_bucket{le="+Inf"} 7
         assert_eq!(stats.value("wait_bucket", &[("le", "+Inf")]), Some(7.0));
         assert_eq!(stats.sum("a_total"), 7.0);
         assert_eq!(stats.sum("absent"), 0.0);
+    }
+
+    #[test]
+    fn samples_and_kinds_are_found_by_how_their_names_begin() {
+        let stats = Stats::parse(TEXT);
+        assert_eq!(stats.samples("a_").len(), 2);
+        assert_eq!(stats.samples("plain"), [("plain", &BTreeMap::new(), 0.5)]);
+        let kinds = BTreeMap::from([("a_total".to_owned(), "counter".to_owned())]);
+        assert_eq!(stats.kinds("a_"), kinds);
+        assert_eq!(stats.kinds("b_"), BTreeMap::new());
     }
 
     #[test]

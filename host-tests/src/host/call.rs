@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use serde_json::Value;
+
 use super::{
+    access_log,
     answer::Answer,
     exchange::Exchange,
     message::Response,
@@ -75,6 +78,14 @@ impl Call {
     /// What the filter set by `set_property` under `name`, as an access log prints it.
     pub fn filter_state(&self, name: &str) -> Option<Vec<u8>> {
         self.exchange.borrow().stream().info.filter_state.get(name.as_bytes()).cloned()
+    }
+
+    /// The same as nested fields, if the filter declared it so.
+    pub fn access_log(&self, name: &str) -> Option<Value> {
+        let exchange = self.exchange.borrow();
+        let is_declared = exchange.shows_fields_of(name);
+        let state = exchange.stream().info.filter_state.get(name.as_bytes())?.clone();
+        is_declared.then(|| access_log::shown(&state))?
     }
 
     /// Envoy's flags and code details, final once the call is done.

@@ -33,6 +33,7 @@
 //! assert_eq!(world.counter("llm_circuit_breaker_half_open_requests_total.llm_cluster=.=openai;.;"), 1);
 //! ```
 
+mod access_log;
 mod answer;
 mod call;
 mod exchange;

@@ -2,7 +2,7 @@
 //! that a test injects.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
 };
 
@@ -89,6 +89,8 @@ pub(crate) struct Process {
     pub(crate) node: Value,
     pub(crate) cluster_metadata: BTreeMap<String, Value>,
     pub(crate) header_routes: Vec<HeaderRoute>,
+    /// The properties that access logs show as nested fields.
+    pub(crate) declared: BTreeSet<String>,
     pub(crate) headers_stop: HeadersStop,
     /// The most that Envoy keeps of a body for a filter that holds it.
     pub(crate) buffer_limit_bytes: usize,
@@ -125,6 +127,7 @@ impl Default for Process {
             node: serde_json::json!({"id": "node-1", "cluster": "test"}),
             cluster_metadata: BTreeMap::new(),
             header_routes: Vec::new(),
+            declared: BTreeSet::new(),
             headers_stop: HeadersStop::All,
             buffer_limit_bytes: BUFFER_LIMIT_BYTES,
             faults: BTreeMap::new(),

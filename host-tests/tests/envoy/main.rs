@@ -20,6 +20,7 @@ mod memory;
 mod metadata;
 mod models;
 mod monitoring;
+mod observed;
 mod on_failure;
 mod outcomes;
 mod recovery;

@@ -57,7 +57,8 @@ async fn it_is_an_error_that_an_sdk_understands() -> Outcome {
     assert_eq!(scene.provider.calls(), 5);
     assert_eq!(scene.now("fallbacks_total", &[("kind", "error")]).await, 7.0);
     let mark = |line: &str| {
-        line.contains(r#""breaker":"open""#) && line.contains(r#""details":"llm_breaker_open""#)
+        line.contains(r#""answered_by_breaker":"open""#)
+            && line.contains(r#""details":"llm_breaker_open""#)
     };
     scene.envoy.access_log().wait_for_count(7, mark).await;
     Ok(())

@@ -1,5 +1,6 @@
 //! What the compiled filter does, seen from outside: scenarios on the wasmtime host, by behaviour.
 
+mod access_log;
 mod announced;
 mod attacks;
 mod cap;

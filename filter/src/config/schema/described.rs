@@ -43,6 +43,10 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "log_format",
         "How the filter's log lines are written: one JSON object, or `name=value` pairs.",
     ),
+    (
+        "access_log",
+        "Whether each request leaves a record to its access log, as nested fields of the filter state `wasm.llm_breaker`.",
+    ),
     ("admin", "What the status page asks for."),
     ("fleet", "Where proxies tell each other what they learnt."),
     (

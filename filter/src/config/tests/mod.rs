@@ -34,6 +34,7 @@ const DOCUMENT: &str = r#"
   "max_breakers": 256,
   "stop_iteration": false,
   "log_format": "json",
+  "access_log": true,
   "breakers": [],
   "defaults": {
     "mode": "enforce",
@@ -120,6 +121,7 @@ fn everything() -> Value {
         "max_breakers": 1000,
         "stop_iteration": true,
         "log_format": "logfmt",
+        "access_log": false,
         "breakers": [{"cluster": "outbound|443||*", "key_by": "cluster", "matchers": []}],
         "defaults": {
             "mode": "shadow",
@@ -192,7 +194,7 @@ fn expected_fallbacks() -> Vec<Choice> {
 fn every_field_is_read() {
     let config = parsed(everything());
     assert_eq!((config.max_breakers, config.stop_iteration), (1000, true));
-    assert_eq!(config.log_format, LogFormat::Logfmt);
+    assert_eq!((config.log_format, config.access_log), (LogFormat::Logfmt, false));
     let seconds = Duration::from_secs;
     let expected = Policy {
         mode: Mode::Shadow,

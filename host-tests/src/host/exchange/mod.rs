@@ -45,6 +45,11 @@ impl Exchange {
         self.stream.borrow()
     }
 
+    /// Whether access logs show this property as nested fields.
+    pub(crate) fn shows_fields_of(&self, property: &str) -> bool {
+        self.vm.borrow_mut().state().process.borrow().declared.contains(property)
+    }
+
     pub(crate) fn is(&self, vm: &Rc<RefCell<Vm>>, context: u32) -> bool {
         Rc::ptr_eq(&self.vm, vm) && self.context == context
     }

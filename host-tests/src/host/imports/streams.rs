@@ -4,6 +4,7 @@ use wasmtime::{Caller, Linker, Result};
 
 use super::{
     super::{
+        access_log::Declaration,
         pairs, properties,
         status::Status,
         stream::Stream,
@@ -155,21 +156,24 @@ fn link_choices(linker: &mut Linker<VmState>) -> Result<()> {
     linker.func_wrap(
         "env",
         "proxy_call_foreign_function",
-        |c: Host<'_>,
-         name: u32,
-         name_len: u32,
-         _args: u32,
-         _args_len: u32,
-         at: u32,
-         len_at: u32| {
+        |c: Host<'_>, name: u32, name_len: u32, args: u32, args_len: u32, at: u32, len_at: u32| {
             answer(c, "proxy_call_foreign_function", |c| {
                 let name = bytes(c, name, name_len)?;
-                if name != b"clear_route_cache" {
-                    let name = String::from_utf8_lossy(&name);
-                    panic!("unmodelled foreign function: {name}");
+                match name.as_slice() {
+                    b"clear_route_cache" => {
+                        let stream = c.data().stream().ok_or(Status::BadArgument)?;
+                        stream.borrow_mut().route_cleared = true;
+                    }
+                    b"declare_property" => {
+                        let arguments = bytes(c, args, args_len)?;
+                        let declared = Declaration::read(&arguments)?;
+                        c.data().process.borrow_mut().declared.insert(declared.name);
+                    }
+                    _ => {
+                        let name = String::from_utf8_lossy(&name);
+                        panic!("unmodelled foreign function: {name}");
+                    }
                 }
-                let stream = c.data().stream().ok_or(Status::BadArgument)?;
-                stream.borrow_mut().route_cleared = true;
                 give(c, &[], at, len_at)
             })
         },
