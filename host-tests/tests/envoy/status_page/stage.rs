@@ -12,7 +12,7 @@ use super::browser::{Browser, Device};
 use crate::scene::{Outcome, Scene};
 
 /// The shipped YAML's listener of the status page.
-const LISTENER: &str = "llm_breaker_admin";
+const LISTENER: &str = "llm_status";
 
 /// What writes need.
 pub(crate) const TOKEN: &str = "a-token-of-the-tests-0123";
