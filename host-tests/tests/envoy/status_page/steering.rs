@@ -1,5 +1,6 @@
 //! Who has the token steers, and sees what came of it; who has not is refused, and sees that.
 
+use llm_breaker_host_tests::client::Call;
 use llm_breaker_host_tests::envoy::OPENAI;
 use serde_json::{Value, json};
 
@@ -93,6 +94,26 @@ async fn every_mode_and_the_way_back() -> Outcome {
     stage.browser.click("Close").await?;
     stage.browser.until_breaker(OPENAI, &["Closed"]).await?;
     assert_reached(&stage.scene.call().await, 200);
+    stage.browser.assert_no_faults(0).await
+}
+
+#[tokio::test]
+async fn one_model_of_a_provider() -> Outcome {
+    let policy = json!({"key_by": "model", "models": ["gpt-4.1*", "o3/*"]});
+    let mut stage = Stage::start(policy).await?;
+    assert_reached(&stage.scene.call().await, 200);
+    let other = Call::post_json("/v1/chat/completions", &json!({"model": "o3/mini"}));
+    assert_reached(&stage.scene.send(&other).await, 200);
+    stage.open_page(DESKTOP).await?;
+    let row = json!({"css": ".breaker", "text": "model o3/*"});
+    stage.browser.tell(json!({"do": "click", "within": row, "css": ".title"})).await?;
+    stage.browser.tell(json!({"do": "click", "within": row, "css": "[data-action=open]"})).await?;
+    confirm(&mut stage, "Force open", TOKEN).await?;
+    stage.browser.until_breaker("model o3/*", &["Forced open", OPENAI]).await?;
+    assert_blocked(&stage.scene.send(&other).await);
+    assert_reached(&stage.scene.call().await, 200);
+    let states = stage.browser.tell(json!({"do": "texts", "css": ".state"})).await?;
+    assert_eq!(states, json!(["Forced open", "Closed", "Closed"]));
     stage.browser.assert_no_faults(0).await
 }
 
