@@ -15,7 +15,7 @@ const SINCE = "2026-11-28T16:40:00.000Z";
 
 function breaker(told = {}) {
   return {
-    key: "c", cluster: "c", model: null, state: "closed", mode: "enforce", configured_mode: "enforce", override: null,
+    key: "c", cluster: told.key ?? "c", model: null, state: "closed", mode: "enforce", configured_mode: "enforce", override: null,
     since: SINCE, since_seconds: 60, reason: null, next_probe_at: null, open_remaining_seconds: 0, probes_in_flight: 0,
     trips: 0, window: { calls: 0, failures: 0, slow: 0, seconds: 60, max_calls: null }, consecutive_failures: 0,
     callers_get: ["reroute azure", "error"], requests_blocked: 0, requests_would_block: 0, events: [], ...told,

@@ -20,6 +20,9 @@ const percent = (rate) => `${Math.round(rate * 100)} %`;
 const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** The name for people; the key is the API's. */
+const called = ({ cluster, model }) => model === null ? cluster : `${cluster}, model ${model}`;
+
 /** "18 s", "4 m 5 s", "3 h 12 m", "2 d": the two largest units, without a zero behind. */
 function span(seconds) {
   let rest = Math.max(0, Math.round(seconds));
@@ -59,7 +62,7 @@ function sorted(breakers) {
   const since = (breaker) => Date.parse(breaker.since) || 0;
   return [...breakers].sort((a, b) => condition(a).rank - condition(b).rank
     || (condition(a).rank < 4 ? since(b) - since(a) : 0)
-    || a.key.localeCompare(b.key));
+    || called(a).localeCompare(called(b)));
 }
 
 function why({ cause, reason, measured, threshold, category, ended_by, announced }) {
@@ -169,7 +172,7 @@ function counts(breakers) {
 function summary(breakers) {
   const down = sorted(breakers).filter((breaker) => condition(breaker).level === "down");
   if (!breakers.length) return "No breaker yet";
-  if (down.length === 1) return `${down[0].key} is ${condition(down[0]).label.toLowerCase()}`;
+  if (down.length === 1) return `${called(down[0])} is ${condition(down[0]).label.toLowerCase()}`;
   if (down.length) return `${down.length} of ${breakers.length} breakers are open`;
   return breakers.length === 1 ? "The breaker is not open" : `None of ${breakers.length} breakers is open`;
 }

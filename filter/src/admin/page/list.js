@@ -53,7 +53,7 @@ class Row {
     facts[1].className = "wide";
     this.events = node("ol", { className: "events" });
     this.events.setAttribute("role", "list");
-    this.buttons = Object.entries(BUTTONS).map(([action, label]) => this.button(action, label));
+    this.buttons = Object.entries(BUTTONS).map(([action, label]) => this.button(action, label, breaker));
     this.steer = node("div", { className: "steer" }, ...this.buttons);
     this.heard = node("summary");
     const heard = node("details", { open: innerWidth > 640 }, this.heard, this.events);
@@ -63,8 +63,8 @@ class Row {
     this.element = node("li", { className: "breaker" }, head, this.body);
   }
 
-  button(action, label) {
-    const button = node("button", { type: "button" }, label, node("span", { className: "sr" }, ` ${this.key}`));
+  button(action, label, breaker) {
+    const button = node("button", { type: "button" }, label, node("span", { className: "sr" }, ` ${called(breaker)}`));
     button.onclick = () => ask(this.breaker, action);
     button.dataset.action = action;
     return button;
@@ -150,7 +150,7 @@ function arrange(elements) {
 
 function list({ breakers, writes }) {
   const wanted = $("filter").value.trim().toLowerCase();
-  const matching = sorted(breakers).filter(({ key }) => key.toLowerCase().includes(wanted));
+  const matching = sorted(breakers).filter((breaker) => called(breaker).toLowerCase().includes(wanted));
   const shown = matching.slice(0, SHOWN_AT_MOST).map((breaker) => {
     if (!rows.has(breaker.key)) rows.set(breaker.key, new Row(breaker));
     const row = rows.get(breaker.key);

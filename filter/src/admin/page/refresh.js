@@ -58,7 +58,7 @@ function take(answer) {
   const was = (breaker) => before.get(breaker.key) ?? "Closed";
   const changed = before ? answer.breakers.filter((breaker) => was(breaker) !== condition(breaker).label) : [];
   if (changed.length > 3) announce(`${changed.length} breakers changed. ${summary(answer.breakers)}.`);
-  else if (changed.length) announce(changed.map((breaker) => `${breaker.key}: ${condition(breaker).label}`).join(". "));
+  else if (changed.length) announce(changed.map((breaker) => `${called(breaker)}: ${condition(breaker).label}`).join(". "));
   const down = answer.breakers.filter((breaker) => condition(breaker).level === "down").length;
   document.title = `${down ? `${down} open` : "none open"} – llm-breaker`;
   say($("summary"), summary(answer.breakers));

@@ -31,7 +31,7 @@ let asked = null;
 function ask(breaker, action) {
   asked = { breaker, action };
   say($("question"), `${BUTTONS[action]}?`);
-  say($("target"), breaker.key);
+  say($("target"), called(breaker));
   say($("consequence"), CONSEQUENCES[action](breaker));
   $("mode-field").hidden = action !== "mode";
   $("duration-field").hidden = !(action in ENDLESS);
@@ -81,7 +81,7 @@ async function send() {
     kept.write("token", token);
     kept.write("user", $("user").value.trim());
     $("dialog").close();
-    announce(`${breaker.key}: done, ${BUTTONS[action].toLowerCase()}`);
+    announce(`${called(breaker)}: done, ${BUTTONS[action].toLowerCase()}`);
     refresh();
   } catch {
     say($("error"), "The proxy did not answer. Whether the change was made, the list will show.");

@@ -108,6 +108,7 @@ async fn one_model_of_a_provider() -> Outcome {
     let row = json!({"css": ".breaker", "text": "model o3/*"});
     stage.browser.tell(json!({"do": "click", "within": row, "css": ".title"})).await?;
     stage.browser.tell(json!({"do": "click", "within": row, "css": "[data-action=open]"})).await?;
+    stage.browser.until("#target", &[&format!("{OPENAI}, model o3/*")]).await?;
     confirm(&mut stage, "Force open", TOKEN).await?;
     stage.browser.until_breaker("model o3/*", &["Forced open", OPENAI]).await?;
     assert_blocked(&stage.scene.send(&other).await);
