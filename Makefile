@@ -183,11 +183,60 @@ reproducible: build ## Build the module once more in another folder: the bytes m
 	@rm -rf $(ELSEWHERE)
 
 .PHONY: test
-test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
+test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy, simulation
 	cargo test --features llm-breaker/tools
+	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny ## The same, and what takes longer
+test-all: test deny trust simulate-mutants fuzz ## The same, and what takes longer
+	RUNS=10000 $(SIMULATE)
+
+.PHONY: trust
+trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
+
+# Optimised, but with every check of arithmetic.
+SIMULATE := cargo run --quiet --profile checked --package llm-breaker-simulation
+
+.PHONY: simulate
+simulate: ## A million runs of workers that share breakers, interleaved by a seed; RUNS=, SEED= replays one
+	RUNS=$(or $(RUNS),1000000) $(SIMULATE)
+
+.PHONY: simulate-mutants
+simulate-mutants: ## Plant twelve faults, one at a time: the simulation must catch each
+	cargo run --quiet --profile checked --package llm-breaker-simulation --bin mutants
+
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ := $(TOOLS)/bin/cargo-fuzz
+FUZZ_TARGETS := record configuration sse event_stream error_bodies headers
+FUZZ_SECONDS ?= 30
+# The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
+FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
+
+$(FUZZ):
+	cargo install --quiet --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+# What is found beyond the corpus stays out of it until it is minimised and committed.
+.PHONY: fuzz
+fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
+	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/$$target && \
+		$(FUZZ_BUILD) $(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none $$target \
+			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+CARGO_MUTANTS_VERSION := 27.1.0
+MUTANTS := $(TOOLS)/bin/cargo-mutants
+
+$(MUTANTS):
+	cargo install --quiet --locked --root $(TOOLS) cargo-mutants@$(CARGO_MUTANTS_VERSION)
+
+.PHONY: mutants
+mutants: $(MUTANTS) ## Change the core, one change at a time: a test must notice each; MUTANTS_OF= one file
+	$(MUTANTS) mutants --config filter/mutants.toml --package llm-breaker --output target \
+		$(if $(MUTANTS_OF),--file $(MUTANTS_OF))
 
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
@@ -220,6 +269,22 @@ advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the ad
 .PHONY: bench-check
 bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
 	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
+
+.PHONY: bench-envoy
+bench-envoy: envoy build build-guests ## What a request costs the real Envoy, beside others; needs h2load; ROUNDS=15 OUT=docs/performance
+	cargo run --quiet --package llm-breaker-benches --bin bench-envoy
+
+.PHONY: bench-scale
+bench-scale: envoy build build-guests ## How the cost grows with breakers, streams, workers and windows; needs h2load; OUT=docs/performance
+	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-scale
+
+.PHONY: bench-table
+bench-table: envoy build build-guests ## Every budget of docs/performance.md, measured in one run; needs h2load; ROUNDS=15 OUT=docs/performance
+	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-table
+
+.PHONY: fleet
+fleet: ## What a fleet of independent breakers sends to a provider that is down
+	cargo run --quiet --profile bench --package llm-breaker-benches --bin fleet
 
 .PHONY: bench
 bench: ## What one decision costs (criterion)

@@ -8,5 +8,6 @@ pub mod host;
 pub mod patience;
 pub mod ports;
 pub mod prometheus;
+pub mod scripted;
 pub mod simulator;
 pub mod site;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Relative to the repository; each names tests as `filter/file::name` or `envoy/file::name`.
+/// Relative to the repository; each names tests as `filter/file::name`, `envoy/file::name` or `trust/file::name`.
 const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
 
 fn read(path: &str) -> String {
@@ -10,10 +10,17 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// A test file's text; a folder's tests stand in its `mod.rs`.
+fn source_of(file: &str) -> String {
+    let is_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file).is_dir();
+    read(&format!("host-tests/tests/{file}{}.rs", if is_folder { "/mod" } else { "" }))
+}
+
 /// Everything in backticks that names a test.
 fn named_tests(text: &str) -> Vec<(&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2);
-    let tests = quoted.filter(|it| it.starts_with("filter/") || it.starts_with("envoy/"));
+    let binaries = ["filter/", "envoy/", "trust/"];
+    let tests = quoted.filter(|it| binaries.iter().any(|binary| it.starts_with(binary)));
     tests.filter_map(|it| it.split_once("::")).collect()
 }
 
@@ -25,7 +32,7 @@ fn every_test_that_a_document_names_is_there() {
         let named = named_tests(&text);
         assert!(named.len() >= 10, "{document} names its tests in another way");
         for (file, test) in named {
-            let source = read(&format!("host-tests/tests/{file}.rs"));
+            let source = source_of(file);
             if !source.contains(&format!("fn {test}(")) {
                 missing.push(format!("{document}: {file}::{test}"));
             }

@@ -193,12 +193,12 @@ impl Said {
             fields.flag("overridden", true);
         }
         if let Some(policy) = self.policy {
-            fields.text("policy", &format!("{policy:016x}"));
+            fields.hexadecimal("policy", policy);
         }
         if let Some((kind, epoch)) = self.permit {
             fields.text("permit", kind.name());
             // A number of JSON is exact only up to 2^53.
-            fields.text("epoch", &epoch.to_string());
+            fields.decimal("epoch", epoch);
         }
     }
 }
@@ -247,4 +247,63 @@ impl Ending {
 fn milliseconds(duration: Duration) -> f64 {
     // Microseconds are as exact as anybody needs, and shorter.
     (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(mode: Mode, admission: Admission) -> Said {
+        let mut said = Said::nothing(Rc::new(Key::of_cluster("a")), mode, admission);
+        said.gave(&Permit { epoch: 1, kind: PermitKind::Call });
+        said
+    }
+
+    fn way(first: Said, provider: Said) -> Way {
+        let mut way = Way::begin(first);
+        way.and(provider);
+        way
+    }
+
+    #[test]
+    fn whoever_has_more_to_say_against_it_decides() {
+        use Admission::{Pass, Probe, Reject, Untracked, WouldBlock};
+        for (first, provider, all) in [
+            (Pass, Pass, Pass),
+            (Pass, Probe, Probe),
+            (Probe, Pass, Probe),
+            (Untracked, Pass, Pass),
+            (WouldBlock, Pass, WouldBlock),
+            (Probe, Reject, Reject),
+            (WouldBlock, Reject, Reject),
+        ] {
+            let said = |admission| said(Mode::Enforce, admission);
+            assert_eq!(way(said(first), said(provider)).admission, all, "{first:?} {provider:?}");
+        }
+    }
+
+    #[test]
+    fn a_permit_that_was_given_back_is_not_told() {
+        use Admission::{Pass, Reject, WouldBlock};
+        for (mode, provider, is_told) in [
+            (Mode::Enforce, Pass, true),
+            (Mode::Enforce, Reject, false),
+            (Mode::Enforce, WouldBlock, true),
+            (Mode::Shadow, WouldBlock, false),
+        ] {
+            let way = way(said(mode, Pass), said(Mode::Shadow, provider));
+            assert_eq!(way.said.permit.is_some(), is_told, "{mode:?} {provider:?}");
+        }
+    }
+
+    #[test]
+    fn a_loan_is_told_of_whoever_lent() {
+        let lent = Permit { epoch: 7, kind: PermitKind::LastResort { lease: Instant::ZERO } };
+        let mut way =
+            way(said(Mode::Enforce, Admission::Pass), said(Mode::Enforce, Admission::Reject));
+        let by = way.provider.as_ref().map(|said| Rc::clone(&said.key)).expect("a provider");
+        way.lend(&by, &lent);
+        assert_eq!((way.admission, way.said.permit), (Admission::LastResort, None));
+        assert_eq!(way.provider.and_then(|said| said.permit), Some((lent.kind, 7)));
+    }
 }

@@ -240,7 +240,17 @@ impl Breaker {
 
     /// What comes before anything else is decided: an override whose time is over ends, a reset that
     /// the configuration asks for is made, a suspension that is over is lifted.
+    #[inline]
     fn catch_up(&mut self, policy: &Policy, now: Instant) -> Change {
+        let has_missed = self.overridden.is_some()
+            || policy.reset_generation > self.reset_generation
+            || self.suspension.lasts == Lasts::Lasting;
+        // Hardly ever, and to ask for each of them costs more than most decisions.
+        if has_missed { self.make_up_for(policy, now) } else { Change::Nothing }
+    }
+
+    #[cold]
+    fn make_up_for(&mut self, policy: &Policy, now: Instant) -> Change {
         let expired = self.expire_override(now);
         let reset = self.reset_if_told(policy, now);
         let lifted = if self.mode(policy, now).is_active() {

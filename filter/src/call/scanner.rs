@@ -5,8 +5,11 @@ use crate::stream::json::Scanner;
 /// A scanner for these paths that hands on messages whole: what they say may stand at their end.
 pub(super) fn scanner(paths: &'static [&'static [&'static str]]) -> Scanner<'static> {
     let is_message = |path: &[&str]| matches!(path.last(), Some(&("message" | "Message")));
-    let messages = paths.iter().enumerate().filter(|(_, path)| is_message(path));
-    messages.fold(Scanner::new(paths), |scanner, (index, _)| scanner.streaming(index))
+    let mut scanner = Scanner::new(paths);
+    for (index, _) in paths.iter().enumerate().filter(|(_, path)| is_message(path)) {
+        scanner.stream(index);
+    }
+    scanner
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is done in the upstream's place? The first fallback of the list that holds and can.
 
 use crate::access_log::{Admission, Said, Way};
+use crate::breaker::Shown;
 use crate::fallback::{self, Reply};
 use crate::key::Key;
 use crate::level::Level;
@@ -177,10 +178,10 @@ impl Chain<'_> {
             }
             Target::Route { route, changes, entry, .. } => {
                 let policy = entry.policy();
-                let (permit, mode) = entry.lend(&policy, self.now)?;
+                let (permit, Shown { state, mode, .. }) = entry.lend(&policy, self.now)?;
                 let key = Rc::clone(&entry.key);
                 let mut said = Said::nothing(key, mode, Admission::LastResort);
-                said.policy = Some(entry.fingerprint());
+                (said.state, said.policy) = (Some(state), Some(entry.fingerprint()));
                 said.gave(&permit);
                 let share = Share { level: Level::Sole, entry, mode, permit: Some(permit) };
                 let forwarded = Forwarded { shares: vec![share], answered_at: Instant::ZERO };

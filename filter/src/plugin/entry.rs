@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::outcome::Outcome;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::stats::Stats;
-use crate::policy::{Mode, Policy};
+use crate::policy::Policy;
 use crate::shared::{Decided, Ledger, Metadata};
 use crate::stats::Stat;
 use crate::time::Instant;
@@ -102,12 +102,12 @@ impl Entry {
         in_force.metadata = metadata;
     }
 
-    /// A permit to call all the same, if no other such call is out; and the mode in force.
-    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<(Permit, Mode)> {
+    /// A permit to call all the same, if no other such call is out; and how the breaker shows itself.
+    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<(Permit, Shown)> {
         let decided = self.decide(now, |breaker| {
             let (permit, change) = breaker.lend(policy, now);
-            let mode = breaker.mode(policy, now);
-            (permit.map(|permit| (permit, mode)), change)
+            let shown = breaker.shown(policy, now);
+            (permit.map(|permit| (permit, shown)), change)
         });
         decided.value.flatten()
     }

@@ -145,12 +145,11 @@ impl Request {
     }
 
     /// Decide, as far as what is known allows.
-    pub(super) fn decide(&mut self) -> Decided {
+    pub(super) fn decide(&mut self, now: Instant) -> Decided {
         if self.rejected.is_some() {
             return self.fall_back();
         }
         let policy = self.cluster.policy();
-        let now = host::now();
         if self.head.part == Part::InBody && self.awaits_model() && self.has_a_breaker(&policy, now)
         {
             self.note_undecided();

@@ -77,17 +77,12 @@ impl Response<'_> {
     }
 
     pub(super) fn broken_off(&self) {
+        let Some(call) = self.breakers.in_flight.take(self.context) else { return };
         let now = host::now();
-        let outcome = self.with_call(|call| {
-            let flags = Flags(host::response_flags());
-            let ending = Ending::new(flags, &host::response_code_details());
-            call.exchange.broken_off(ending, &call.policy, now)
-        });
-        if let Some(call) = outcome.and_then(|_| self.breakers.in_flight.take(self.context))
-            && let Some(outcome) = outcome
-        {
-            call.settle(&outcome, now);
-        }
+        let flags = Flags(host::response_flags());
+        let ending = Ending::new(flags, &host::response_code_details());
+        let outcome = call.exchange.broken_off(ending, &call.policy, now);
+        call.settle(&outcome, now);
     }
 
     fn ended(&self, now: Instant) -> Action {

@@ -9,6 +9,7 @@ use crate::plugin::host::{self, Map};
 use crate::plugin::request::{Decided, Request};
 use crate::plugin::response::Response;
 use crate::plugin::trace::Trace;
+use crate::time::Instant;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -45,7 +46,7 @@ impl Stream {
         let head = request_head(&cluster.policy());
         let breakers = Rc::clone(breakers);
         let trace = self.trace.clone();
-        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now, trace))
+        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now, trace), now)
     }
 
     /// No breaker was asked.
@@ -58,8 +59,8 @@ impl Stream {
         });
     }
 
-    fn decide(&mut self, mut request: Request) -> Action {
-        match request.decide() {
+    fn decide(&mut self, mut request: Request, now: Instant) -> Action {
+        match request.decide(now) {
             Decided::Continue => Action::Continue,
             Decided::Answered => Action::Pause,
             Decided::Hold => {
@@ -74,7 +75,7 @@ impl Stream {
         match self.held.take() {
             Some(mut request) => {
                 request.read(size, ended);
-                self.decide(*request)
+                self.decide(*request, host::now())
             }
             None => {
                 self.with_response(|response| response.request_data(size, ended));
@@ -87,7 +88,7 @@ impl Stream {
         match self.held.take() {
             Some(mut request) => {
                 request.read_no_more();
-                self.decide(*request)
+                self.decide(*request, host::now())
             }
             None => Action::Continue,
         }

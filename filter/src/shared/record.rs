@@ -28,7 +28,7 @@ const BY_COUNT: u32 = 1;
 /// The bytes of a breaker.
 #[must_use]
 pub fn encode(breaker: &Breaker) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size_hint(breaker));
+    let mut bytes = Vec::new();
     encode_into(breaker, &mut bytes);
     bytes
 }
@@ -36,7 +36,9 @@ pub fn encode(breaker: &Breaker) -> Vec<u8> {
 /// The bytes of a breaker, in the place of what was there.
 pub fn encode_into(breaker: &Breaker, bytes: &mut Vec<u8>) {
     frame::restart(bytes, Kind::Breaker);
-    let mut writer = Writer(bytes);
+    let start = bytes.len();
+    bytes.resize(start.saturating_add(size(breaker)), 0);
+    let mut writer = Writer(bytes.get_mut(start..).unwrap_or_default());
     let (tag, until, successes, leases) = match breaker.state {
         State::Closed { after: Before::Nothing, .. } => {
             (CLOSED, Instant::ZERO, 0, Leases::default())
@@ -85,26 +87,36 @@ pub fn decode_into(bytes: &[u8], breaker: &mut Breaker) -> Option<()> {
     payload.is_empty().then_some(())
 }
 
-fn size_hint(breaker: &Breaker) -> usize {
-    let buckets: usize = breaker
-        .windows
-        .as_slice()
-        .iter()
-        .map(|window| window.buckets().len().saturating_add(2))
-        .sum();
-    let instants = breaker.run.capacity().saturating_add(MAX_PROBES).saturating_add(14);
-    buckets.saturating_mul(24).saturating_add(instants.saturating_mul(8))
+/// So many bytes make its record.
+fn size(breaker: &Breaker) -> usize {
+    let windows = breaker.windows.as_slice().iter().map(|window| window.buckets().len());
+    let buckets = windows.clone().fold(0, usize::saturating_add).saturating_mul(BUCKET_BYTES);
+    let slots = breaker.run.capacity().saturating_add(MAX_PROBES).saturating_mul(INSTANT_BYTES);
+    let heads = windows.len().saturating_mul(WINDOW_BYTES).saturating_add(FIXED_BYTES);
+    heads.saturating_add(slots).saturating_add(buckets)
 }
 
-struct Writer<'b>(&'b mut Vec<u8>);
+/// What every record has, and every window, beside its slots.
+const FIXED_BYTES: usize = 112;
+const WINDOW_BYTES: usize = 40;
+
+/// Where the next number goes. What does not fit is left out, and nobody could read the record.
+struct Writer<'b>(&'b mut [u8]);
 
 impl Writer<'_> {
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some((slot, rest)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
+            *slot = bytes;
+            self.0 = rest;
+        }
+    }
+
     fn u32(&mut self, number: u32) {
-        self.0.extend_from_slice(&number.to_le_bytes());
+        self.put(number.to_le_bytes());
     }
 
     fn u64(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_le_bytes());
+        self.put(number.to_le_bytes());
     }
 
     fn instant(&mut self, instant: Instant) {
@@ -132,9 +144,9 @@ impl Writer<'_> {
     /// How many there are, and as many slots as there may be.
     fn instants(&mut self, instants: &[Instant], slots: usize) {
         self.length(instants.len());
-        let size = self.0.len().saturating_add(slots.saturating_mul(INSTANT_BYTES));
         instants.iter().for_each(|instant| self.instant(*instant));
-        self.0.resize(size, 0);
+        let unused = slots.saturating_sub(instants.len()).saturating_mul(INSTANT_BYTES);
+        self.0 = core::mem::take(&mut self.0).get_mut(unused..).unwrap_or_default();
     }
 
     fn window(&mut self, window: &Window) {
@@ -148,13 +160,7 @@ impl Writer<'_> {
         self.u64(window.head());
         self.instant(window.recorded_at());
         self.instant(window.used_at());
-        let start = self.0.len();
-        let size = window.buckets().len().saturating_mul(BUCKET_BYTES);
-        self.0.resize(start.saturating_add(size), 0);
-        let (slots, _) = self.0.get_mut(start..).unwrap_or_default().as_chunks_mut();
-        for (slot, bucket) in slots.iter_mut().zip(window.buckets()) {
-            *slot = bucket_bytes(bucket);
-        }
+        window.buckets().iter().for_each(|bucket| self.put(bucket_bytes(bucket)));
     }
 }
 

@@ -85,6 +85,14 @@ impl Template {
         Ok(value)
     }
 
+    /// Our filter as this listener has it.
+    pub(super) fn filter(&self, listener: &Listener) -> Result<Value, StartError> {
+        let shipped = self.copy(&format!("{LISTENER}{CONNECTION_MANAGER}/http_filters"));
+        let filters = http_filters(shipped, listener)?;
+        let ours = filters.into_iter().find(|filter| filter["name"] == "llm_breaker");
+        ours.ok_or_else(|| StartError::new(&listener.name, &"it has no filter"))
+    }
+
     fn routes(&self, listener: &Listener, default_cluster: &str) -> Value {
         let shipped = self.copy(&format!("{LISTENER}{CONNECTION_MANAGER}{ROUTES}/0"));
         let render = |route: &Route| {

@@ -1,11 +1,13 @@
 //! Which Envoy a test wants, and how it is started or only judged.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::admin::Admin;
 use super::bootstrap::{LLM_EGRESS, Template};
 use super::parts::{Cluster, Listener, Route};
-use super::process::{self, Process, Validation};
+use super::process::{self, Options, Process, Validation};
 use super::update::ListenerFile;
 use super::{Envoy, StartError};
 
@@ -19,6 +21,7 @@ pub struct Builder {
     admin_port: u16,
     is_updatable: bool,
     log_level: &'static str,
+    drain: Duration,
 }
 
 impl Default for Builder {
@@ -31,6 +34,7 @@ impl Default for Builder {
             admin_port: 0,
             is_updatable: false,
             log_level: "info",
+            drain: Duration::from_secs(1),
         }
     }
 }
@@ -107,6 +111,13 @@ impl Builder {
         self
     }
 
+    /// How long what an update replaces may go on serving the calls in flight; 1 s unless said.
+    #[must_use]
+    pub const fn drain(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
+
     /// Starts it, and waits until it serves on all its listeners.
     ///
     /// # Errors
@@ -120,7 +131,9 @@ impl Builder {
         let file = file.transpose()?;
         let path = file.as_ref().map(ListenerFile::path);
         let bootstrap = template.bootstrap(self.admin_port, &self.clusters, listeners, path);
-        let mut process = Process::spawn(directory, &bootstrap, self.workers, self.log_level)?;
+        let options =
+            Options { workers: self.workers, log_level: self.log_level, drain: self.drain };
+        let mut process = Process::spawn(directory, &bootstrap, options)?;
         let admin = Admin::new(process.admin_address().await?);
         let expected: Vec<_> = self.shown_listeners().into_iter().map(|l| l.name).collect();
         let addresses = process.unless_it_ends(admin.wait_until_serving(&expected)).await?;

@@ -23,7 +23,10 @@
 mod admin;
 mod bootstrap;
 mod builder;
+mod crashing;
+mod discovery;
 mod log;
+mod memory;
 mod merge;
 mod parts;
 mod place;
@@ -39,6 +42,8 @@ use serde_json::Value;
 use self::admin::Admin;
 use self::bootstrap::Template;
 pub use self::builder::Builder;
+pub use self::crashing::CrashingModule;
+pub use self::discovery::ResourceFile;
 pub use self::log::Log;
 pub use self::parts::{Cluster, Listener, OPENAI, Route};
 pub use self::place::{built_module, filter_module};
@@ -174,6 +179,14 @@ impl Envoy {
             }
         };
         patiently(&what, wait).await
+    }
+
+    /// A counter or gauge by the name that Envoy itself gives it; 0 as long as it was not used.
+    ///
+    /// # Panics
+    /// When the admin interface does not answer.
+    pub async fn counter(&self, name: &str) -> u64 {
+        self.admin.counter(name).await
     }
 
     /// Sends a call to the admin interface, such as `Call::get("/config_dump")`.

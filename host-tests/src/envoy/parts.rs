@@ -191,6 +191,13 @@ impl Listener {
         }
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// Listens on this port of the loopback address.
     #[must_use]
     pub const fn port(mut self, port: u16) -> Self {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +20,15 @@ pub(super) struct Process {
     directory: TempDir,
     log: Log,
     access_log: Log,
+}
+
+/// How a process is started, beside its bootstrap.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    pub(super) workers: u32,
+    pub(super) log_level: &'static str,
+    /// How long what an update replaces may go on.
+    pub(super) drain: Duration,
 }
 
 /// What `envoy --mode validate` said.
@@ -39,18 +49,19 @@ impl Process {
     pub(super) fn spawn(
         directory: TempDir,
         bootstrap: &Value,
-        workers: u32,
-        log_level: &str,
+        options: Options,
     ) -> Result<Self, StartError> {
         let mut command = envoy(&directory, bootstrap)?;
         command
-            .args(["--concurrency", &workers.to_string(), "--log-level", log_level])
+            .args(["--concurrency", &options.workers.to_string()])
+            .args(["--log-level", options.log_level])
             .arg("--admin-address-path")
             .arg(directory.path().join(ADMIN_ADDRESS))
             // The access log's lines are waited for; 10 s of Envoy's default would be test time.
             .args(["--file-flush-interval-msec", "50"])
             // What an updated listener leaves behind should be gone while the test still runs.
-            .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+            .args(["--drain-time-s", &options.drain.as_secs().to_string()])
+            .args(["--parent-shutdown-time-s", &(options.drain.as_secs() + 1).to_string()])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| StartError::new(&"envoy", &error))?;

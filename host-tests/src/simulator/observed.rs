@@ -1,5 +1,6 @@
 //! What has reached the simulator.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -31,28 +32,35 @@ pub(super) struct Counts {
 pub(super) struct Observed {
     counts: Arc<watch::Sender<Counts>>,
     received: Arc<Mutex<Vec<Received>>>,
+    is_forgetful: Arc<AtomicBool>,
 }
 
 /// Keeps a call counted as in flight until it is dropped, with the answer or with the connection.
 #[derive(Debug)]
 pub(super) struct InFlight {
     observed: Observed,
-    index: usize,
+    /// Where it is kept, if it is.
+    index: Option<usize>,
 }
 
 impl Observed {
     pub(super) fn arrived(&self, call: Received) -> InFlight {
         // Before it is counted: whoever has waited for the count may look at the call.
-        let index = {
+        let index = (!self.is_forgetful.load(Ordering::Relaxed)).then(|| {
             let mut received = self.lock();
             received.push(call);
             received.len() - 1
-        };
+        });
         self.counts.send_modify(|counts| {
             counts.calls += 1;
             counts.in_flight += 1;
         });
         InFlight { observed: self.clone(), index }
+    }
+
+    /// Only counts from now on.
+    pub(super) fn forget(&self) {
+        self.is_forgetful.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -82,7 +90,9 @@ impl Observed {
 impl InFlight {
     /// Notes the body once it has come whole.
     pub(super) fn body(&self, body: Bytes) {
-        self.observed.lock()[self.index].body = body;
+        if let Some(index) = self.index {
+            self.observed.lock()[index].body = body;
+        }
     }
 }
 

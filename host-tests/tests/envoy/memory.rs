@@ -4,7 +4,7 @@
 //! process, whose allocators round and keep what they have, hence the margins.
 
 use llm_breaker_host_tests::client::{Call, Client, Ending, OpenAnswer};
-use llm_breaker_host_tests::envoy::{Envoy, Listener};
+use llm_breaker_host_tests::envoy::Listener;
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::{Behaviour, Chunk, StreamEnd};
 use serde_json::json;
@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 
 use crate::scene::{Outcome, Scene};
 
-const MIB: f64 = 1024.0 * 1024.0;
 /// Far more than repeated runs differ by, far less than a stream that is kept.
 const MARGIN_MIB: f64 = 8.0;
 const STREAMS: usize = 1000;
@@ -24,15 +23,6 @@ async fn scene(is_filtered: bool) -> Outcome<Scene> {
         envoy.workers(1).listener(if is_filtered { Listener::default() } else { plain() })
     })
     .await
-}
-
-/// What the process occupies, in MiB.
-fn resident(envoy: &Envoy) -> Outcome<f64> {
-    let pid = envoy.pid().ok_or("no process")?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kibibytes * 1024.0 / MIB)
 }
 
 /// Opens streams at once, each with its first event received.
@@ -53,10 +43,10 @@ async fn growth_by_streams(is_filtered: bool) -> Outcome<f64> {
     let scene = scene(is_filtered).await?;
     scene.provider.behave(Behaviour::hang_after(1));
     let warm = open(scene.envoy.client(), 10).await;
-    let before = resident(&scene.envoy)?;
+    let before = scene.envoy.resident_mib()?;
     let streams = open(scene.envoy.client(), STREAMS).await;
     scene.provider.wait_for_in_flight(STREAMS + 10).await;
-    let growth = resident(&scene.envoy)? - before;
+    let growth = scene.envoy.resident_mib()? - before;
     scene.provider.release();
     for stream in warm.into_iter().chain(streams) {
         assert_eq!(patiently("an end", stream.read_to_end()).await.ending, Ending::Whole);
@@ -99,7 +89,7 @@ async fn a_stream_of_50_mb_leaves_the_memory_where_it_was() -> Outcome {
             bytes += came.len();
         }
         assert!(bytes > pieces * piece.len());
-        readings.push(resident(&scene.envoy)?);
+        readings.push(scene.envoy.resident_mib()?);
     }
     let (before, after) = (readings[0], readings[1]);
     println!("Envoy has {before:.1} MiB before a stream of 50 MB and {after:.1} MiB after it");

@@ -115,6 +115,18 @@ async fn every_line_says_why_and_for_how_long() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_line_can_be_logfmt() -> Outcome {
+    let scene = Scene::start(&json!({"log_format": "logfmt"})).await?;
+    scene.fail(5).await;
+    let start = "event=transition breaker=outbound|443||api.openai.com from=closed to=open epoch=";
+    let line = scene.envoy.log().wait_for(|line| line.contains(start)).await;
+    let why = " reason=consecutive_failures measured=5.0 threshold=5.0 category=server_error \
+               ended_by=upstream open_seconds=";
+    assert!(line.contains(why) && line.ends_with(" announced=false"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn dashboards_see_every_stat_of_a_breaker_from_its_first_call_on() -> Outcome {
     let scene = Scene::start(&json!({})).await?;
     scene.call().await;

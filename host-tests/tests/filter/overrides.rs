@@ -64,6 +64,25 @@ fn it_is_in_force_on_every_worker_at_once() {
 }
 
 #[test]
+fn the_access_log_says_that_the_mode_is_an_operators() {
+    let scene = Scene::by_default();
+    scene.succeed(1);
+    overridden(&scene, Mode::ForcedOpen, Some(60));
+    let record = || scene.send(chat()).access_log("llm_breaker").expect("a record");
+    let said =
+        ["admission", "state", "mode", "overridden", "fallback"].map(|it| record()[it].clone());
+    assert_eq!(
+        said,
+        [json!("reject"), json!("open"), json!("forced_open"), json!(true), json!("error")]
+    );
+    scene.pass(secs(60));
+    let call = scene.reach();
+    call.upstream_answers(completion());
+    let record = call.access_log("llm_breaker").expect("a record");
+    assert_eq!((&record["mode"], record.get("overridden")), (&json!("enforce"), None));
+}
+
+#[test]
 fn the_pass_path_reads_no_more_than_without_it() {
     let reads = |scene: &Scene| {
         scene.succeed(2);

@@ -8,7 +8,7 @@ use llm_breaker_host_tests::client::{Call, Client};
 use llm_breaker_host_tests::envoy::{
     Cluster, Envoy, Listener, OPENAI, Route, StartError, built_module,
 };
-use llm_breaker_host_tests::patience::PATIENCE;
+use llm_breaker_host_tests::patience::{PATIENCE, POLL_INTERVAL};
 use llm_breaker_host_tests::prometheus::{AlertState, Pace, Prometheus};
 use llm_breaker_host_tests::simulator::Simulator;
 use llm_breaker_host_tests::site::{Fault, MODELS, Plan, SPARE, Site, WATCHED};
@@ -52,10 +52,10 @@ async fn every_query_that_ships_has_an_answer_where_there_is_traffic() -> Outcom
         () = misfortunes => unreachable!("a loop without an end"),
         judged = async {
             all_answer(&prometheus, &dashboard, &queries).await?;
+            all_stats_exist(&prometheus, &queries).await?;
             alerts_fire(&prometheus).await
         } => judged?,
     }
-    only_stats_that_exist(&prometheus, &queries).await?;
     variables_resolve(&prometheus, &dashboard).await
 }
 
@@ -72,6 +72,7 @@ async fn all_answer(prometheus: &Prometheus, dashboard: &Dashboard, queries: &[Q
                 }
             }
             unanswered = still;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Outcome::Ok(())
     };
@@ -106,17 +107,26 @@ async fn alerts_fire(prometheus: &Prometheus) -> Outcome {
     Ok(())
 }
 
-async fn only_stats_that_exist(prometheus: &Prometheus, queries: &[Query]) -> Outcome {
-    let scraped = prometheus.label_values("__name__", None).await?;
-    let known: BTreeSet<_> = scraped.iter().map(String::as_str).chain([CONFLICTS]).collect();
+/// Where a query falls back to 0, it has an answer whatever it names: wait until all of that exists.
+async fn all_stats_exist(prometheus: &Prometheus, queries: &[Query]) -> Outcome {
     let alerts = rules::alerts()?;
     let expressions = alerts.iter().map(|alert| alert["expr"].as_str().expect("an expression"));
-    for expression in expressions.chain(queries.iter().map(|query| query.expression.as_str())) {
-        for name in stats_named_in(expression) {
-            assert!(known.contains(name), "nobody tells {name}: {expression}");
+    let expressions = expressions.chain(queries.iter().map(|query| query.expression.as_str()));
+    let mut missing: BTreeSet<_> = expressions.flat_map(stats_named_in).collect();
+    missing.remove(CONFLICTS);
+    let looking = async {
+        while !missing.is_empty() {
+            for name in prometheus.label_values("__name__", None).await? {
+                missing.remove(name.as_str());
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
+        Outcome::Ok(())
+    };
+    match tokio::time::timeout(2 * PATIENCE, looking).await {
+        Ok(looked) => looked,
+        Err(_) => panic!("nobody tells {missing:?}"),
     }
-    Ok(())
 }
 
 /// The filter's stats, the VM's and those that rules record.

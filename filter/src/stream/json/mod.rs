@@ -91,8 +91,13 @@ impl<'p> Scanner<'p> {
     /// Also streams the strings at the path with this index, piece by piece.
     #[must_use]
     pub fn streaming(mut self, index: usize) -> Self {
-        self.streamed |= place::only_path(index);
+        self.stream(index);
         self
+    }
+
+    /// The same of a scanner where it stands.
+    pub fn stream(&mut self, index: usize) {
+        self.streamed |= place::only_path(index);
     }
 
     /// Begins another document, with the same paths.

@@ -30,6 +30,8 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> Result<()> {
 }
 
 fn clock_time(mut c: Host<'_>, clock: u32, _precision: u64, at: u32) -> u32 {
+    // No test lets a clock fail; it counts as a call all the same.
+    let _ = c.data().process.borrow_mut().enter("clock_time_get");
     let now_ns = match clock {
         0 => c.data().process.borrow().wall_ns,
         1 => c.data().process.borrow().monotonic_ns,

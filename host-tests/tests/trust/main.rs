@@ -1,0 +1,13 @@
+//! Can traffic be trusted to it? The filter in the real Envoy against its absence, hostile input,
+//! faults under load, and time.
+//!
+//! `make test` runs a share of it, `make test-all` all: see `amount.rs`.
+
+mod amount;
+mod everything;
+mod hostile;
+mod mix;
+mod no_harm;
+
+/// What a test returns, so that it can use `?`.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
