@@ -33,10 +33,11 @@ APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg:
 TOOLS := .tools
 PROMETHEUS_STAMP := $(TOOLS)/.prometheus
 
-# Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
-# steers it.
+# Where `make run` listens: the applications' port, Envoy's admin, the status page, the simulated
+# provider, and what steers it.
 export LISTENER_PORT ?= 10000
 export ADMIN_PORT ?= 9901
+export STATUS_PORT ?= 9902
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
 # And `make observe`: its Prometheus.
@@ -291,7 +292,7 @@ bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
 
 .PHONY: run
-run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
+run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, STATUS_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
 .PHONY: observe

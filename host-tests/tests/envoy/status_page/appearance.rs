@@ -22,7 +22,7 @@ async fn eventful() -> Outcome<Stage> {
         "when": ["quota_exhausted"],
     }, {"kind": "error"}]);
     let policy = json!({"open": {"base": "600s"}, "fallback": fallback});
-    let stage = Stage::start_with(policy, json!({"token": TOKEN}), &CLUSTERS).await?;
+    let stage = Stage::start_with(policy, Some(TOKEN), &CLUSTERS).await?;
     for number in 1..=CLUSTERS.len() {
         for _ in 0..=number {
             stage.call_further(number).await;

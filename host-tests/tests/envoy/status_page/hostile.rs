@@ -12,7 +12,7 @@ const MARKUP: &str = "</small><script>alert(2)</script><b id=bold>\u{202e}&amp;"
 
 #[tokio::test]
 async fn a_cluster_named_like_markup_is_text() -> Outcome {
-    let mut stage = Stage::start_with(json!({}), json!({"token": TOKEN}), &[NAME]).await?;
+    let mut stage = Stage::start_with(json!({}), Some(TOKEN), &[NAME]).await?;
     assert_eq!(stage.call_further(1).await.status, 200);
     let body = json!({"user": MARKUP, "reason": MARKUP, "duration": "600s"});
     let answer = stage.order(NAME, "open", &body).await;

@@ -51,7 +51,7 @@ async fn all_that_a_mouse_can() -> Outcome {
 async fn the_focus_stays_while_the_list_changes_around_it() -> Outcome {
     let further = ["a-first", "b-second", "c-third"];
     let policy = json!({"open": {"base": "600s"}});
-    let mut stage = Stage::start_with(policy, json!({"token": TOKEN}), &further).await?;
+    let mut stage = Stage::start_with(policy, Some(TOKEN), &further).await?;
     for number in 1..=further.len() {
         stage.call_further(number).await;
     }

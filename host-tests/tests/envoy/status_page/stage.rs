@@ -3,16 +3,13 @@
 use std::net::SocketAddr;
 
 use llm_breaker_host_tests::client::{Answer, Call, Client};
-use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route};
+use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route, STATUS};
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::Simulator;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Device};
 use crate::scene::{Outcome, Scene};
-
-/// The shipped YAML's listener of the status page.
-const LISTENER: &str = "llm_status";
 
 /// What writes need.
 pub(crate) const TOKEN: &str = "a-token-of-the-tests-0123";
@@ -25,12 +22,16 @@ pub(crate) struct Stage {
 impl Stage {
     /// All that, with this policy for every cluster; writes need [`TOKEN`].
     pub(crate) async fn start(policy: Value) -> Outcome<Self> {
-        Self::start_with(policy, json!({"token": TOKEN}), &[]).await
+        Self::start_with(policy, Some(TOKEN), &[]).await
     }
 
-    /// With what the admin listener is configured to, and further clusters: a path that begins with
-    /// their number, `/1/`, reaches the first of them.
-    pub(crate) async fn start_with(policy: Value, admin: Value, further: &[&str]) -> Outcome<Self> {
+    /// With this token or none, and further clusters: a path that begins with their number, `/1/`,
+    /// reaches the first of them.
+    pub(crate) async fn start_with(
+        policy: Value,
+        token: Option<&str>,
+        further: &[&str],
+    ) -> Outcome<Self> {
         let traffic = json!({"stop_iteration": true, "defaults": policy});
         let mut listener =
             Listener::default().configuration(&traffic).allow_on_headers_stop_iteration();
@@ -38,10 +39,8 @@ impl Stage {
             listener = listener.route(Route::to(cluster).prefix(&format!("/{}/", at + 1)));
         }
         listener = listener.route(Route::to(OPENAI));
-        let admin = json!({"role": "admin", "stop_iteration": true, "admin": admin});
-        let admin = Listener::new(LISTENER).shipped_routes().configuration(&admin);
         let provider = Simulator::start().await?;
-        let mut envoy = Envoy::builder().listener(listener).listener(admin);
+        let mut envoy = Envoy::builder().listener(listener).listener(Listener::status_page(token));
         for cluster in [&[OPENAI], further].concat() {
             envoy = envoy.cluster(Cluster::at(cluster, provider.address()));
         }
@@ -51,7 +50,7 @@ impl Stage {
 
     /// Where the page is.
     pub(crate) fn page(&self) -> SocketAddr {
-        self.scene.envoy.address_of(LISTENER)
+        self.scene.envoy.address_of(STATUS)
     }
 
     /// Opens the page and waits for the first breaker.

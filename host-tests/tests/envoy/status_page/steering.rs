@@ -2,7 +2,7 @@
 
 use llm_breaker_host_tests::client::Call;
 use llm_breaker_host_tests::envoy::OPENAI;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::browser::{DESKTOP, PHONE};
 use super::stage::{Stage, TOKEN};
@@ -156,7 +156,7 @@ async fn what_the_api_says_against_it_is_shown() -> Outcome {
 
 #[tokio::test]
 async fn without_a_configured_token_there_is_nothing_to_steer_with() -> Outcome {
-    let mut stage = Stage::start_with(json!({}), Value::Null, &[]).await?;
+    let mut stage = Stage::start_with(json!({}), None, &[]).await?;
     stage.scene.call().await;
     stage.open_page(DESKTOP).await?;
     stage.browser.until("header", &["read-only: no admin token is configured"]).await?;
