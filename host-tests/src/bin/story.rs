@@ -93,7 +93,7 @@ impl Story {
         println!("Envoy with llm-breaker, in front of a simulated LLM provider.");
         println!("The breaker stays open for {OPEN_SECONDS} s here (the default is 30 s).");
         println!(
-            "Its status page, whose token is {TOKEN}: http://{}\n",
+            "Its status page, with the token {TOKEN}: http://{}\n",
             self.envoy.address_of(STATUS)
         );
         println!("{:<46} {:>9} {:>12} {:>8}  breaker", "", "answers", "median time", "reached");
