@@ -225,16 +225,19 @@ advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the ad
 bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
 	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
 
+# What sends the load.
+bench-envoy bench-scale bench-table: DEBIAN_PACKAGES += nghttp2-client/h2load
+
 .PHONY: bench-envoy
-bench-envoy: envoy build build-guests ## What a request costs the real Envoy, beside others; needs h2load; ROUNDS=15 OUT=docs/performance
+bench-envoy: debian-packages envoy build build-guests ## What a request costs the real Envoy, beside others; ROUNDS=15
 	cargo run --quiet --package llm-breaker-benches --bin bench-envoy
 
 .PHONY: bench-scale
-bench-scale: envoy build build-guests ## How the cost grows with breakers, streams, workers and windows; needs h2load; OUT=docs/performance
+bench-scale: debian-packages envoy build build-guests ## How the cost grows with breakers, streams, workers and windows
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-scale
 
 .PHONY: bench-table
-bench-table: envoy build build-guests ## Every budget of docs/performance.md, measured in one run; needs h2load; ROUNDS=15 OUT=docs/performance
+bench-table: debian-packages envoy build build-guests ## Every budget of docs/performance.md, measured in one run; ROUNDS=15
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-table
 
 .PHONY: fleet
