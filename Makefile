@@ -23,7 +23,7 @@ BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
 
 # Debian's packages that the tests need, each with a command that it brings: on another system, or with
 # another version, what counts is that the command is there.
-DEBIAN_PACKAGES := $(if $(CHROMIUM),,chromium/chromium)
+DEBIAN_PACKAGES := skopeo/skopeo $(if $(CHROMIUM),,chromium/chromium)
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
 
@@ -32,6 +32,8 @@ APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg:
 # promtool beside it, is as good.
 TOOLS := .tools
 PROMETHEUS_STAMP := $(TOOLS)/.prometheus
+# Debian's registry of images, to which the tests push: docker-registry on the PATH is as good.
+REGISTRY_STAMP := $(TOOLS)/.registry
 
 # Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
 # steers it.
@@ -58,7 +60,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: wasm-target envoy sdk browser prometheus ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
+setup: wasm-target envoy sdk browser prometheus registry ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
 
 .PHONY: wasm-target
 wasm-target:
@@ -123,6 +125,14 @@ $(PROMETHEUS_STAMP):
 	@$(TOOLS)/prometheus/usr/bin/promtool --version > /dev/null
 	@touch $@
 
+.PHONY: registry
+registry: $(if $(shell command -v docker-registry),,$(REGISTRY_STAMP))
+
+$(REGISTRY_STAMP):
+	$(call unpack,docker-registry,^docker-registry$$,PATH)
+	@$(TOOLS)/docker-registry/usr/bin/docker-registry --version > /dev/null
+	@touch $@
+
 # $(call unpack,PACKAGE,PATTERN,VARIABLE): the package and what it needs, as if nothing were installed
 # here, as far as a name fits the pattern, in $(TOOLS)/PACKAGE. Where this machine's lists of packages
 # are missing or old, lists of our own are fetched. (Left out: 200 MB of time zones that no page asks for.)
@@ -149,6 +159,47 @@ endef
 build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
 
+# What a release consists of.
+DIST := dist
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
+
+CYCLONEDX_VERSION := 0.5.7
+CYCLONEDX := $(TOOLS)/bin/cargo-cyclonedx
+SBOM := $(DIST)/llm-breaker-$(VERSION).cdx.json
+
+$(CYCLONEDX):
+	cargo install --quiet --locked --root $(TOOLS) cargo-cyclonedx@$(CYCLONEDX_VERSION)
+
+# Of no time, without a number made up for it, and without the folder in which it was made.
+$(SBOM): Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
+	@mkdir -p $(DIST)
+	$(CYCLONEDX) cyclonedx --quiet --manifest-path filter/Cargo.toml --target $(WASM_TARGET) \
+		--format json --spec-version 1.5 --override-filename llm-breaker.cdx
+	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@ && rm filter/llm-breaker.cdx.json
+
+# The three hashes that can be pinned: Envoy's `remote.sha256` and Istio's for https:// are the module's,
+# Istio's and Envoy Gateway's for an image are that of its manifest.
+.PHONY: image
+image: build $(SBOM) ## The module as an OCI image with its bill of materials, in dist/image; prints what to pin
+	@cargo run --quiet --package llm-breaker-packaging --bin image -- $(DIST)/image $(MODULE) $(SBOM) > $(DIST)/image.digest
+	@cp $(MODULE) $(DIST)/llm_breaker.wasm
+	@echo "module  sha256:$$(sha256sum < $(MODULE) | cut -d ' ' -f 1)"
+	@echo "image   $$(cat $(DIST)/image.digest)"
+	@echo "push    skopeo copy oci:$(DIST)/image:$(VERSION) docker://REGISTRY/llm-breaker:$(VERSION)"
+
+# Packed alike wherever it is packed.
+PACK := tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go-w --create --file
+
+.PHONY: release
+release: image ## All that a release consists of, in dist/, with its checksums: RELEASING.md
+	@cp docs/configuration.schema.json $(DIST)/llm-breaker-$(VERSION).schema.json
+	@$(PACK) $(DIST)/llm-breaker-$(VERSION).image.tar --directory $(DIST)/image .
+	@$(PACK) $(DIST)/llm-breaker-$(VERSION).envoy.tar envoy
+	@awk -v version='$(VERSION)' '/^## / { shown = index($$0, "## " version) == 1 || (!seen && /^## Unreleased/); seen = 1 } shown' \
+		CHANGELOG.md > $(DIST)/CHANGES.md
+	@cd $(DIST) && rm -f SHA256SUMS && sha256sum $$(find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort) > SHA256SUMS
+	@cat $(DIST)/SHA256SUMS
+
 .PHONY: check-config
 check-config: ## Say what is wrong with FILE, or which policy each cluster gets; ARGUMENTS=--changed
 	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
@@ -174,7 +225,7 @@ MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
 .PHONY: reproducible
 reproducible: build ## Build the module once more in another folder: the bytes must be the same
 	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
-	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter host-tests benches \
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches \
 		| tar --extract --directory $(ELSEWHERE)
 	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
 	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
@@ -183,15 +234,60 @@ reproducible: build ## Build the module once more in another folder: the bytes m
 	@rm -rf $(ELSEWHERE)
 
 .PHONY: test
-test: setup build build-guests reproducible ## Run every test: unit, wasmtime host, real Envoy
+test: setup build build-guests reproducible image ## Run every test: unit, wasmtime host, real Envoy, simulation
 	cargo test --features llm-breaker/tools
+	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny trust ## The same, and what takes longer
+test-all: test deny trust simulate-mutants fuzz ## The same, and what takes longer
+	RUNS=10000 $(SIMULATE)
 
 .PHONY: trust
 trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
+
+# Optimised, but with every check of arithmetic.
+SIMULATE := cargo run --quiet --profile checked --package llm-breaker-simulation
+
+.PHONY: simulate
+simulate: ## A million runs of workers that share breakers, interleaved by a seed; RUNS=, SEED= replays one
+	RUNS=$(or $(RUNS),1000000) $(SIMULATE)
+
+.PHONY: simulate-mutants
+simulate-mutants: ## Plant twelve faults, one at a time: the simulation must catch each
+	cargo run --quiet --profile checked --package llm-breaker-simulation --bin mutants
+
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ := $(TOOLS)/bin/cargo-fuzz
+FUZZ_TARGETS := record configuration sse event_stream error_bodies headers
+FUZZ_SECONDS ?= 30
+# The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
+FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
+
+$(FUZZ):
+	cargo install --quiet --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+
+# What is found beyond the corpus stays out of it until it is minimised and committed.
+.PHONY: fuzz
+fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
+	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/$$target && \
+		$(FUZZ_BUILD) $(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none $$target \
+			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
+
+CARGO_MUTANTS_VERSION := 27.1.0
+MUTANTS := $(TOOLS)/bin/cargo-mutants
+
+$(MUTANTS):
+	cargo install --quiet --locked --root $(TOOLS) cargo-mutants@$(CARGO_MUTANTS_VERSION)
+
+.PHONY: mutants
+mutants: $(MUTANTS) ## Change the core, one change at a time: a test must notice each; MUTANTS_OF= one file
+	$(MUTANTS) mutants --config filter/mutants.toml --package llm-breaker --output target \
+		$(if $(MUTANTS_OF),--file $(MUTANTS_OF))
 
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning

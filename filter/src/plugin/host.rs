@@ -7,7 +7,7 @@
 
 use crate::fallback::Reply;
 use crate::pairs;
-use crate::shared::{Cell, Loaded, Stored};
+use crate::shared::{Cell, Loaded, Stored, cas_of};
 use crate::stats::Kind;
 use crate::time::Instant;
 use core::ptr::null_mut;
@@ -29,10 +29,6 @@ const RESPONSE_STREAM: u32 = 1;
 /// Where no buffer reaches: Envoy appends what starts there.
 const BEHIND_ALL: usize = i32::MAX as usize;
 const NO_GRPC_STATUS: i32 = -1;
-
-/// Creating with cas 0 would overwrite; any other number succeeds on an absent key only, unless it
-/// is the key's current one, which counts up from 1 and never gets here.
-const CREATE: u32 = u32::MAX;
 
 #[rustfmt::skip]
 unsafe extern "C" {
@@ -366,7 +362,7 @@ impl Cell for SharedData {
     }
 
     fn store(&self, key: &str, value: &[u8], version: Option<u32>) -> Stored {
-        let cas = version.unwrap_or(CREATE);
+        let cas = cas_of(version);
         // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.
         let status = unsafe {
             proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas)

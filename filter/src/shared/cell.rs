@@ -31,6 +31,18 @@ pub enum Stored {
     Unavailable,
 }
 
+/// The number that tells proxy-wasm's compare-and-set of the version that a store expects.
+///
+/// Creating with 0 would overwrite; any other number succeeds on an absent key, and on another only
+/// if it is the key's current one, which counts up from 1 and never gets to the last.
+#[must_use]
+pub const fn cas_of(version: Option<u32>) -> u32 {
+    match version {
+        Some(version) => version,
+        None => u32::MAX,
+    }
+}
+
 /// What to do with a loaded value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Swap<T> {

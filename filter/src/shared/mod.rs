@@ -12,7 +12,7 @@ mod ledger;
 mod metadata;
 mod record;
 
-pub use cell::{Cell, Loaded, Stored};
+pub use cell::{Cell, Loaded, Stored, cas_of};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};
 pub use metadata::Metadata;

@@ -1,0 +1,9 @@
+//! What holds for any input? Each property is tried on hundreds of inputs that proptest makes up,
+//! and a counterexample is shrunk; `PROPTEST_CASES=` says how many.
+
+mod backoff;
+mod configuration;
+mod records;
+mod streams;
+mod times;
+mod windows;
