@@ -243,8 +243,15 @@ test-all: test deny trust simulate-mutants fuzz ## The same, and what takes long
 	RUNS=10000 $(SIMULATE)
 
 .PHONY: trust
-trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
+
+# Bounded: a minute at least, half a day at most.
+export SOAK_SECONDS ?= 600
+
+.PHONY: soak
+soak: envoy build build-guests ## Mixed traffic, faults and pushes for SOAK_SECONDS (600): nothing goes on growing
+	cargo test --package llm-breaker-host-tests --test trust -- --ignored --nocapture soak
 
 # Optimised, but with every check of arithmetic.
 SIMULATE := cargo run --quiet --profile checked --package llm-breaker-simulation

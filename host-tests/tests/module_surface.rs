@@ -16,6 +16,7 @@ const CALLED: &[&str] = &[
     "env.proxy_get_current_time_nanoseconds",
     "env.proxy_get_header_map_pairs",
     "env.proxy_get_header_map_value",
+    "env.proxy_get_metric",
     "env.proxy_get_property",
     "env.proxy_get_shared_data",
     "env.proxy_increment_metric",

@@ -8,7 +8,6 @@ mod collections;
 use serde_json::{Map, Value};
 
 use super::errors::{Errors, join};
-use super::later::Later;
 use super::rules::{Entries, OneOf, Rule};
 use super::walk::{Contradiction, Fields};
 
@@ -22,6 +21,15 @@ pub(super) struct Object<'a> {
     unnamed: Vec<&'static str>,
     errors: &'a mut Errors,
     forgiving: bool,
+    values: Values,
+}
+
+/// Whether an error may repeat the values of an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Shown,
+    /// There may be a secret among them.
+    Concealed,
 }
 
 impl Fields for Object<'_> {
@@ -58,6 +66,15 @@ impl Fields for Object<'_> {
     fn object(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>)) {
         if let Some(value) = self.found(name) {
             Object::enter(join(&self.path, name), value, self.errors, read);
+        }
+    }
+
+    fn secrets(&mut self, name: &'static str, read: impl FnOnce(&mut Object<'_>)) {
+        let Some(value) = self.found(name) else { return };
+        let path = join(&self.path, name);
+        match value.as_object() {
+            Some(fields) => Object::walk(path, fields, Values::Concealed, self.errors, read),
+            None => self.errors.concealed(path, "an object"),
         }
     }
 
@@ -146,12 +163,11 @@ impl Fields for Object<'_> {
         }
     }
 
-    fn later(&mut self, fields: &[Later]) {
-        for field in fields {
-            self.unnamed.push(field.name);
-            if let Some(value) = self.fields.get(field.name).filter(|value| !field.accepts(value)) {
-                let path = join(&self.path, field.name);
-                self.errors.unsupported(path, value, &field.allowed());
+    fn later(&mut self, names: &[&'static str]) {
+        for name in names {
+            self.unnamed.push(name);
+            if let Some(value) = self.fields.get(*name).filter(|value| !value.is_null()) {
+                self.errors.unsupported(join(&self.path, name), value, "null, or leave it out");
             }
         }
     }
@@ -185,6 +201,12 @@ impl Fields for Object<'_> {
         }
     }
 
+    fn secrets_out_of_place(&mut self, name: &'static str, allowed: &str) {
+        if self.found(name).is_some() {
+            self.errors.concealed(join(&self.path, name), allowed);
+        }
+    }
+
     fn contradictions(&mut self, lower: &str, all: &[Contradiction]) {
         // All are looked up before any is noted, lest one of them hide another.
         let found: Vec<_> = all.iter().filter_map(|one| self.blame(lower, one)).collect();
@@ -205,7 +227,12 @@ impl<'a> Object<'a> {
         errors: &'a mut Errors,
         read: impl FnOnce(&mut Object<'_>),
     ) {
-        Self::walk(String::new(), fields, errors, read);
+        Self::walk(String::new(), fields, Values::Shown, errors, read);
+    }
+
+    /// Whether the field is there and `null`.
+    pub(super) fn says_null(&mut self, name: &'static str) -> bool {
+        self.raw(name).is_some_and(Value::is_null)
     }
 
     /// Refuses this object for what its fields are together.
@@ -234,7 +261,7 @@ impl<'a> Object<'a> {
 
     fn enter(path: String, value: &Value, errors: &mut Errors, read: impl FnOnce(&mut Object<'_>)) {
         match value.as_object() {
-            Some(fields) => Object::walk(path, fields, errors, read),
+            Some(fields) => Object::walk(path, fields, Values::Shown, errors, read),
             None => errors.wrong(path, value, "an object"),
         }
     }
@@ -242,11 +269,12 @@ impl<'a> Object<'a> {
     fn walk(
         path: String,
         fields: &Map<String, Value>,
+        values: Values,
         errors: &mut Errors,
         read: impl FnOnce(&mut Object<'_>),
     ) {
         let (known, unnamed) = (Vec::new(), Vec::new());
-        let mut object = Object { path, fields, known, unnamed, errors, forgiving: false };
+        let mut object = Object { path, fields, known, unnamed, errors, forgiving: false, values };
         read(&mut object);
         if !object.forgiving {
             object.refuse_unknown();
@@ -257,7 +285,11 @@ impl<'a> Object<'a> {
         for (name, value) in self.fields {
             if !self.known.contains(&name.as_str()) && !self.unnamed.contains(&name.as_str()) {
                 let path = join(&self.path, name);
-                self.errors.unknown(path, value, &self.known.join(", "));
+                let known = self.known.join(", ");
+                match self.values {
+                    Values::Shown => self.errors.unknown(path, value, &known),
+                    Values::Concealed => self.errors.unknown_concealed(path, &known),
+                }
             }
         }
     }
@@ -275,7 +307,11 @@ impl<'a> Object<'a> {
     fn read<R: Rule>(&mut self, name: &str, value: &Value, rule: &R) -> Option<R::Out> {
         let read = rule.read(value);
         if read.is_none() {
-            self.errors.wrong(join(&self.path, name), value, &rule.allowed());
+            let path = join(&self.path, name);
+            match self.values {
+                Values::Shown => self.errors.wrong(path, value, &rule.allowed()),
+                Values::Concealed => self.errors.concealed(path, &rule.allowed()),
+            }
         }
         read
     }

@@ -20,6 +20,8 @@ pub struct ConfigError {
     pub path: String,
     /// What is wrong, with the value given as JSON, without what is inside of objects and lists.
     pub problem: String,
+    /// The value given, as far as it may be repeated; shortened to a text if it is long.
+    pub given: Option<Value>,
     /// What would be right.
     pub allowed: String,
 }
@@ -57,38 +59,43 @@ impl Errors {
 
     /// The document cannot be read at all.
     pub(super) fn unreadable(&mut self, problem: String, allowed: &str) {
-        self.push(DOCUMENT.into(), problem, allowed);
+        self.push(DOCUMENT.into(), problem, None, allowed);
     }
 
     /// A field has a value that it may not have.
     pub(super) fn wrong(&mut self, path: String, given: &Value, allowed: &str) {
-        self.push(path, format!("{} is wrong", show(given)), allowed);
+        self.push(path, format!("{} is wrong", show(given)), Some(given), allowed);
     }
 
     /// A field has a value that it may not have, and that is not for the log.
     pub(super) fn concealed(&mut self, path: String, allowed: &str) {
-        self.push(path, "its value is wrong".into(), allowed);
+        self.push(path, "its value is wrong".into(), None, allowed);
     }
 
     /// A field that must be given is not.
     pub(super) fn missing(&mut self, path: String, allowed: &str) {
-        self.push(path, "missing".into(), allowed);
+        self.push(path, "missing".into(), None, allowed);
     }
 
     /// A number that JSON does not have, as a Struct may carry it.
     pub(super) fn not_finite(&mut self, path: String, given: f64) {
-        self.push(path, format!("{given} is wrong"), "a finite number");
+        self.push(path, format!("{given} is wrong"), None, "a finite number");
     }
 
     /// A field that no version knows.
     pub(super) fn unknown(&mut self, path: String, given: &Value, allowed: &str) {
-        self.push(path, format!("unknown field, given {}", show(given)), allowed);
+        self.push(path, format!("unknown field, given {}", show(given)), Some(given), allowed);
+    }
+
+    /// The same, with a value that is not for the log.
+    pub(super) fn unknown_concealed(&mut self, path: String, allowed: &str) {
+        self.push(path, "unknown field".into(), None, allowed);
     }
 
     /// A value that the document has and this version cannot act on.
     pub(super) fn unsupported(&mut self, path: String, given: &Value, allowed: &str) {
         let problem = format!("{} is not supported by this version yet", show(given));
-        self.push(path, problem, allowed);
+        self.push(path, problem, Some(given), allowed);
     }
 
     /// Whether the value at `path` is not what the document meant, because it, what holds it or,
@@ -100,9 +107,10 @@ impl Errors {
         })
     }
 
-    fn push(&mut self, path: String, problem: String, allowed: &str) {
+    fn push(&mut self, path: String, problem: String, given: Option<&Value>, allowed: &str) {
         if self.shown.len() < MAX_SHOWN {
-            self.shown.push(ConfigError { path, problem, allowed: allowed.into() });
+            let given = given.map(repeated);
+            self.shown.push(ConfigError { path, problem, given, allowed: allowed.into() });
         } else {
             self.more = self.more.saturating_add(1);
         }
@@ -145,6 +153,14 @@ pub(super) fn show(value: &Value) -> String {
         }
         Value::Array(list) if !list.is_empty() => "[…]".into(),
         scalar => show_within(scalar, MAX_VALUE),
+    }
+}
+
+fn repeated(value: &Value) -> Value {
+    match value {
+        Value::Object(_) | Value::Array(_) => show(value).into(),
+        Value::String(text) => cut(text.clone(), MAX_VALUE).into(),
+        scalar => scalar.clone(),
     }
 }
 

@@ -48,6 +48,13 @@ pub enum Form {
         /// Names that it may not be, in lower case; with a `*` at their end, all that begin so.
         but: Vec<&'static str>,
     },
+    /// Visible ASCII characters that are shown nowhere.
+    Secret {
+        /// How many at least.
+        min: usize,
+        /// How many at most.
+        max: usize,
+    },
     /// Keys of a JSON document, joined by dots.
     Path {
         /// How many at most.

@@ -17,11 +17,13 @@ mod keys;
 mod later;
 mod matchers;
 pub mod metadata;
+pub mod order;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod outline;
 mod ranges;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
+mod role;
 mod rules;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
@@ -40,6 +42,7 @@ use crate::glob::Glob;
 use crate::policy::{Fallback, Mode, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
+pub use role::{Role, Token};
 use rules::{Flag, Rule, Whole};
 use walk::Fields;
 
@@ -59,6 +62,8 @@ pub enum LogFormat {
 /// Everything that the plugin configuration says, with all layers merged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// What the plugin is for.
+    pub role: Role,
     /// How many breakers may exist in shared data, 1 to 16384.
     pub max_breakers: u32,
     /// Whether Envoy's `allow_on_headers_stop_iteration` is set for this plugin, so that a request
@@ -77,6 +82,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            role: Role::default(),
             max_breakers: 256,
             stop_iteration: false,
             log_format: LogFormat::default(),
@@ -138,6 +144,7 @@ impl Config {
     fn read(&mut self, object: &mut impl Fields) {
         // Read before all others.
         object.value("config_version", &mut 1, &VERSION);
+        role::read(object, &mut self.role);
         object.value("max_breakers", &mut self.max_breakers, &ranges::MAX_BREAKERS);
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);

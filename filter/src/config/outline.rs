@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::Config;
 use super::fields;
 use super::form::Form;
-use super::later::Later;
 use super::rules::{Entries, OneOf, Rule};
 use super::walk::Fields;
 use crate::policy::Policy;
@@ -65,8 +64,8 @@ pub enum Kind {
     List(usize, usize, Form, String),
     /// A map, so many at most, of names and values, and in words what the values may be.
     Pairs(usize, Form, Form, String),
-    /// What this version does not act on: `null` or this value.
-    Later(Value),
+    /// What this version does not act on: `null`.
+    Later,
 }
 
 /// The fields that depend on the value of one.
@@ -140,6 +139,10 @@ impl Fields for Outline {
         let mut below = Self::default();
         read(&mut below);
         self.add(name, Kind::Object(below), None);
+    }
+
+    fn secrets(&mut self, name: &'static str, read: impl FnOnce(&mut Self)) {
+        self.object(name, read);
     }
 
     fn word_or_object<R: Rule>(
@@ -235,9 +238,9 @@ impl Fields for Outline {
         self.together.push(Together::ExactlyOne(names.to_vec()));
     }
 
-    fn later(&mut self, fields: &[Later]) {
-        for field in fields {
-            self.add(field.name, Kind::Later(field.today()), Some(field.today()));
+    fn later(&mut self, names: &[&'static str]) {
+        for name in names {
+            self.add(name, Kind::Later, Some(Value::Null));
         }
     }
 }

@@ -6,9 +6,10 @@
 use core::time::Duration;
 
 use super::LogFormat;
+use super::role::{Name, Secret};
 use super::rules::{AnyBut, Entries, Exact, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
-    ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text,
+    ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text, Words,
 };
 use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
@@ -20,12 +21,19 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(super) const MAX_BREAKERS: Whole = Whole { min: 1, max: 16_384 };
 /// As many as a linear search for a cluster's first match can bear.
 pub(super) const BREAKERS: Entries = Entries { min: 0, max: 1024, of: "objects" };
 /// Far above the names that Istio makes of the longest host name.
 pub(super) const CLUSTER: Pattern = Pattern { max_bytes: 512 };
+
+pub(super) const ROLE: OneOf<Name> = OneOf(&[("traffic", Name::Traffic), ("admin", Name::Admin)]);
+pub(super) const ADMIN_TOKEN: Secret = Secret { min: 16, max: 256 };
+pub(super) const ORDER_USER: Words = Words { max: 128 };
+pub(super) const ORDER_REASON: Words = Words { max: 512 };
+pub(super) const ORDER_DURATION: Span = Span { min: SECOND, max: MONTH };
 
 pub(super) const LOG_FORMAT: OneOf<LogFormat> =
     OneOf(&[("json", LogFormat::Json), ("logfmt", LogFormat::Logfmt)]);

@@ -2,8 +2,6 @@
 
 use core::fmt::Write;
 
-use serde_json::Value;
-
 use super::duration;
 use super::form::{Characters, Form};
 use super::outline::{Field, Kind, Outline, Presence};
@@ -15,6 +13,10 @@ pub fn markdown() -> String {
     let document = Outline::of_document();
     let mut text = String::from("## The document\n\n");
     table(&mut text, "", &document.fields);
+    let is_of_policies = |field: &&Field| ["defaults", "breakers"].contains(&field.name);
+    for field in document.fields.iter().filter(|field| !is_of_policies(field)) {
+        sections(&mut text, field.name, field);
+    }
     let defaults = document.fields.iter().find(|field| field.name == "defaults");
     if let Some(Kind::Object(policy)) = defaults.map(|field| &field.kind) {
         text.push_str("\n## A policy\n\nIn `defaults` and in each entry of `breakers`.\n\n");
@@ -71,10 +73,6 @@ fn default(field: &Field, place: &str) -> String {
     }
 }
 
-fn shown(value: &Value) -> String {
-    format!("`{}`", value.as_str().map_or_else(|| value.to_string(), Into::into))
-}
-
 fn allowed(field: &Field) -> String {
     let allowed = match &field.kind {
         Kind::Value(form, _) => in_words(form),
@@ -87,7 +85,7 @@ fn allowed(field: &Field) -> String {
             in_words(names),
             in_words(values)
         ),
-        Kind::Later(value) => format!("{}, nothing else yet", shown(value)),
+        Kind::Later => "`null`, nothing else yet".into(),
     };
     match field.presence {
         Presence::Optional => format!("{allowed}; `null` for none"),
@@ -123,6 +121,7 @@ fn in_words(form: &Form) -> String {
         Form::Header { but, .. } => {
             format!("a header's name, none of {}", code(but.iter().copied()))
         }
+        Form::Secret { min, max } => format!("{min} to {max} visible ASCII characters"),
         Form::Path { max_segments, max_bytes } => {
             format!("1 to {max_segments} keys of 1 to {max_bytes} bytes, joined by dots")
         }

@@ -128,7 +128,7 @@ fn property(field: &Field, path: &str) -> Value {
             "propertyNames": value(names),
             "additionalProperties": or_null(value(values)),
         }),
-        Kind::Later(today) => json!({ "enum": [today] }),
+        Kind::Later => json!({ "enum": [null] }),
     };
     let mut schema = if field.presence == Presence::Mandatory { schema } else { or_null(schema) };
     if let Some(text) = described::text(described::place(path)) {
@@ -180,6 +180,9 @@ fn value(form: &Form) -> Value {
         Form::Words(words) => json!({ "enum": words }),
         Form::Text { max_bytes, of, but } => text(*max_bytes, *of, but),
         Form::Header { max_bytes, but } => header(*max_bytes, but),
+        Form::Secret { min, max } => {
+            json!({"type": "string", "pattern": format!("^[!-~]{{{min},{max}}}$")})
+        }
         Form::Path { max_segments, max_bytes } => {
             let (key, more) = (format!("[^.]{{1,{max_bytes}}}"), max_segments.saturating_sub(1));
             json!({"type": "string", "pattern": format!(r"^{key}(\.{key}){{0,{more}}}$")})

@@ -90,6 +90,33 @@ impl Rule for Line {
     }
 }
 
+/// What a person writes, on one line.
+pub(super) struct Words {
+    pub(super) max: usize,
+}
+
+impl Rule for Words {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let text = value.as_str()?;
+        let fits = (1..=self.max).contains(&text.chars().take(self.max + 1).count());
+        (fits && !text.contains(char::is_control)).then(|| text.to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        format!("a text of 1 to {} characters without control characters", self.max)
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max.saturating_mul(4), of: Characters::Line, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
+}
+
 /// The name of one cluster.
 pub(super) struct ClusterName {
     pub(super) max_bytes: usize,

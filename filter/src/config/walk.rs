@@ -6,7 +6,6 @@
 
 use serde_json::Value;
 
-use super::later::Later;
 use super::rules::{Entries, OneOf, Rule};
 
 /// One object of the document.
@@ -25,6 +24,9 @@ pub(super) trait Fields {
 
     /// An object.
     fn object(&mut self, name: &'static str, read: impl FnOnce(&mut Self::Below<'_>));
+
+    /// An object in which a secret stands: no error repeats a value of it.
+    fn secrets(&mut self, name: &'static str, read: impl FnOnce(&mut Self::Below<'_>));
 
     /// Either a word or an object, of which `read` makes the same.
     fn word_or_object<R: Rule>(
@@ -85,8 +87,8 @@ pub(super) trait Fields {
     /// Refuses an object that gives none or several of these fields.
     fn exactly_one(&mut self, names: &[&'static str]);
 
-    /// Refuses the fields that this version does not act on yet.
-    fn later(&mut self, fields: &[Later]);
+    /// Refuses the fields that this version does not act on yet, but for `null`.
+    fn later(&mut self, names: &[&'static str]);
 
     /// A field's value as it was given; `null` is as good as leaving it out.
     fn given(&mut self, _name: &'static str) -> Option<&Value> {
@@ -106,6 +108,9 @@ pub(super) trait Fields {
 
     /// Refuses fields that have a meaning only beside other values than those given here.
     fn out_of_place(&mut self, _names: &[&'static str], _allowed: &str) {}
+
+    /// The same for an object in which a secret stands.
+    fn secrets_out_of_place(&mut self, _name: &'static str, _allowed: &str) {}
 
     /// Notes the contradictions between values as they are after layering: each at the first of its
     /// paths that this object gives, since the `lower` layer has answered for the others. Says

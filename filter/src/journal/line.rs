@@ -22,6 +22,14 @@ impl Line {
         }
     }
 
+    /// The same as a JSON object without whose breaker it is about, for where that is known.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let is_whose = |name: &str| ["breaker", "model"].contains(&name);
+        let others = self.0.iter().filter(|(name, _)| !is_whose(name)).cloned();
+        Self(others.collect()).text(LogFormat::Json)
+    }
+
     fn joined(&self, separator: &str, write: impl Fn(&str, &Value) -> String) -> String {
         let fields: Vec<String> = self.0.iter().map(|(name, value)| write(name, value)).collect();
         fields.join(separator)

@@ -4,8 +4,10 @@
 mod line;
 
 use crate::breaker::{OpenFor, Override, Transition};
+use crate::config::order::Ordered;
 use crate::key::Key;
 use crate::outcome::Outcome;
+use crate::policy::Mode;
 use core::time::Duration;
 use serde_json::{Value, json};
 
@@ -41,6 +43,18 @@ pub fn transition(breaker: &Key, transition: &Transition, outcome: Option<&Outco
     if let Some(announced) = outcome.and_then(|outcome| outcome.announced) {
         line.add("announced_seconds", seconds(announced));
     }
+    line
+}
+
+/// What an operator ordered, and who says so: the texts are the operator's.
+#[must_use]
+pub fn ordered(breaker: &Key, ordered: &Ordered) -> Line {
+    let mut line = event("override", breaker);
+    line.add("action", ordered.action.name());
+    line.add("mode", ordered.mode.map(Mode::name));
+    line.add("duration_seconds", ordered.duration.map(seconds));
+    line.add("user", ordered.user.clone());
+    line.add("reason", ordered.reason.clone());
     line
 }
 

@@ -161,7 +161,7 @@ fn ask_one(entry: &Entry, policy: &Policy, watchers: Watchers, now: Instant) -> 
         (Some((admission, breaker.answered_at)), change)
     });
     if let Some(transition) = decided.transition {
-        entry.report(&transition, None);
+        entry.report(&transition, None, now);
     }
     let word = match (decided.value, mode, decided.state) {
         (Some(Some((admission, answered_at))), ..) => word(admission, answered_at),

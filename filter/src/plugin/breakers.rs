@@ -221,7 +221,10 @@ impl Breakers {
         let registration = shared::register(&SharedData, &entry.name, self.config.max_breakers);
         self.note_registration(registration);
         match registration {
-            Registration::Registered { .. } => self.know(entry),
+            Registration::Registered { .. } => {
+                self.know(entry);
+                entry.leave_profile();
+            }
             Registration::Full => stats::count_for_process(BREAKERS_OVERFLOW),
             Registration::Unavailable => {}
         }

@@ -204,7 +204,7 @@ impl Share {
             (follow_up, change)
         });
         if let Some(transition) = decided.transition {
-            self.entry.report(&transition, Some(outcome));
+            self.entry.report(&transition, Some(outcome), now);
         }
         decided.value.flatten()
     }
@@ -219,7 +219,7 @@ impl Share {
         });
         let category = decided.value.unwrap_or(outcome.category);
         if let Some(transition) = decided.transition {
-            self.entry.report(&transition, Some(&Outcome { category, ..*outcome }));
+            self.entry.report(&transition, Some(&Outcome { category, ..*outcome }), now);
         }
         category
     }

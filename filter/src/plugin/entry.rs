@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::stats::Stats;
 use crate::policy::Policy;
-use crate::shared::{Decided, Ledger, Metadata};
+use crate::shared::{Decided, Explains, History, Ledger, Metadata, Noted, Profile};
 use crate::stats::Stat;
 use crate::time::Instant;
 use core::time::Duration;
@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) stats: Stats,
     log_format: LogFormat,
     in_force: RefCell<InForce>,
+    /// The policy whose profile this VM left last.
+    profiled: RefCell<Option<Rc<Policy>>>,
 }
 
 struct InForce {
@@ -52,6 +54,7 @@ impl Entry {
                 metadata: Metadata::default(),
                 metadata_read_at: None,
             }),
+            profiled: RefCell::default(),
             key: Rc::new(key),
             name,
         }
@@ -102,6 +105,16 @@ impl Entry {
         in_force.metadata = metadata;
     }
 
+    /// Leave what the policy says to those who look at this breaker without having it, once.
+    pub(super) fn leave_profile(&self) {
+        let policy = self.policy();
+        let mut profiled = self.profiled.borrow_mut();
+        if profiled.as_ref().is_none_or(|known| !Rc::ptr_eq(known, &policy)) {
+            Profile::of(&policy).leave(&SharedData, &self.name);
+            *profiled = Some(policy);
+        }
+    }
+
     /// A permit to call all the same, if no other such call is out; and how the breaker shows itself.
     pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<(Permit, Shown)> {
         let decided = self.decide(now, |breaker| {
@@ -131,33 +144,36 @@ impl Entry {
             self.log(Level::Warn, &journal::shared_state_reset(&self.key));
         }
         if let Some(ended) = &decided.ended {
-            self.log(Level::Warn, &journal::override_ended(&self.key, ended));
+            let line = journal::override_ended(&self.key, ended);
+            self.tell(Level::Warn, &line, Explains::Nothing, now);
         }
         if let Some(generation) = decided.reset_to {
-            self.log(Level::Warn, &journal::reset_generation(&self.key, generation));
+            let line = journal::reset_generation(&self.key, generation);
+            self.tell(Level::Warn, &line, Explains::Nothing, now);
         }
         decided
     }
 
     /// Count and log a transition that this VM's store brought about.
-    pub(super) fn report(&self, transition: &Transition, outcome: Option<&Outcome>) {
+    pub(super) fn report(&self, transition: &Transition, outcome: Option<&Outcome>, now: Instant) {
         self.stats.count(Stat::StateChanges(transition.from, transition.to));
         self.stats.record(Stat::State, transition.to.gauge());
         let open = transition.open_for.map_or(Duration::ZERO, |open_for| open_for.duration());
         self.stats.record(Stat::OpenRemaining, open.as_secs());
         // Istio's default log level hides what is less than a warning.
         let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
-        self.log(level, &journal::transition(&self.key, transition, outcome));
+        let line = journal::transition(&self.key, transition, outcome);
+        self.tell(level, &line, Explains::of(transition), now);
+    }
+
+    /// Say what happened, in the log and to those who look at this breaker later.
+    fn tell(&self, level: Level, line: &Line, explains: Explains, now: Instant) {
+        self.log(level, line);
+        let noted = Noted { at: now, explains, text: line.told() };
+        History::note(&SharedData, &self.name, &noted);
     }
 
     fn log(&self, level: Level, line: &Line) {
         host::log(level, &line.text(self.log_format));
-    }
-
-    /// Set the gauges to what callers get.
-    pub(super) fn show(&self, shown: &Shown) {
-        self.stats.record(Stat::State, shown.state.gauge());
-        self.stats.record(Stat::Mode, shown.mode.gauge());
-        self.stats.record(Stat::OpenRemaining, shown.open_remaining.as_secs());
     }
 }

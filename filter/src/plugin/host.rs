@@ -19,7 +19,7 @@ const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 
-/// The code details of our answers, as access logs show them.
+/// The code details of our answers in an upstream's place, as access logs show them.
 const REPLY_DETAILS: &str = "llm_breaker_open";
 const REQUEST_BODY: u32 = 0;
 const RESPONSE_BODY: u32 = 1;
@@ -52,6 +52,7 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
     fn proxy_record_metric(metric: u32, value: u64) -> u32;
     fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    fn proxy_get_metric(metric: u32, value: *mut u64) -> u32;
     fn proxy_send_local_response(status: u32, details: *const u8, details_size: usize, body: *const u8, body_size: usize, headers: *const u8, headers_size: usize, grpc_status: i32) -> u32;
 }
 
@@ -296,6 +297,11 @@ pub(super) fn close_response() {
 
 /// Answer the request; whether the host took the answer.
 pub(super) fn reply(reply: &Reply) -> bool {
+    reply_as(reply, REPLY_DETAILS)
+}
+
+/// The same with other code details.
+pub(super) fn reply_as(reply: &Reply, details: &str) -> bool {
     let headers: Vec<(&str, &str)> =
         reply.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
     let grpc_status = reply.grpc_status.and_then(|status| i32::try_from(status).ok());
@@ -304,8 +310,8 @@ pub(super) fn reply(reply: &Reply) -> bool {
     let status = unsafe {
         proxy_send_local_response(
             reply.status,
-            REPLY_DETAILS.as_ptr(),
-            REPLY_DETAILS.len(),
+            details.as_ptr(),
+            details.len(),
             reply.body.as_ptr(),
             reply.body.len(),
             headers.as_ptr(),
@@ -337,6 +343,14 @@ pub(super) fn record_metric(metric: Metric, value: u64) {
 pub(super) fn increment_metric(metric: Metric, by: u32) {
     // SAFETY: no pointer is involved.
     unsafe { proxy_increment_metric(metric.0, i64::from(by)) };
+}
+
+/// What a counter or gauge has come to, by all VMs of the process.
+pub(super) fn metric_value(metric: Metric) -> Option<u64> {
+    let mut value = 0;
+    // SAFETY: the host writes one u64 where it is told to.
+    let status = unsafe { proxy_get_metric(metric.0, &mut value) };
+    (status == OK).then_some(value)
 }
 
 /// The process's shared data.

@@ -1,5 +1,6 @@
 //! The shell around the core, compiled for Wasm only: callbacks in, host calls out.
 
+mod admin;
 mod admission;
 mod breakers;
 mod call;

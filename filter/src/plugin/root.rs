@@ -3,6 +3,7 @@
 use crate::breaker::Shown;
 use crate::config::Config;
 use crate::journal;
+use crate::plugin::admin::{Admin, AdminStream};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
 use crate::plugin::host::{self, Level};
@@ -25,9 +26,21 @@ const MAX_LOOKS: usize = 3;
 /// The root context of one configuration.
 #[derive(Default)]
 pub(super) struct Root {
-    breakers: Option<Rc<Breakers>>,
+    serves: Serves,
     /// A VM is not told which thread it is on, but only workers get requests.
     duty: Cell<Duty>,
+}
+
+/// Whom the requests of this configuration are for.
+#[derive(Default)]
+enum Serves {
+    /// Nobody: there is no configuration yet.
+    #[default]
+    Nobody,
+    /// Upstreams.
+    Traffic(Rc<Breakers>),
+    /// Those who look at the breakers.
+    Admin(Rc<Admin>),
 }
 
 /// Who refreshes the gauges: not a VM that serves requests.
@@ -46,7 +59,7 @@ thread_local! {
 
 impl Context for Root {
     fn on_done(&mut self) -> bool {
-        if let Some(breakers) = &self.breakers
+        if let Serves::Traffic(breakers) = &self.serves
             && YOUNGEST.get() == breakers.in_force_since
         {
             YOUNGEST.set(Instant::ZERO);
@@ -70,20 +83,26 @@ impl RootContext for Root {
         config.access_log = config.access_log && trace::declare();
         let now = host::now();
         let node = host::property("node\0id").unwrap_or_default();
-        let breakers = Breakers::new(config, now, String::from_utf8_lossy(&node).into_owned());
+        let node = String::from_utf8_lossy(&node).into_owned();
+        if let Some(admin) = Admin::of(&config, &node) {
+            self.serves = Serves::Admin(Rc::new(admin));
+            return true;
+        }
+        let breakers = Breakers::new(config, now, node);
         suspend_those_out_of_service(&breakers, now);
-        self.breakers = Some(Rc::new(breakers));
+        self.serves = Serves::Traffic(Rc::new(breakers));
         host::set_tick_period(TICK);
         true
     }
 
     fn on_tick(&mut self) {
-        let Some(breakers) = &self.breakers else { return };
+        let Serves::Traffic(breakers) = &self.serves else { return };
         let now = host::now();
         watchdog::look_after(breakers, now);
         YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
         let is_youngest = YOUNGEST.get() == breakers.in_force_since;
         for entry in breakers.all(now) {
+            entry.leave_profile();
             let look = tick(&entry, now);
             if self.duty.get() == Duty::RefreshGauges && is_youngest {
                 show(&entry, now, look);
@@ -93,7 +112,12 @@ impl RootContext for Root {
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         self.duty.set(Duty::ServeRequests);
-        Some(Box::new(Stream::new(context, self.breakers.clone())))
+        let breakers = match &self.serves {
+            Serves::Admin(admin) => return Some(Box::new(AdminStream::new(Rc::clone(admin)))),
+            Serves::Traffic(breakers) => Some(Rc::clone(breakers)),
+            Serves::Nobody => None,
+        };
+        Some(Box::new(Stream::new(context, breakers)))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -108,7 +132,7 @@ fn tick(entry: &Entry, now: Instant) -> Option<Shown> {
         (breaker.shown(&policy, now), change)
     });
     if let Some(transition) = decided.transition {
-        entry.report(&transition, None);
+        entry.report(&transition, None, now);
     }
     decided.value
 }
@@ -118,7 +142,7 @@ fn show(entry: &Entry, now: Instant, look: Option<Shown>) {
     let mut shown = look;
     for _ in 0..MAX_LOOKS {
         let Some(it) = &shown else { return };
-        entry.show(it);
+        entry.stats.show_gauges(it);
         let again = tick(entry, now);
         if again == shown {
             return;

@@ -1,5 +1,6 @@
 //! Which of the host's stats are already defined in this VM? Defining one twice would leak it.
 
+use crate::breaker::Shown;
 use crate::key::Key;
 use crate::plugin::host::{self, Metric};
 use crate::stats::{Kind, Stat};
@@ -47,6 +48,13 @@ impl Stats {
         }
     }
 
+    /// Set the gauges to what callers get.
+    pub(super) fn show_gauges(&self, shown: &Shown) {
+        self.record(Stat::State, shown.state.gauge());
+        self.record(Stat::Mode, shown.mode.gauge());
+        self.record(Stat::OpenRemaining, shown.open_remaining.as_secs());
+    }
+
     /// Set a gauge, or add a sample to a histogram.
     pub(super) fn record(&self, stat: Stat, value: u64) {
         if let Some(metric) = self.metric(stat) {
@@ -63,6 +71,12 @@ impl Stats {
         moved.push((stat, metric));
         Some(metric)
     }
+}
+
+/// What this counter of a breaker has come to; zero if the host does not tell.
+pub(super) fn value(breaker: &Key, counter: Stat) -> u64 {
+    let metric = defined(counter.kind(), &counter.name(breaker));
+    metric.and_then(host::metric_value).unwrap_or_default()
 }
 
 /// Count one for the process as a whole.

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Index = 2,
     Metadata = 3,
     Allowance = 4,
+    History = 5,
+    Profile = 6,
 }
 
 /// Bytes of the magic, version and kind, which seed the checksum, and of the checksum.
@@ -33,6 +35,13 @@ pub(super) fn restart(frame: &mut Vec<u8>, kind: Kind) {
     frame.extend_from_slice(&LAYOUT_VERSION.to_le_bytes());
     frame.extend_from_slice(&(kind as u16).to_le_bytes());
     frame.extend_from_slice(&[0; HEADER - HEAD]);
+}
+
+/// Append a text of at most 64 KiB; of a longer one nothing.
+pub(super) fn text(frame: &mut Vec<u8>, text: &str) {
+    let (length, text) = u16::try_from(text.len()).map_or((0, ""), |length| (length, text));
+    frame.extend_from_slice(&length.to_le_bytes());
+    frame.extend_from_slice(text.as_bytes());
 }
 
 /// Write the checksum of a frame whose payload is complete.
@@ -90,6 +99,11 @@ impl<'a> Payload<'a> {
 
     pub(super) fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn text(&mut self) -> Option<String> {
+        let length = usize::from(self.u16()?);
+        String::from_utf8(self.bytes(length)?.to_vec()).ok()
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -1,5 +1,6 @@
-//! What lives in shared data: breakers as bytes, the list of them, what their clusters' metadata
-//! says, how much targets are sent, and the compare-and-set loop.
+//! What lives in shared data: breakers as bytes, the list of them, what happened to them and what
+//! their policies and their clusters' metadata say, how much targets are sent, and the
+//! compare-and-set loop.
 //!
 //! Shared data is one map per process. Every worker reads and writes it, other plugins may too, and
 //! nothing in it is ever freed: so keys are few and prefixed, and bytes are never trusted.
@@ -7,15 +8,21 @@
 pub mod allowance;
 mod cell;
 mod frame;
+mod history;
 mod index;
 mod ledger;
 mod metadata;
+mod profile;
 mod record;
 
+#[cfg(test)]
+pub(crate) use cell::tests::Map;
 pub use cell::{Cell, Loaded, Stored, cas_of};
+pub use history::{Explains, History, MAX_EVENTS, Noted};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};
 pub use metadata::Metadata;
+pub use profile::Profile;
 pub use record::{decode, decode_into, encode, encode_into};
 
 /// The version of everything stored, as part of each key: during an upgrade two versions of the
@@ -44,4 +51,16 @@ pub fn allowance_key(target: &str) -> String {
 #[must_use]
 pub fn metadata_key(name: &str) -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/metadata/{name}")
+}
+
+/// The key of what happened to a breaker lately.
+#[must_use]
+pub fn history_key(name: &str) -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/history/{name}")
+}
+
+/// The key of what a breaker's policy says.
+#[must_use]
+pub fn profile_key(name: &str) -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/profile/{name}")
 }

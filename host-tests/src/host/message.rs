@@ -77,6 +77,13 @@ impl Request {
         self
     }
 
+    /// Asks for this path instead, which may be any bytes.
+    pub fn path(mut self, path: impl AsRef<[u8]>) -> Self {
+        let own = self.headers.iter_mut().filter(|(name, _)| name == b":path");
+        own.for_each(|(_, value)| *value = path.as_ref().into());
+        self
+    }
+
     /// The whole body, in one piece.
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.chunks = vec![body.as_ref().into()];

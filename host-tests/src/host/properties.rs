@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{pairs, process::Process, status::Status, stream::Stream};
+use super::{message::Route, pairs, process::Process, status::Status, stream::Stream};
 
 /// The bytes of the property at `path` (its parts joined by zero bytes), as Envoy's
 /// `serializeValue` writes them.
@@ -46,6 +46,10 @@ fn of_stream(stream: &Stream, parts: &[&str]) -> Option<Vec<u8>> {
     let text = |value: &Option<String>| value.clone().map(String::into_bytes);
     match parts {
         ["xds", "cluster_name"] => text(&info.cluster),
+        // Of the route that matched; there is only this one virtual host.
+        ["xds", "virtual_host_name"] => {
+            (!matches!(stream.request.route, Route::NotFound)).then(|| b"llm".to_vec())
+        }
         ["xds", "route_metadata", ..] => None,
         ["response", "flags"] => Some(info.flags.to_le_bytes().to_vec()),
         ["response", "code_details"] => text(&info.code_details),

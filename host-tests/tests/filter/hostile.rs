@@ -115,7 +115,7 @@ fn properties_of_a_strange_form() {
     scene.still_works();
 }
 
-const HOST_CALLS: [&str; 12] = [
+const HOST_CALLS: [&str; 13] = [
     "proxy_log",
     "proxy_get_property",
     "proxy_get_header_map_pairs",
@@ -126,6 +126,7 @@ const HOST_CALLS: [&str; 12] = [
     "proxy_define_metric",
     "proxy_record_metric",
     "proxy_increment_metric",
+    "proxy_get_metric",
     "proxy_get_current_time_nanoseconds",
     "proxy_set_tick_period_milliseconds",
 ];

@@ -1,6 +1,7 @@
 //! What the compiled filter does, seen from outside: scenarios on the wasmtime host, by behaviour.
 
 mod access_log;
+mod admin;
 mod announced;
 mod attacks;
 mod cap;

@@ -30,7 +30,10 @@ pub fn default(place: &str) -> Option<Value> {
 /// Every place that is described.
 pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
     ("config_version", "The version of this document; another is refused with this one error."),
-    ("role", "What this plugin is for."),
+    (
+        "role",
+        "What this plugin is for: `traffic`, or with `admin` the status page and its API, on a listener of their own.",
+    ),
     (
         "max_breakers",
         "How many breakers may exist in the process, each part of `key_by` being one; what comes after them passes unwatched and is counted.",
@@ -47,7 +50,11 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "access_log",
         "Whether each request leaves a record to its access log, as nested fields of the filter state `wasm.llm_breaker`.",
     ),
-    ("admin", "What the status page asks for."),
+    ("admin", "With `role: admin`: whom the status page and its API let change something."),
+    (
+        "admin.token",
+        "What a request must bring as `authorization: Bearer …` to change something; without one nothing can be changed.",
+    ),
     ("fleet", "Where proxies tell each other what they learnt."),
     (
         "breakers",

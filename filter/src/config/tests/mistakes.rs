@@ -30,8 +30,9 @@ fn an_unknown_field_is_refused_with_the_names_that_are_known_there() {
         lines(json!({"defaults": {"half_open": {"probe": 2}}, "default": {}})),
         [
             "defaults.half_open.probe: unknown field, given 2; allowed: probes, successes, lease",
-            "default: unknown field, given {}; allowed: config_version, max_breakers, \
-             stop_iteration, log_format, access_log, defaults, breakers",
+            "default: unknown field, given {}; allowed: config_version, role, admin, \
+             max_breakers, stop_iteration, log_format, access_log, \
+             defaults, breakers",
         ]
     );
 }

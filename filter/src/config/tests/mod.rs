@@ -9,6 +9,8 @@ mod later;
 mod layers;
 mod matchers;
 mod mistakes;
+mod orders;
+mod roles;
 mod schema;
 
 use core::time::Duration;

@@ -12,7 +12,9 @@ fn validator() -> Validator {
 }
 
 /// What JSON Schema cannot say, by the words of the parser's error.
-const RELATIONS: [&str; 8] = [
+const RELATIONS: [&str; 10] = [
+    "only with role: admin",
+    "only with role: traffic",
     "at most open.max",
     "at most open.announced_max",
     "at most window.calls",
@@ -147,7 +149,7 @@ fn tries(field: &Field) -> Vec<Value> {
             let many = (0..=*max).map(|index| (format!("x{index}"), json!("x")));
             all.push(Value::Object(many.collect()));
         }
-        Kind::Later(today) => all.extend([today.clone(), json!("later")]),
+        Kind::Later => all.extend([Value::Null, json!("later")]),
     }
     all
 }
