@@ -225,7 +225,7 @@ MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
 .PHONY: reproducible
 reproducible: build ## Build the module once more in another folder: the bytes must be the same
 	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
-	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches \
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches docs \
 		| tar --extract --directory $(ELSEWHERE)
 	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
 	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
