@@ -40,6 +40,24 @@ impl Cluster {
         Self::at_host(name, discovery, "no-such-host.invalid", 443)
     }
 
+    /// A cluster whose addresses are asked for many times a second, of the name server there.
+    #[must_use]
+    pub fn resolved_by(name: &str, server: SocketAddr, port: u16) -> Self {
+        let config = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+        let address = json!({"address": server.ip().to_string(), "port_value": server.port()});
+        Self::at_host(name, "STRICT_DNS", "llm.example.com", port).patch(json!({
+            "dns_refresh_rate": "0.05s",
+            "dns_failure_refresh_rate": {"base_interval": "0.05s", "max_interval": "0.05s"},
+            "typed_dns_resolver_config": {
+                "name": "envoy.network.dns_resolver.cares",
+                "typed_config": {
+                    "@type": format!("type.googleapis.com/{config}"),
+                    "resolvers": [{"socket_address": address}],
+                },
+            },
+        }))
+    }
+
     /// A cluster without any endpoint.
     #[must_use]
     pub fn empty(name: &str) -> Self {
