@@ -13,6 +13,9 @@ use super::merge::compose;
 /// Name of the one LLM cluster that the shipped YAML has.
 pub const OPENAI: &str = "outbound|443||api.openai.com";
 
+/// Name of the shipped YAML's listener for the status page.
+pub const STATUS: &str = "llm_status";
+
 /// An upstream cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -214,6 +217,15 @@ impl Listener {
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
+    }
+
+    /// The shipped listener of the status page and its API, [`STATUS`]; whoever has the token, if
+    /// there is one, may change something.
+    #[must_use]
+    pub fn status_page(token: Option<&str>) -> Self {
+        let admin = token.map(|token| json!({"token": token}));
+        let configuration = json!({"role": "admin", "stop_iteration": true, "admin": admin});
+        Self::new(STATUS).shipped_routes().configuration(&configuration)
     }
 
     /// Listens on this port of the loopback address.
