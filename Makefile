@@ -35,10 +35,11 @@ PROMETHEUS_STAMP := $(TOOLS)/.prometheus
 # Debian's registry of images, to which the tests push: docker-registry on the PATH is as good.
 REGISTRY_STAMP := $(TOOLS)/.registry
 
-# Where `make run` listens: the applications' port, Envoy's admin, the simulated provider, and what
-# steers it.
+# Where `make run` listens: the applications' port, Envoy's admin, the status page, the simulated
+# provider, and what steers it.
 export LISTENER_PORT ?= 10000
 export ADMIN_PORT ?= 9901
+export STATUS_PORT ?= 9902
 export PROVIDER_PORT ?= 10001
 export CONTROL_PORT ?= 10002
 # And `make observe`: its Prometheus.
@@ -225,7 +226,7 @@ MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
 .PHONY: reproducible
 reproducible: build ## Build the module once more in another folder: the bytes must be the same
 	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
-	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches \
+	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches docs \
 		| tar --extract --directory $(ELSEWHERE)
 	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
 	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
@@ -243,8 +244,15 @@ test-all: test deny trust simulate-mutants fuzz ## The same, and what takes long
 	RUNS=10000 $(SIMULATE)
 
 .PHONY: trust
-trust: envoy build ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
+
+# Bounded: a minute at least, half a day at most.
+export SOAK_SECONDS ?= 600
+
+.PHONY: soak
+soak: envoy build build-guests ## Mixed traffic, faults and pushes for SOAK_SECONDS (600): nothing goes on growing
+	cargo test --package llm-breaker-host-tests --test trust -- --ignored --nocapture soak
 
 # Optimised, but with every check of arithmetic.
 SIMULATE := cargo run --quiet --profile checked --package llm-breaker-simulation
@@ -321,16 +329,19 @@ advisories: $(DENY) ## Known vulnerabilities of every dependency; fetches the ad
 bench-check: build build-guests ## Does a request cost more instructions or host calls than budgeted? BUDGETS=update moves the budgets
 	cargo test --quiet --package llm-breaker-host-tests --test budgets -- --nocapture
 
+# What sends the load.
+bench-envoy bench-scale bench-table: DEBIAN_PACKAGES += nghttp2-client/h2load
+
 .PHONY: bench-envoy
-bench-envoy: envoy build build-guests ## What a request costs the real Envoy, beside others; needs h2load; ROUNDS=15 OUT=docs/performance
+bench-envoy: debian-packages envoy build build-guests ## What a request costs the real Envoy, beside others; ROUNDS=15
 	cargo run --quiet --package llm-breaker-benches --bin bench-envoy
 
 .PHONY: bench-scale
-bench-scale: envoy build build-guests ## How the cost grows with breakers, streams, workers and windows; needs h2load; OUT=docs/performance
+bench-scale: debian-packages envoy build build-guests ## How the cost grows with breakers, streams, workers and windows
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-scale
 
 .PHONY: bench-table
-bench-table: envoy build build-guests ## Every budget of docs/performance.md, measured in one run; needs h2load; ROUNDS=15 OUT=docs/performance
+bench-table: debian-packages envoy build build-guests ## Every budget of docs/performance.md, measured in one run; ROUNDS=15
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-table
 
 .PHONY: fleet
@@ -342,7 +353,7 @@ bench: ## What one decision costs (criterion)
 	cargo bench --package llm-breaker-benches
 
 .PHONY: run
-run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
+run: envoy build ## See it work; LISTENER_PORT, ADMIN_PORT, STATUS_PORT, PROVIDER_PORT, CONTROL_PORT choose the ports
 	cargo run --quiet --package llm-breaker-host-tests --bin story
 
 .PHONY: observe

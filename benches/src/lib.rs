@@ -7,8 +7,10 @@
 //! | [`envoy`] | what does the real Envoy's process pay, for us and for others? |
 //! | [`spread`] | which number stands for many rounds? |
 //! | [`plot`] | how does it look? |
+//! | [`page`] | where does it go? |
 
 pub mod envoy;
+pub mod page;
 pub mod plot;
 pub mod sample;
 pub mod spread;

@@ -12,11 +12,11 @@ import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
-// Nothing in here is waited for by the clock: a busy machine may take its time.
-const PATIENCE = 60_000;
+// Far longer than anything takes, and less than what waits for this process.
+const PATIENCE = 50_000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What only a test of the whole page can see: errors, dialogs, requests that go elsewhere. */
+/** What no single step looks for: errors, dialogs, requests that go elsewhere. */
 const faults = [];
 let context = null;
 let page = null;
@@ -115,9 +115,11 @@ const actions = {
     await context.setOffline(offline);
   },
 
-  faults: ({ refused = 0 }) => {
+  async faults({ refused = 0 }) {
     const unexpected = refusals === refused ? [] : [`${refusals} refusals in the console, not ${refused}`];
-    return [...faults, ...unexpected];
+    const text = await page.locator("body").innerText();
+    const slips = text.match(/.*(undefined|NaN|\bnull\b|\[object).*/g) ?? [];
+    return [...faults, ...unexpected, ...slips];
   },
 };
 

@@ -5,6 +5,9 @@ use std::path::Path;
 /// Relative to the repository; each names tests as `filter/file::name`, `envoy/file::name` or `trust/file::name`.
 const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
 
+/// Where the tests are that they may name.
+const BINARIES: [&str; 3] = ["filter/", "envoy/", "trust/"];
+
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -19,9 +22,28 @@ fn source_of(file: &str) -> String {
 /// Everything in backticks that names a test.
 fn named_tests(text: &str) -> Vec<(&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2);
-    let binaries = ["filter/", "envoy/", "trust/"];
-    let tests = quoted.filter(|it| binaries.iter().any(|binary| it.starts_with(binary)));
+    let tests = quoted.filter(|it| BINARIES.iter().any(|binary| it.starts_with(binary)));
     tests.filter_map(|it| it.split_once("::")).collect()
+}
+
+/// Everything in backticks that names a file of tests.
+fn named_files(text: &str) -> Vec<&str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let tests = quoted.filter(|it| BINARIES.iter().any(|binary| it.starts_with(binary)));
+    tests.filter(|it| !it.contains(['.', ':']) && !it.ends_with('/')).collect()
+}
+
+#[test]
+fn every_file_of_tests_that_the_readme_names_is_there() {
+    let text = read("README.md");
+    let named = named_files(&text);
+    assert!(named.len() >= 10, "it names its tests in another way");
+    for file in named {
+        assert!(
+            source_of(file).contains("#[test]") || source_of(file).contains("#[tokio::test"),
+            "{file}"
+        );
+    }
 }
 
 #[test]

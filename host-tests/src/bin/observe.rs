@@ -11,9 +11,10 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use llm_breaker_host_tests::envoy::STATUS;
 use llm_breaker_host_tests::ports;
 use llm_breaker_host_tests::prometheus::{Alert, AlertState, Pace, Prometheus};
-use llm_breaker_host_tests::site::{Fault, Plan, Site};
+use llm_breaker_host_tests::site::{Fault, Plan, Site, TOKEN};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -47,6 +48,7 @@ async fn observe() -> Result<(), Failure> {
     let plan = Plan {
         listener_port: ports::from_environment("LISTENER_PORT", 10000)?,
         admin_port: ports::from_environment("ADMIN_PORT", 9901)?,
+        status_port: ports::from_environment("STATUS_PORT", 9902)?,
         open: OPEN,
         slow: SLOW,
     };
@@ -76,6 +78,8 @@ fn say_where_to_look(site: &Site, prometheus: SocketAddr, pages: &str) {
     println!("the shipped rules, only faster: 5 minutes of an alert's patience are 5 s here.\n");
     println!("What fires, and why:");
     println!("  {pages}/alerts");
+    println!("The status page: what is open, why, until when; with the token {TOKEN} it steers:");
+    println!("  http://{}", site.envoy.address_of(STATUS));
     println!("The breakers (0 closed, 1 open, 2 half-open), and how much is blocked:");
     println!("  {pages}/graph?{}", graph("llm_circuit_breaker_state"));
     println!(

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use llm_breaker_host_tests::client::{Answer, Call};
-use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route};
+use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route, STATUS};
 use llm_breaker_host_tests::ports;
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ const LABELS: [(&str, &str); 1] = [("llm_cluster", OPENAI)];
 const OPEN_SECONDS: u32 = 2;
 /// Another provider, where calls go whose quota is used up.
 const SPARE: &str = "spare";
+/// What the status page asks for before it changes something, on this machine alone.
+const TOKEN: &str = "only-for-this-story";
 const ROUTE_HEADER: &str = "x-llm-route";
 
 #[tokio::main]
@@ -41,6 +43,7 @@ struct Ports {
     admin: u16,
     provider: u16,
     control: u16,
+    status: u16,
 }
 
 impl Ports {
@@ -50,6 +53,7 @@ impl Ports {
             admin: ports::from_environment("ADMIN_PORT", 9901)?,
             provider: ports::from_environment("PROVIDER_PORT", 10001)?,
             control: ports::from_environment("CONTROL_PORT", 10002)?,
+            status: ports::from_environment("STATUS_PORT", 9902)?,
         })
     }
 }
@@ -78,6 +82,7 @@ impl Story {
             .cluster(Cluster::at(OPENAI, provider.address()))
             .cluster(Cluster::at(SPARE, spare.address()))
             .listener(listener)
+            .listener(Listener::status_page(Some(TOKEN)).port(ports.status))
             .admin_port(ports.admin)
             .start()
             .await?;
@@ -86,7 +91,11 @@ impl Story {
 
     async fn tell(&mut self) -> ExitCode {
         println!("Envoy with llm-breaker, in front of a simulated LLM provider.");
-        println!("The breaker stays open for {OPEN_SECONDS} s here (the default is 30 s).\n");
+        println!("The breaker stays open for {OPEN_SECONDS} s here (the default is 30 s).");
+        println!(
+            "Its status page, with the token {TOKEN}: http://{}\n",
+            self.envoy.address_of(STATUS)
+        );
         println!("{:<46} {:>9} {:>12} {:>8}  breaker", "", "answers", "median time", "reached");
 
         self.step("healthy calls", 3, HEALTHY.reaching(3)).await;

@@ -44,6 +44,8 @@ impl Template {
         let clusters: Vec<Value> = clusters.iter().map(|cluster| self.cluster(cluster)).collect();
         *part(&mut bootstrap, "/admin/address/socket_address/port_value") = json!(admin_port);
         *part(&mut bootstrap, CLUSTERS) = json!(clusters);
+        // Whoever reads resources at run time has to have a name.
+        bootstrap["node"] = json!({"id": "test", "cluster": "test"});
         match listener_file {
             None => *part(&mut bootstrap, LISTENERS) = json!(listeners),
             Some(file) => apply(&mut bootstrap, &discovery(file)),
@@ -142,7 +144,6 @@ fn change_plugin(plugin: &mut Value, listener: &Listener) -> Result<(), StartErr
 
 fn discovery(file: &Path) -> Value {
     json!({
-        "node": {"id": "test", "cluster": "test"},
         "static_resources": {"listeners": null},
         "dynamic_resources": {
             "lds_config": {"resource_api_version": "V3", "path_config_source": {"path": file}},

@@ -54,6 +54,16 @@ impl Builder {
         self
     }
 
+    /// Puts a cluster in the place of the one of the same name.
+    #[must_use]
+    pub fn replace_cluster(mut self, cluster: Cluster) -> Self {
+        let place = self.clusters.iter_mut().find(|former| former.name == cluster.name);
+        if let Some(former) = place {
+            *former = cluster;
+        }
+        self
+    }
+
     /// Adds a listener; without any there is one that is as shipped.
     #[must_use]
     pub fn listener(mut self, listener: Listener) -> Self {

@@ -45,7 +45,7 @@ pub use self::builder::Builder;
 pub use self::crashing::CrashingModule;
 pub use self::discovery::ResourceFile;
 pub use self::log::Log;
-pub use self::parts::{Cluster, Listener, OPENAI, Route};
+pub use self::parts::{Cluster, Listener, OPENAI, Route, STATUS};
 pub use self::place::{built_module, filter_module};
 use self::process::Process;
 pub use self::process::Validation;

@@ -13,6 +13,9 @@ use super::merge::compose;
 /// Name of the one LLM cluster that the shipped YAML has.
 pub const OPENAI: &str = "outbound|443||api.openai.com";
 
+/// Name of the shipped YAML's listener for the status page.
+pub const STATUS: &str = "llm_status";
+
 /// An upstream cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -35,6 +38,24 @@ impl Cluster {
     pub fn unresolvable(name: &str, discovery: &str) -> Self {
         // RFC 6761 reserves the domain, so no resolver may know it.
         Self::at_host(name, discovery, "no-such-host.invalid", 443)
+    }
+
+    /// A cluster whose addresses are asked for many times a second, of the name server there.
+    #[must_use]
+    pub fn resolved_by(name: &str, server: SocketAddr, port: u16) -> Self {
+        let config = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+        let address = json!({"address": server.ip().to_string(), "port_value": server.port()});
+        Self::at_host(name, "STRICT_DNS", "llm.example.com", port).patch(json!({
+            "dns_refresh_rate": "0.05s",
+            "dns_failure_refresh_rate": {"base_interval": "0.05s", "max_interval": "0.05s"},
+            "typed_dns_resolver_config": {
+                "name": "envoy.network.dns_resolver.cares",
+                "typed_config": {
+                    "@type": format!("type.googleapis.com/{config}"),
+                    "resolvers": [{"socket_address": address}],
+                },
+            },
+        }))
     }
 
     /// A cluster without any endpoint.
@@ -196,6 +217,15 @@ impl Listener {
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
+    }
+
+    /// The shipped listener of the status page and its API, [`STATUS`]; whoever has the token, if
+    /// there is one, may change something.
+    #[must_use]
+    pub fn status_page(token: Option<&str>) -> Self {
+        let admin = token.map(|token| json!({"token": token}));
+        let configuration = json!({"role": "admin", "stop_iteration": true, "admin": admin});
+        Self::new(STATUS).shipped_routes().configuration(&configuration)
     }
 
     /// Listens on this port of the loopback address.

@@ -21,6 +21,8 @@ pub const SPARE: &str = "spare";
 pub const WATCHED: &str = "watched";
 /// The models of the first provider that have breakers of their own.
 pub const MODELS: [&str; 2] = ["gpt-4.1", "o3*"];
+/// What the status page asks for before it changes something.
+pub const TOKEN: &str = "only-for-this-site";
 const ROUTE_HEADER: &str = "x-llm-route";
 
 /// What it is started with; a port of 0 is a free one.
@@ -30,6 +32,8 @@ pub struct Plan {
     pub listener_port: u16,
     /// Envoy's admin port.
     pub admin_port: u16,
+    /// Where the status page is.
+    pub status_port: u16,
     /// How long a breaker stays open at first.
     pub open: Duration,
     /// An answer that takes longer is slow.
@@ -41,6 +45,7 @@ impl Plan {
     pub const FOR_TESTS: Self = Self {
         listener_port: 0,
         admin_port: 0,
+        status_port: 0,
         open: Duration::from_millis(500),
         slow: Duration::from_millis(50),
     };
@@ -98,7 +103,8 @@ async fn start_envoy(
         .route(Route::to(WATCHED).header("x-provider", WATCHED))
         .route(Route::to(OPENAI))
         .configuration(&configuration(plan));
-    let envoy = Envoy::builder().listener(listener).admin_port(plan.admin_port);
+    let status = Listener::status_page(Some(TOKEN)).port(plan.status_port);
+    let envoy = Envoy::builder().listener(listener).listener(status).admin_port(plan.admin_port);
     let with_cluster = |envoy: crate::envoy::Builder, &(name, at): &(&str, _)| {
         envoy.cluster(Cluster::at(name, at))
     };

@@ -34,6 +34,7 @@ mod sdks;
 mod shadow;
 mod shared_state;
 mod slow;
+mod status_page;
 mod streams;
 mod transparency;
 mod updates;

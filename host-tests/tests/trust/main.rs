@@ -5,9 +5,12 @@
 
 mod amount;
 mod everything;
+mod faults;
 mod hostile;
+mod load;
 mod mix;
 mod no_harm;
+mod soak;
 
 /// What a test returns, so that it can use `?`.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

@@ -4,8 +4,8 @@
 
 const CAUSES = {
   consecutive_failures: (measured) => `${measured} failures in a row`,
-  failure_rate: (measured) => `${percent(measured)} of calls failed`,
-  slow_rate: (measured) => `${percent(measured)} of calls were slow`,
+  failure_rate: (measured, limit) => `${percent(measured)} of calls failed${limit ? ` (limit ${percent(limit)})` : ""}`,
+  slow_rate: (measured, limit) => `${percent(measured)} of calls were slow${limit ? ` (limit ${percent(limit)})` : ""}`,
   verdict: () => "one call was enough",
   announced_reset: () => "the provider announced a wait",
   open_time_ended: () => "the open time ended",
@@ -19,6 +19,9 @@ const words = (name) => String(name).replace("half_open", "half-open").replaceAl
 const percent = (rate) => `${Math.round(rate * 100)} %`;
 const plural = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** The name for people; the key is the API's. */
+const called = ({ cluster, model }) => model === null ? cluster : `${cluster}, model ${model}`;
 
 /** "18 s", "4 m 5 s", "3 h 12 m", "2 d": the two largest units, without a zero behind. */
 function span(seconds) {
@@ -59,13 +62,14 @@ function sorted(breakers) {
   const since = (breaker) => Date.parse(breaker.since) || 0;
   return [...breakers].sort((a, b) => condition(a).rank - condition(b).rank
     || (condition(a).rank < 4 ? since(b) - since(a) : 0)
-    || a.key.localeCompare(b.key));
+    || called(a).localeCompare(called(b)));
 }
 
-function why({ cause, reason, measured, category, ended_by, announced }) {
+function why({ cause, reason, measured, threshold, category, ended_by, announced }) {
   const name = cause ?? reason;
-  const told = CAUSES[name]?.(measured) ?? words(name);
-  const last = category ? `, ${name === "consecutive_failures" ? "the last: " : ""}${category}` : "";
+  const told = CAUSES[name]?.(measured, threshold) ?? words(name);
+  const several = /failures|rate/.test(name);
+  const last = category && !["success", "slow"].includes(category) ? `${several ? ", the last" : ""}: ${category}` : "";
   return told + last + (ENDED_BY[ended_by] ?? "") + (announced ? "; the provider said how long" : "");
 }
 
@@ -94,10 +98,10 @@ function reasons(breaker) {
 function gets(breaker) {
   const chain = breaker.callers_get.join(", else ") || "error";
   const { state, mode } = breaker;
-  if (mode === "forced_open") return [chain];
+  if (mode === "forced_open") return [chain, ""];
   if (mode === "disabled") return ["the provider's answer", "the breaker is out of service"];
   if (mode === "shadow") return ["the provider's answer", "in shadow nothing is blocked"];
-  if (state === "open") return [chain];
+  if (state === "open") return [chain, ""];
   if (state === "half_open") return [chain, "probes: the provider's answer"];
   return ["the provider's answer", `when open: ${chain}`];
 }
@@ -119,6 +123,7 @@ function lead(breaker, age) {
   if (override) return `${lasted}, ${left(override, age)}`;
   if (mode === "disabled") return "calls pass unwatched";
   if (mode === "forced_open") return `${lasted}, by configuration`;
+  if (state === "closed" && !window) return "";
   if (state === "closed") return `${window.failures} of ${plural(window.calls, "call", "calls")} failed`;
   const next = probe(breaker, age)[0];
   return `${lasted}, ${next.endsWith("in flight") ? next : `next probe ${next}`}`;
@@ -131,12 +136,14 @@ function overridden({ override, configured_mode }, age) {
   const who = override.user ? ` by ${override.user}` : "";
   const said = override.reason ? `: “${override.reason}”` : "";
   const until = override.until ? ` (until ${clock(override.until)})` : "";
-  return `${capital(words(override.mode))}${who} since ${clock(override.since)}, ${left(override, age)}${until}${said}. Configured: ${words(configured_mode)}.`;
+  return `${capital(words(override.mode))}${who} since ${clock(override.since)}, ${left(override, age)}${until}${said}.${configured_mode ? ` Configured: ${words(configured_mode)}.` : ""}`;
 }
 
-function windowed({ window, consecutive_failures: run }) {
+function windowed({ state, window, consecutive_failures: run }) {
+  if (!window) return ["–", ""];
   const over = window.max_calls ? `last ${plural(window.max_calls, "call", "calls")}` : `last ${span(window.seconds)}`;
-  const more = [over, window.slow && `${window.slow} slow`, run && `${run} in a row`].filter(Boolean);
+  const more = [over, window.slow && `${window.slow} slow`, run && `${run} in a row`,
+    state !== "closed" && !window.calls && "empty since it opened"].filter(Boolean);
   return [`${window.failures} of ${plural(window.calls, "call", "calls")}`, more.join(", ")];
 }
 
@@ -145,13 +152,14 @@ function happened(event) {
     const held = event.open_seconds ? `, for ${span(event.open_seconds)}` : "";
     return `${words(event.from)} → ${words(event.to)}${held}: ${why(event)}`;
   }
+  if (event.action === "expire") return `${words(event.mode)} ended: its time is over`;
   const by = event.user ? ` by ${event.user}` : "";
   const held = event.duration_seconds ? ` for ${span(event.duration_seconds)}` : "";
   const mode = event.mode && event.action === "mode" ? ` ${words(event.mode)}` : "";
-  return `${words(event.action ?? event.kind)}${mode}${held}${by}${event.reason ? `: “${event.reason}”` : ""}`;
+  return `${words(event.action ?? event.kind)}${event.generation ? ` ${event.generation}` : ""}${mode}${held}${by}${event.reason ? `: “${event.reason}”` : ""}`;
 }
 
-/** "1 open, 2 closed", what is wrong first. */
+/** "1 open · 2 closed", what is wrong first. */
 function counts(breakers) {
   const labels = new Map();
   for (const breaker of sorted(breakers)) {
@@ -164,7 +172,7 @@ function counts(breakers) {
 function summary(breakers) {
   const down = sorted(breakers).filter((breaker) => condition(breaker).level === "down");
   if (!breakers.length) return "No breaker yet";
-  if (down.length === 1) return `${down[0].key} is ${condition(down[0]).label.toLowerCase()}`;
+  if (down.length === 1) return `${called(down[0])} is ${condition(down[0]).label.toLowerCase()}`;
   if (down.length) return `${down.length} of ${breakers.length} breakers are open`;
   return breakers.length === 1 ? "The breaker is not open" : `None of ${breakers.length} breakers is open`;
 }

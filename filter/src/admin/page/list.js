@@ -5,14 +5,20 @@ const SHOWN_AT_MOST = 200;
 const $ = (id) => document.getElementById(id);
 const rows = new Map();
 
+// What reverses a line or hides in it is shown as what it is.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g;
+const visible = (text) => String(text).replace(UNSEEN, (unseen) => `\\u{${unseen.codePointAt(0).toString(16)}}`);
+
+/** An element with a text, or with others in it. */
 function node(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
+  made.append(...children.map((child) => typeof child === "string" ? visible(child) : child));
   return made;
 }
 
 function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 function picture() {
@@ -35,19 +41,19 @@ class Row {
     this.picture = picture();
     this.state = node("span", { className: "state" });
     this.tag = node("span", { className: "tag" });
-    const model = breaker.model === null ? [] : [node("span", { className: "tag", textContent: `model ${breaker.model}` })];
-    const name = node("span", { className: "name", textContent: breaker.cluster });
+    const model = breaker.model === null ? [] : [node("span", { className: "tag" }, `model ${breaker.model}`)];
+    const name = node("span", { className: "name" }, breaker.cluster);
     this.title = node("button", { type: "button", className: "title" }, this.picture, this.state, name, ...model, this.tag);
     this.title.setAttribute("aria-controls", id);
     this.title.onclick = () => this.expand(this.body.hidden);
     this.lead = node("p", { className: "lead" });
     this.override = node("p", { className: "override" });
-    this.facts = FACTS.map((fact) => [node("dt", { textContent: fact }), node("span"), node("small")]);
+    this.facts = FACTS.map((fact) => [node("dt", {}, fact), node("span"), node("small")]);
     const facts = this.facts.map(([dt, dd, small]) => node("div", {}, dt, node("dd", {}, dd, small)));
     facts[1].className = "wide";
     this.events = node("ol", { className: "events" });
     this.events.setAttribute("role", "list");
-    this.buttons = Object.entries(BUTTONS).map(([action, label]) => this.button(action, label));
+    this.buttons = Object.entries(BUTTONS).map(([action, label]) => this.button(action, label, breaker));
     this.steer = node("div", { className: "steer" }, ...this.buttons);
     this.heard = node("summary");
     const heard = node("details", { open: innerWidth > 640 }, this.heard, this.events);
@@ -57,9 +63,8 @@ class Row {
     this.element = node("li", { className: "breaker" }, head, this.body);
   }
 
-  button(action, label) {
-    const button = node("button", { type: "button", textContent: label });
-    button.append(node("span", { className: "sr", textContent: ` ${this.key}` }));
+  button(action, label, breaker) {
+    const button = node("button", { type: "button" }, label, node("span", { className: "sr" }, ` ${called(breaker)}`));
     button.onclick = () => ask(this.breaker, action);
     button.dataset.action = action;
     return button;
@@ -103,7 +108,7 @@ class Row {
   tell(events) {
     this.told = events;
     const lines = this.breaker.events.map((event) => node("li", {},
-      node("time", { dateTime: event.at, textContent: clock(event.at) }), node("span", { textContent: happened(event) })));
+      node("time", { dateTime: event.at }, clock(event.at)), node("span", {}, happened(event))));
     this.events.replaceChildren(...lines);
     say(this.heard, lines.length ? `${plural(lines.length, "recent event", "recent events")}, newest first` : "No event yet");
   }
@@ -124,7 +129,7 @@ class Row {
       gets(breaker),
       windowed(breaker),
       [breaker.requests_blocked.toLocaleString("en"), would ? `${would.toLocaleString("en")} would have been` : ""],
-      [words(breaker.mode), breaker.mode === breaker.configured_mode ? "" : `configured: ${words(breaker.configured_mode)}`],
+      [words(breaker.mode), [null, breaker.mode].includes(breaker.configured_mode) ? "" : `configured: ${words(breaker.configured_mode)}`],
     ];
     values.forEach(([value, more], at) => {
       say(this.facts[at][1], capital(value));
@@ -145,7 +150,7 @@ function arrange(elements) {
 
 function list({ breakers, writes }) {
   const wanted = $("filter").value.trim().toLowerCase();
-  const matching = sorted(breakers).filter(({ key }) => key.toLowerCase().includes(wanted));
+  const matching = sorted(breakers).filter((breaker) => called(breaker).toLowerCase().includes(wanted));
   const shown = matching.slice(0, SHOWN_AT_MOST).map((breaker) => {
     if (!rows.has(breaker.key)) rows.set(breaker.key, new Row(breaker));
     const row = rows.get(breaker.key);

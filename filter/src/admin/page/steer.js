@@ -1,12 +1,13 @@
 
 // Asks before anything is changed, sends it, and shows what the API says against it.
 
+const configured = ({ configured_mode: mode }) => mode ? `The configured mode, ${words(mode)},` : "The configured mode";
 const CONSEQUENCES = {
   open: (breaker) => `Every call is refused from now on and gets: ${breaker.callers_get.join(", else ") || "error"}. No probe goes out until this ends.`,
   close: () => "Calls go to the provider again, at once; its window starts empty, and the next failures open it as ever. With a duration it cannot open for so long: every call passes.",
   reset: () => "Starts afresh: closed, with an empty window and no back-off. An override ends.",
-  mode: (breaker) => `In place of the configured mode, ${words(breaker.configured_mode)}, until this ends.`,
-  end: (breaker) => `The configured mode, ${words(breaker.configured_mode)}, is in force again.`,
+  mode: (breaker) => `${configured(breaker)} is out of force until this ends.`,
+  end: (breaker) => `${configured(breaker)} is in force again.`,
 };
 const MODES = {
   enforce: "enforce: open as its thresholds say",
@@ -15,7 +16,8 @@ const MODES = {
   forced_open: "forced open: every call is refused",
 };
 const ENDLESS = { close: "Empty: closed now, and free to open again.", open: "Empty: until someone ends it.", mode: "Empty: until someone ends it." };
-const DANGEROUS = ["open", "close"];
+/** Actions and modes that block every call, or let every call through. */
+const DANGEROUS = ["open", "close", "forced_open", "disabled"];
 
 // The browser's store for this tab may be switched off; then the token lasts as long as the page.
 const memory = {};
@@ -29,7 +31,7 @@ let asked = null;
 function ask(breaker, action) {
   asked = { breaker, action };
   say($("question"), `${BUTTONS[action]}?`);
-  say($("target"), breaker.key);
+  say($("target"), called(breaker));
   say($("consequence"), CONSEQUENCES[action](breaker));
   $("mode-field").hidden = action !== "mode";
   $("duration-field").hidden = !(action in ENDLESS);
@@ -40,9 +42,14 @@ function ask(breaker, action) {
   $("token").value = kept.read("token");
   say($("error"), "");
   say($("confirm"), BUTTONS[action]);
-  $("confirm").classList.toggle("danger", DANGEROUS.includes(action));
+  warn();
   $("confirm").disabled = false;
   $("dialog").showModal();
+}
+
+function warn() {
+  const chosen = asked.action === "mode" ? $("mode").value : asked.action;
+  $("confirm").classList.toggle("danger", DANGEROUS.includes(chosen));
 }
 
 /** What is sent: only what was filled in. */
@@ -74,7 +81,7 @@ async function send() {
     kept.write("token", token);
     kept.write("user", $("user").value.trim());
     $("dialog").close();
-    announce(`${breaker.key}: done, ${BUTTONS[action].toLowerCase()}`);
+    announce(`${called(breaker)}: done, ${BUTTONS[action].toLowerCase()}`);
     refresh();
   } catch {
     say($("error"), "The proxy did not answer. Whether the change was made, the list will show.");
@@ -84,15 +91,16 @@ async function send() {
 }
 
 function refused(status, { error }) {
-  const details = (error?.details ?? []).map(({ path, value, allowed }) => `${path}: ${JSON.stringify(value)} is not ${allowed}`);
-  say($("error"), [error ? `${capital(error.message)} (${error.code})` : `The proxy answered ${status}.`, ...details].join("\n"));
+  const details = (error?.details ?? []).map(({ path, value, allowed }) => `${path}: ${JSON.stringify(value)}, allowed is ${allowed}.`);
+  say($("error"), [error ? capital(error.message) : `The proxy answered ${status}.`, ...details].join(" "));
   if (status === 401) {
     kept.write("token", "");
     $("token").focus();
   }
 }
 
-$("mode").append(...Object.entries(MODES).map(([value, textContent]) => node("option", { value, textContent })));
+$("mode").append(...Object.entries(MODES).map(([value, text]) => node("option", { value }, text)));
+$("mode").onchange = warn;
 $("cancel").onclick = () => $("dialog").close();
 $("form").onsubmit = (event) => {
   event.preventDefault();

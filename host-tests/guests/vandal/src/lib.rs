@@ -1,5 +1,5 @@
 //! Damages the value of a key in shared data and answers `done`: a request's `x-key` names the key,
-//! its `x-kind` the damage.
+//! its `x-kind` the damage. The kind `none` damages nothing and answers with the value.
 #![allow(missing_docs, reason = "the SDK's `main!` makes a public function that has none")]
 
 use proxy_wasm::{
@@ -35,7 +35,12 @@ impl HttpContext for Vandal {
         let key = self.get_http_request_header("x-key").expect("a key");
         let kind = self.get_http_request_header("x-kind").expect("a kind of damage");
         let (value, _) = hostcalls::get_shared_data(&key).expect("shared data");
-        let damaged = damage(value.unwrap_or_default(), &kind);
+        let value = value.unwrap_or_default();
+        if kind == "none" {
+            self.send_http_response(200, Vec::new(), Some(&value));
+            return Action::Pause;
+        }
+        let damaged = damage(value, &kind);
         // Without a version it overwrites, whoever else is writing.
         hostcalls::set_shared_data(&key, Some(&damaged), None).expect("shared data");
         self.send_http_response(200, Vec::new(), Some(b"done"));

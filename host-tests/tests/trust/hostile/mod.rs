@@ -29,7 +29,8 @@ const MARGIN_MIB: f64 = 10.0;
 /// How often each kind was answered how; no status is none that was waited for.
 type Answers = BTreeMap<(Kind, Option<u16>), usize>;
 
-/// Attacks until so many requests were sent, a good one after every few.
+/// Attacks until so many requests were sent, a good one after every few, which is to be served;
+/// returns how many of these there were.
 async fn attack(stage: &Stage, rng: &mut Rng, requests: usize) -> Outcome<(Answers, usize)> {
     let (mut answers, mut good) = (Answers::new(), 0);
     let (mut attacking, mut sent) = (JoinSet::new(), 0);
