@@ -87,6 +87,21 @@ async fn envoy_takes_what_the_manifests_embed() -> Outcome {
     Ok(())
 }
 
+/// The shipped listener, which the tests of the status page run with.
+#[test]
+fn the_status_page_of_a_sidecar_is_the_one_that_is_tested() {
+    let shipped = std::fs::read_to_string(workspace().join("envoy/llm-egress.yaml")).expect("YAML");
+    let mut shipped: Value = serde_saphyr::from_str(&shipped).expect("YAML");
+    let listeners = shipped["static_resources"]["listeners"].as_array_mut().expect("listeners");
+    let mut listeners = listeners.iter_mut().filter(|listener| listener["name"] == "llm_status");
+    let plugin = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
+    let shipped = listeners.next().expect("a status page");
+    let place = format!("{plugin}/vm_config/code/local/filename");
+    *shipped.pointer_mut(&place).expect("a module") = json!("/etc/llm-breaker/llm_breaker.wasm");
+    let manifest = manifest("istio/status-page.yaml", "EnvoyFilter");
+    assert_eq!(manifest["spec"]["configPatches"][0]["patch"]["value"], *shipped);
+}
+
 /// Those of `llm-egress.yaml`, which every other test of a stat runs with.
 #[test]
 fn the_stats_have_the_labels_that_are_tested() {
