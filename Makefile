@@ -287,6 +287,20 @@ fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
 
+CARGO_TARPAULIN_VERSION := 0.37.5
+TARPAULIN := $(TOOLS)/bin/cargo-tarpaulin
+CORE := 'filter/src/breaker/*' 'filter/src/shared/*' 'filter/src/policy/*' \
+	$(addprefix filter/src/,glob.rs key.rs level.rs outcome.rs time.rs)
+
+$(TARPAULIN):
+	cargo install --quiet --locked --root $(TOOLS) cargo-tarpaulin@$(CARGO_TARPAULIN_VERSION)
+
+# It reads what the compiler's own instrumentation writes, without LLVM's tools.
+.PHONY: coverage
+coverage: $(TARPAULIN) ## Which lines of the core its own tests run
+	$(TARPAULIN) tarpaulin --engine llvm --packages llm-breaker --lib --target-dir target/coverage \
+		--include-files $(CORE) --exclude-files '*/tests/*' --out Stdout --skip-clean
+
 CARGO_MUTANTS_VERSION := 27.1.0
 MUTANTS := $(TOOLS)/bin/cargo-mutants
 
