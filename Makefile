@@ -293,7 +293,7 @@ CORE := 'filter/src/breaker/*' 'filter/src/shared/*' 'filter/src/policy/*' \
 	$(addprefix filter/src/,glob.rs key.rs level.rs outcome.rs time.rs)
 
 $(TARPAULIN):
-	cargo install --quiet --locked --root $(TOOLS) cargo-tarpaulin@$(CARGO_TARPAULIN_VERSION)
+	cargo install --quiet --locked --debug --root $(TOOLS) cargo-tarpaulin@$(CARGO_TARPAULIN_VERSION)
 
 # It reads what the compiler's own instrumentation writes, without LLVM's tools.
 .PHONY: coverage
