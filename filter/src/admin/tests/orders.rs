@@ -240,3 +240,16 @@ fn bytes_that_were_no_breaker_are_replaced_and_that_is_told() {
     let line = done.expect("carried out").reset.expect("a line");
     assert!(line.text(LogFormat::Json).contains("shared_state_reset"));
 }
+
+#[test]
+fn every_order_that_the_runbook_shows_is_carried_out() {
+    let runbook = include_str!("../../../../docs/runbook.md");
+    let shown = runbook.lines().filter_map(|line| line.strip_prefix("breaker ")?.split_once('\''));
+    let orders: Vec<(&str, &str)> =
+        shown.map(|(action, order)| (action.trim(), order.trim_end_matches('\''))).collect();
+    assert!(orders.len() >= 5, "it shows them in another way");
+    for (action, order) in orders {
+        let reply = Process::open().post(action, order).reply;
+        assert_eq!(reply.status, 200, "{action} {order}: {}", body(&reply));
+    }
+}
