@@ -72,6 +72,10 @@ pub struct Obeyed {
 pub struct Done {
     /// To whose breaker.
     pub key: Key,
+    /// The line about the bytes that were no breaker and were replaced, if there were such.
+    pub reset: Option<Line>,
+    /// The line about an override whose time was over already, and that nobody had noticed yet.
+    pub expired: Option<Line>,
     /// The line about the order itself.
     pub ordered: Line,
     /// The change of state that it brought about, and the line about that.
@@ -163,6 +167,11 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         });
         let Some(shown) = decided.value else { return Refusal::Busy.obeyed() };
         let key = Key::parse(name);
+        let reset = decided.reset.then(|| journal::shared_state_reset(&key));
+        let expired = decided.ended.map(|ended| journal::override_ended(&key, &ended));
+        if let Some(line) = &expired {
+            self.note(name, line, Explains::Nothing);
+        }
         let line = journal::ordered(&key, ordered);
         let explains = if ordered.mode.is_some() { Explains::Override } else { Explains::Nothing };
         self.note(name, &line, explains);
@@ -173,7 +182,8 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         });
         let reply = answers::json_reply(200, &self.breaker(name));
         let conflicts = decided.conflicts;
-        Obeyed { reply, done: Some(Done { key, ordered: line, transition, shown, conflicts }) }
+        let done = Done { key, reset, expired, ordered: line, transition, shown, conflicts };
+        Obeyed { reply, done: Some(done) }
     }
 
     fn note(&self, name: &str, line: &Line, explains: Explains) {

@@ -204,13 +204,7 @@ impl Breaker {
     pub fn tick(&mut self, policy: &Policy, now: Instant) -> Change {
         let caught_up = self.catch_up(policy, now).and(self.expire_last_resort(now));
         if !self.mode(policy, now).is_active() {
-            // What an operator took out of service starts afresh when that ends, in any case.
-            let is_the_policys = self.overridden.is_none();
-            return caught_up.and(if is_the_policys {
-                self.suspend(policy)
-            } else {
-                Change::Nothing
-            });
+            return caught_up.and(self.step_aside(policy));
         }
         let timed = match &mut self.state {
             State::Open { until, .. } if now >= *until => self.half_open(now),

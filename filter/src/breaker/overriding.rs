@@ -92,12 +92,12 @@ impl Breaker {
         Shown { state, mode, open_remaining }
     }
 
-    /// How long a caller must wait at least.
+    /// How long a caller must wait at least; for one that only watches nobody waits.
     #[must_use]
     pub fn wait(&self, policy: &Policy, now: Instant) -> Duration {
         match self.mode(policy, now) {
-            Mode::Enforce | Mode::Shadow => self.open_remaining(now),
-            Mode::Disabled => Duration::ZERO,
+            Mode::Enforce => self.open_remaining(now),
+            Mode::Shadow | Mode::Disabled => Duration::ZERO,
             Mode::ForcedOpen => self.override_remaining(now).unwrap_or(policy.open.base),
         }
     }

@@ -28,9 +28,19 @@ pub enum Lasts {
 }
 
 impl Breaker {
+    /// The mode of this policy takes the breaker out of service, unless an operator put another in its
+    /// place. That is no transition, and nothing else is made up for here.
+    pub fn step_aside(&mut self, policy: &Policy) -> Change {
+        // What an operator took out of service starts afresh when that ends, in any case.
+        if policy.mode.is_active() || self.overridden.is_some() {
+            return Change::Nothing;
+        }
+        self.suspend(policy)
+    }
+
     /// Mark that this policy takes the breaker out of service. Calls in flight lose their say,
     /// also if another policy keeps the breaker going.
-    pub(super) fn suspend(&mut self, policy: &Policy) -> Change {
+    fn suspend(&mut self, policy: &Policy) -> Change {
         if self.suspension.since >= policy.in_force_since {
             return Change::Nothing;
         }

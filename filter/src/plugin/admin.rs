@@ -64,9 +64,16 @@ impl Admin {
     }
 
     fn tell(&self, done: &Done) {
-        let Done { key, ordered, transition, shown, conflicts } = done;
+        let Done { key, reset, expired, ordered, transition, shown, conflicts } = done;
         let stats = Stats::of(key);
         stats.add(Stat::SharedStateConflicts, *conflicts);
+        if let Some(line) = reset {
+            stats.count(Stat::SharedStateResets);
+            self.log(line);
+        }
+        if let Some(line) = expired {
+            self.log(line);
+        }
         self.log(ordered);
         if let Some((Transition { from, to, .. }, line)) = transition {
             stats.count(Stat::StateChanges(*from, *to));

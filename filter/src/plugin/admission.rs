@@ -31,6 +31,17 @@ pub(super) struct Forwarded {
     pub(super) answered_at: Instant,
 }
 
+impl Forwarded {
+    /// It does go out: what of it are probes, counts as such. One that is given back unused is none.
+    pub(super) fn count_probes(&self) {
+        for share in &self.shares {
+            if share.permit.as_ref().is_some_and(is_probe) {
+                share.entry.stats.count(Stat::HalfOpenRequests);
+            }
+        }
+    }
+}
+
 /// A request that is held back.
 pub(super) struct Rejected {
     /// The breaker that refused.
@@ -137,11 +148,6 @@ pub(super) fn ask(
     }
     if forwarded.shares.is_empty() {
         return Answer::Untracked;
-    }
-    for share in &forwarded.shares {
-        if share.permit.as_ref().is_some_and(is_probe) {
-            share.entry.stats.count(Stat::HalfOpenRequests);
-        }
     }
     Answer::Forward(forwarded)
 }

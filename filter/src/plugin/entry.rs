@@ -122,6 +122,9 @@ impl Entry {
             let shown = breaker.shown(policy, now);
             (permit.map(|permit| (permit, shown)), change)
         });
+        if let Some(transition) = decided.transition {
+            self.report(&transition, None, now);
+        }
         decided.value.flatten()
     }
 

@@ -196,6 +196,7 @@ impl Request {
     }
 
     fn begin(&self, forwarded: Forwarded, policy: Rc<Policy>, rerouted_to: Option<String>) {
+        forwarded.count_probes();
         let Forwarded { shares, answered_at } = forwarded;
         let RequestHead { timeouts, protocol, .. } = self.head;
         let exchange = Exchange::begin(self.requested_at, timeouts, protocol);

@@ -158,7 +158,7 @@ fn suspend_those_out_of_service(breakers: &Breakers, now: Instant) {
     for entry in breakers.all(now) {
         let policy = entry.policy();
         if !policy.mode.is_active() {
-            let _ = entry.decide(now, |breaker| ((), breaker.tick(&policy, now)));
+            let _ = entry.decide(now, |breaker| ((), breaker.step_aside(&policy)));
         }
     }
 }

@@ -101,7 +101,8 @@ impl Ledger {
             let (overridden, generation) = (breaker.overridden, breaker.reset_generation);
             let change = decide(breaker);
             state = Some((before, breaker.state.name()));
-            let ended = overridden.filter(|_| breaker.overridden.is_none());
+            // One that an operator drops before its time has not ended by itself.
+            let ended = overridden.filter(|it| !it.holds(now) && breaker.overridden != Some(*it));
             // A breaker that is new has nothing to reset.
             let is_told = !is_new && breaker.reset_generation > generation;
             let reset_to = is_told.then_some(breaker.reset_generation);
@@ -213,7 +214,7 @@ mod tests {
         let policy = Policy { reset_generation: 3, ..Policy::default() };
         let tick = |seconds: u64| {
             let later = NOW + Duration::from_secs(seconds);
-            ledger.update(&map, NOW, |breaker| ((), breaker.tick(&policy, later)))
+            ledger.update(&map, later, |breaker| ((), breaker.tick(&policy, later)))
         };
         assert_eq!(tick(0).reset_to, None, "a new breaker has nothing to reset");
         let order = Order::Override { mode: Mode::Shadow, lasts: Some(Duration::from_secs(9)) };

@@ -380,6 +380,16 @@ fn a_part_of_a_disabled_cluster_is_told_by_the_body_once_it_is_overridden() {
     assert_eq!(send(), (true, false));
 }
 
+#[test]
+fn nobody_waits_for_a_level_that_only_watches() {
+    let scene = by_model();
+    reach_o3(&scene, Response::status(402));
+    assert!(is_held_back(&scene, o3()) > Some(100), "the provider's quota");
+    part_overridden(&scene, None, Mode::Shadow, None);
+    part_overridden(&scene, Some("o3"), Mode::ForcedOpen, Some(50));
+    assert_eq!(is_held_back(&scene, o3()), Some(50));
+}
+
 // What the configuration asks for.
 
 #[test]
@@ -405,4 +415,17 @@ fn a_new_breaker_takes_the_number_without_a_word() {
     scene.fail(TRIP);
     scene.held_back();
     assert_eq!(scene.events("reset_generation"), [] as [Value; 0]);
+}
+
+#[test]
+fn a_reset_that_comes_with_disabled_is_counted_and_logged_like_any_other() {
+    let scene = Scene::configured(2, json!({"breakers": [{"cluster": OPENAI}]}));
+    scene.fail(TRIP);
+    scene.advance(millis(1));
+    let breakers = json!([{"cluster": OPENAI, "mode": "disabled", "reset_generation": 1}]);
+    scene.reconfigure(json!({ "breakers": breakers })).expect("a good configuration");
+    scene.pass(secs(2));
+    assert_eq!(STATES_OF(&scene), (0, 2));
+    assert_eq!(scene.events("reset_generation").len(), 1);
+    assert_eq!((scene.changes("open", "closed"), scene.transitions().len()), (1, 2));
 }

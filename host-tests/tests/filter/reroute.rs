@@ -188,6 +188,48 @@ fn a_target_is_sent_no_more_than_it_may_be_in_a_minute() {
 }
 
 #[test]
+fn a_probe_that_did_not_go_out_is_none() {
+    let mut way = way("azure", AZURE);
+    way["max_per_minute"] = json!(TRIP);
+    let mut configuration = defaults(json!({"fallback": [way], "open": {"base": "600s"}}));
+    configuration["breakers"] = json!([{"cluster": AZURE, "open": {"base": "1s", "jitter": 0}}]);
+    let scene = built(configuration);
+    scene.fail(TRIP);
+    for _ in 0..TRIP {
+        sent_to(&scene, AZURE).upstream(Upstream::RefusesConnection);
+    }
+    scene.pass(secs(1));
+    assert_eq!(scene.state_of(AZURE), "half_open");
+    let probes = || scene.counter(&stat(AZURE, "half_open_requests_total", &[]));
+    scene.held_back();
+    scene.held_back();
+    assert_eq!(probes(), 0, "the allowance is used up");
+    scene.pass(secs(120));
+    sent_to(&scene, AZURE).upstream_answers(completion());
+    assert_eq!((probes(), scene.state_of(AZURE)), (1, "closed"));
+}
+
+#[test]
+fn what_a_last_resort_finds_over_at_its_target_is_counted_and_logged() {
+    let last = json!({"kind": "last_resort"});
+    let mut configuration =
+        defaults(json!({"fallback": [last, way("azure", AZURE)], "open": {"base": "600s"}}));
+    let old = json!([{"cluster": AZURE, "open": {"base": "30s", "jitter": 0}}]);
+    configuration["breakers"] = old;
+    let scene = built(configuration.clone());
+    for _ in 0..TRIP {
+        scene.send(chat_with(AZURE)).upstream_answers(Response::status(500));
+    }
+    scene.fail(TRIP);
+    scene.advance(secs(1));
+    configuration["breakers"][0]["reset_generation"] = json!(1);
+    scene.reconfigure(configuration).expect("a good configuration");
+    sent_to(&scene, AZURE);
+    let changes = stat(AZURE, "state_changes_total", &[("from", "open"), ("to", "closed")]);
+    assert_eq!((scene.counter(&changes), scene.state_of(AZURE)), (1, "closed"));
+}
+
+#[test]
 fn a_way_that_leads_back_is_none() {
     let scene = opened(json!([way("azure", OPENAI)]));
     scene.held_back();

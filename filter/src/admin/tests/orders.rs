@@ -204,3 +204,52 @@ fn other_methods_are_refused_with_those_that_are_there() {
         assert_eq!(header(&reply, "allow"), Some(allow));
     }
 }
+
+#[test]
+fn an_override_that_ended_unnoticed_is_told_before_the_order_that_finds_it_so() {
+    for (action, order) in [
+        ("open", ""),
+        ("close", ""),
+        ("reset", "{}"),
+        ("mode", r#"{"mode": "shadow"}"#),
+        ("mode", r#"{"mode": null}"#),
+    ] {
+        for (seconds, is_over) in [(59.0, false), (60.0, true)] {
+            let mut process = Process::open();
+            process.post("open", r#"{"duration": "60s"}"#);
+            process.now += seconds;
+            let done = process.post(action, order).done.expect("it was carried out");
+            assert_eq!(done.expired.is_some(), is_over, "{action} {order} after {seconds} s");
+            let events = process.breaker()["events"].clone();
+            let actions = events.as_array().expect("a list").iter().map(|it| &it["action"]);
+            let actions: Vec<&Value> = actions.filter(|it| it.is_string()).collect();
+            let expected =
+                if is_over { vec![action, "expire", "open"] } else { vec![action, "open"] };
+            assert_eq!(json!(actions), json!(expected), "{order}");
+        }
+    }
+}
+
+#[test]
+fn bytes_that_were_no_breaker_are_replaced_and_that_is_told() {
+    let process = Process::open();
+    assert!(process.post("close", "").done.expect("carried out").reset.is_none());
+    process.data.put(&crate::shared::breaker_key(OPENAI), b"somebody else's");
+    let Obeyed { reply, done } = process.post("open", "");
+    assert_eq!(body(&reply)["mode"], "forced_open");
+    let line = done.expect("carried out").reset.expect("a line");
+    assert!(line.text(LogFormat::Json).contains("shared_state_reset"));
+}
+
+#[test]
+fn every_order_that_the_runbook_shows_is_carried_out() {
+    let runbook = include_str!("../../../../docs/runbook.md");
+    let shown = runbook.lines().filter_map(|line| line.strip_prefix("breaker ")?.split_once('\''));
+    let orders: Vec<(&str, &str)> =
+        shown.map(|(action, order)| (action.trim(), order.trim_end_matches('\''))).collect();
+    assert!(orders.len() >= 5, "it shows them in another way");
+    for (action, order) in orders {
+        let reply = Process::open().post(action, order).reply;
+        assert_eq!(reply.status, 200, "{action} {order}: {}", body(&reply));
+    }
+}
