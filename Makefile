@@ -168,8 +168,9 @@ CYCLONEDX_VERSION := 0.5.7
 CYCLONEDX := $(TOOLS)/bin/cargo-cyclonedx
 SBOM := $(DIST)/llm-breaker-$(VERSION).cdx.json
 
+# Built without optimising, as every tool here: they run once, for seconds.
 $(CYCLONEDX):
-	cargo install --quiet --locked --root $(TOOLS) cargo-cyclonedx@$(CYCLONEDX_VERSION)
+	cargo install --quiet --locked --debug --root $(TOOLS) cargo-cyclonedx@$(CYCLONEDX_VERSION)
 
 # Of no time, without a number made up for it, and without the folder in which it was made.
 $(SBOM): Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
@@ -273,7 +274,7 @@ FUZZ_SECONDS ?= 30
 FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
 
 $(FUZZ):
-	cargo install --quiet --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+	cargo install --quiet --locked --debug --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
 # What is found beyond the corpus stays out of it until it is minimised and committed.
 .PHONY: fuzz
@@ -286,11 +287,25 @@ fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
 
+CARGO_TARPAULIN_VERSION := 0.37.5
+TARPAULIN := $(TOOLS)/bin/cargo-tarpaulin
+CORE := 'filter/src/breaker/*' 'filter/src/shared/*' 'filter/src/policy/*' \
+	$(addprefix filter/src/,glob.rs key.rs level.rs outcome.rs time.rs)
+
+$(TARPAULIN):
+	cargo install --quiet --locked --debug --root $(TOOLS) cargo-tarpaulin@$(CARGO_TARPAULIN_VERSION)
+
+# It reads what the compiler's own instrumentation writes, without LLVM's tools.
+.PHONY: coverage
+coverage: $(TARPAULIN) ## Which lines of the core its own tests run
+	$(TARPAULIN) tarpaulin --engine llvm --packages llm-breaker --lib --target-dir target/coverage \
+		--include-files $(CORE) --exclude-files '*/tests/*' --out Stdout --skip-clean
+
 CARGO_MUTANTS_VERSION := 27.1.0
 MUTANTS := $(TOOLS)/bin/cargo-mutants
 
 $(MUTANTS):
-	cargo install --quiet --locked --root $(TOOLS) cargo-mutants@$(CARGO_MUTANTS_VERSION)
+	cargo install --quiet --locked --debug --root $(TOOLS) cargo-mutants@$(CARGO_MUTANTS_VERSION)
 
 .PHONY: mutants
 mutants: $(MUTANTS) ## Change the core, one change at a time: a test must notice each; MUTANTS_OF= one file
@@ -315,7 +330,7 @@ CARGO_DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/bin/cargo-deny
 
 $(DENY):
-	cargo install --quiet --locked --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+	cargo install --quiet --locked --debug --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
 
 .PHONY: deny
 deny: $(DENY) ## Licences and sources of every dependency

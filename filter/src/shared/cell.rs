@@ -142,6 +142,11 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn creating_never_overwrites() {
+        assert_eq!([cas_of(Some(7)), cas_of(None)], [7, u32::MAX], "0 would overwrite");
+    }
+
+    #[test]
     fn a_conflict_is_decided_again_on_what_the_other_stored() {
         let map = Map::default();
         map.rivals.borrow_mut().push(b"rival".to_vec());

@@ -79,7 +79,7 @@ fn say_where_to_look(site: &Site, prometheus: SocketAddr, pages: &str) {
     println!("What fires, and why:");
     println!("  {pages}/alerts");
     println!("The status page: what is open, why, until when; with the token {TOKEN} it steers:");
-    println!("  http://{}", site.envoy.address_of(STATUS));
+    println!("  http://{}/", site.envoy.address_of(STATUS));
     println!("The breakers (0 closed, 1 open, 2 half-open), and how much is blocked:");
     println!("  {pages}/graph?{}", graph("llm_circuit_breaker_state"));
     println!(

@@ -13,7 +13,7 @@ use crate::Outcome;
 /// It, on free ports.
 fn start() -> Outcome<(Child, Lines<BufReader<ChildStdout>>)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_observe"));
-    for port in ["LISTENER_PORT", "ADMIN_PORT", "PROMETHEUS_PORT"] {
+    for port in ["LISTENER_PORT", "ADMIN_PORT", "STATUS_PORT", "PROMETHEUS_PORT"] {
         command.env(port, "0");
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -74,7 +74,7 @@ async fn what_it_points_to_is_there_and_ctrl_c_ends_all_of_it() -> Outcome {
         assert_eq!(answer.status, 200, "{page}");
         looked_at += 1;
     }
-    assert_eq!(looked_at, 4, "{pages:?}");
+    assert_eq!(looked_at, 5, "{pages:?}");
     let pid = process.id().expect("a running process").to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().await?.success());
     assert!(patiently("its end", process.wait()).await?.success());
@@ -84,7 +84,8 @@ async fn what_it_points_to_is_there_and_ctrl_c_ends_all_of_it() -> Outcome {
 
 /// A killed process listens until the kernel has taken it down.
 async fn all_gone(addresses: &[SocketAddr]) {
-    assert_eq!(addresses.len(), 3, "callers, Envoy's admin port, Prometheus: {addresses:?}");
+    let named = "callers, Envoy's admin port, the status page, Prometheus";
+    assert_eq!(addresses.len(), 4, "{named}: {addresses:?}");
     for address in addresses {
         let gone = async {
             while TcpStream::connect(address).is_ok() {

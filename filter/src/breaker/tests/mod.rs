@@ -8,6 +8,7 @@ mod half_open;
 mod histories;
 mod last_resort;
 mod modes;
+mod names;
 mod one_outcome;
 mod open;
 mod overrides;

@@ -1,12 +1,14 @@
 //! What whoever is paged sees: before, during and after an outage.
 
+use std::time::Duration;
+
 use llm_breaker_host_tests::envoy::OPENAI;
 use llm_breaker_host_tests::simulator::Behaviour;
 use serde_json::json;
 
 use super::browser::DESKTOP;
 use super::stage::Stage;
-use crate::scene::{Outcome, assert_blocked, assert_reached};
+use crate::scene::{Outcome, assert_blocked, assert_reached, silence};
 
 #[tokio::test]
 async fn an_outage_is_told_as_it_goes() -> Outcome {
@@ -65,8 +67,7 @@ async fn what_cannot_be_refreshed_says_since_when_it_is_stale() -> Outcome {
     stage.browser.picture("stale", false).await?;
     // A countdown that nobody confirms would deceive.
     let lead = stage.browser.until(".lead", &["next probe in"]).await?;
-    let ticks = "new Promise((done) => setTimeout(done, 2500))";
-    stage.browser.evaluate(ticks).await?;
+    silence(Duration::from_millis(2_500)).await;
     assert_eq!(stage.browser.until(".lead", &[]).await?, lead);
     stage.browser.assert_accessible("stale").await?;
 
@@ -84,7 +85,8 @@ async fn a_paused_page_stands_still_until_it_goes_on() -> Outcome {
     stage.browser.click("Pause").await?;
     stage.browser.until("#fresh", &["Paused at"]).await?;
     stage.scene.open().await;
-    stage.browser.evaluate("new Promise((done) => setTimeout(done, 5000))").await?;
+    // More than twice the time between two looks.
+    silence(Duration::from_secs(5)).await;
     stage.browser.until("h1", &["The breaker is not open"]).await?;
     stage.browser.click("Pause").await?;
     stage.browser.until("h1", &["is open"]).await?;
