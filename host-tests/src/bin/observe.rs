@@ -30,7 +30,7 @@ const SLOW: Duration = Duration::from_millis(500);
 const CALL: Duration = Duration::from_millis(200);
 /// Between two looks at the alerts.
 const LOOK: Duration = Duration::from_millis(500);
-/// What an outage of [`one_outage`] may take, on a busy machine too.
+/// What an outage of [`Watch::one_outage`] may take, on a busy machine too.
 const OUTAGE: Duration = Duration::from_mins(3);
 
 #[tokio::main]
