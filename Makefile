@@ -177,7 +177,8 @@ $(SBOM): Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
 	@mkdir -p $(DIST)
 	$(CYCLONEDX) cyclonedx --quiet --manifest-path filter/Cargo.toml --target $(WASM_TARGET) \
 		--format json --spec-version 1.5 --override-filename llm-breaker.cdx
-	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@ && rm filter/llm-breaker.cdx.json
+	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@
+	@find benches filter host-tests packaging -name node_modules -prune -o -name llm-breaker.cdx.json -exec rm {} +
 
 # The three hashes that can be pinned: Envoy's `remote.sha256` and Istio's for https:// are the module's,
 # Istio's and Envoy Gateway's for an image are that of its manifest.
