@@ -6,6 +6,7 @@
 
 use super::Completeness;
 use super::prefix::Prefix;
+use super::run::of_line;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -116,8 +117,7 @@ impl Reader {
 
     /// Reads on within a value or a skipped line, and its end if it is there.
     fn read_run<'b>(&mut self, bytes: &'b [u8], sink: &mut dyn FnMut(Part<'_>)) -> &'b [u8] {
-        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-        let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
+        let (run, rest) = bytes.split_at_checked(of_line(bytes)).unwrap_or_default();
         match self.line {
             Line::Value(Field::Data) if !run.is_empty() => sink(Part::Data(run)),
             Line::Value(Field::Event) => self.event.extend(run),

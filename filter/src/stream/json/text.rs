@@ -3,12 +3,12 @@
 use super::escape::{self, Unit};
 use super::found::{Found, Sink, tell};
 use super::{Scanner, State};
+use crate::stream::run::of_json_text;
 
 impl Scanner<'_> {
     /// Reads on within a string up to an escape or its end, if they are there.
     pub(super) fn read_text<'b>(&mut self, bytes: &'b [u8], found: &mut Sink<'_>) -> &'b [u8] {
-        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F));
-        let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
+        let (run, rest) = bytes.split_at_checked(of_json_text(bytes)).unwrap_or_default();
         if !run.is_empty() {
             self.flush_pair(found);
             self.push(run, found);
@@ -25,7 +25,11 @@ impl Scanner<'_> {
     fn end_text(&mut self, found: &mut Sink<'_>) {
         self.flush_pair(found);
         if self.is_key {
-            self.place.enter_key(self.wanted, self.text.as_bytes());
+            if self.wanted == 0 {
+                self.place.enter_other_key();
+            } else {
+                self.place.enter_key(self.text.as_bytes());
+            }
             self.state = State::Colon;
         } else {
             self.tell(Found::Text { prefix: self.text.as_bytes(), cut: self.text.is_cut() }, found);
@@ -81,11 +85,11 @@ impl Scanner<'_> {
             self.wanted = if cut { 0 } else { self.wanted };
             return;
         }
-        tell(self.wanted & self.streamed, Found::Piece(bytes), found);
+        tell(self.wanted & self.place.streamed(), Found::Piece(bytes), found);
         if cut {
             let told = Found::Text { prefix: self.text.as_bytes(), cut };
-            tell(self.wanted & !self.streamed, told, found);
-            self.wanted &= self.streamed;
+            tell(self.wanted & !self.place.streamed(), told, found);
+            self.wanted &= self.place.streamed();
         }
     }
 }
