@@ -12,6 +12,7 @@ pub mod facts;
 pub mod limits;
 pub mod route;
 
+mod lately;
 mod query_key;
 mod renamed;
 
@@ -28,6 +29,7 @@ pub use api::Api;
 pub use errors::classify_error;
 pub use events::{EventName, EventReader, Meaning};
 pub use facts::{ERROR_PATHS, ERROR_PLACES, ErrorFacts};
+pub use lately::Lately;
 pub use limits::announced_by_limits;
 pub use query_key::path_without_keys;
 pub use renamed::path_with_model;

@@ -41,17 +41,6 @@ impl<const N: usize> Prefix<N> {
         }
     }
 
-    /// Takes one more byte that is a character of its own.
-    pub fn push(&mut self, byte: u8) {
-        match self.bytes.get_mut(usize::from(self.length)) {
-            Some(slot) if !self.cut => {
-                *slot = byte;
-                self.length = self.length.saturating_add(1);
-            }
-            _ => self.cut = true,
-        }
-    }
-
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

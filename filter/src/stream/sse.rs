@@ -88,8 +88,15 @@ impl Reader {
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Part<'_>)) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            rest = match self.line {
-                Line::Value(_) | Line::Skipped => self.read_run(rest, sink),
+            rest = match (self.line, rest) {
+                (Line::Value(_) | Line::Skipped, _) => self.read_run(rest, sink),
+                // As nearly every line begins, all at once.
+                (Line::Start, [b'd', b'a', b't', b'a', b':', b' ', value @ ..]) => {
+                    self.after_carriage_return = false;
+                    self.start_value(Field::Data, sink);
+                    self.line = Line::Value(Field::Data);
+                    value
+                }
                 _ => {
                     self.step(byte, sink);
                     after

@@ -54,6 +54,8 @@ enum State {
     Colon,
     /// A comma or the container's end; outside of all, white space alone.
     After,
+    /// A string's first byte.
+    TextStart,
     Text,
     Escape,
     Unit(Unit),
@@ -138,7 +140,10 @@ impl<'p> Scanner<'p> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.state {
+                State::TextStart => self.start_text(rest, found),
                 State::Text => self.read_text(rest, found),
+                State::Number(number) => self.read_number(number, rest, found),
+                State::Word(word, read) => self.read_word(word, read, rest, found),
                 State::Malformed | State::TooDeep => return,
                 _ => {
                     self.step(byte, found);
@@ -169,8 +174,6 @@ impl<'p> Scanner<'p> {
     fn step(&mut self, byte: u8, found: &mut Sink<'_>) {
         match self.state {
             State::First(seen) => self.read_first(seen, byte, found),
-            State::Number(number) => self.read_number(number, byte, found),
-            State::Word(word, rest) => self.read_word(word, rest, byte, found),
             State::Escape => self.read_escape(byte, found),
             State::Unit(unit) => self.read_unit(unit, byte, found),
             _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => {}
@@ -198,11 +201,10 @@ impl<'p> Scanner<'p> {
 
     fn start_value(&mut self, byte: u8) {
         self.wanted = self.place.ending_here();
-        self.text.clear();
         self.state = match byte {
             b'"' => {
                 self.is_key = false;
-                State::Text
+                State::TextStart
             }
             b'{' | b'[' => match self.place.open(byte == b'[') {
                 Ok(()) => State::Opened,
@@ -210,7 +212,8 @@ impl<'p> Scanner<'p> {
             },
             _ => match (Number::start(byte), Word::start(byte)) {
                 (Some(number), _) => {
-                    self.text.push(byte);
+                    self.text.clear();
+                    self.text.extend(&[byte]);
                     State::Number(number)
                 }
                 (None, Some(word)) => State::Word(word, 1),
@@ -256,37 +259,53 @@ impl<'p> Scanner<'p> {
 
     fn start_key(&mut self, byte: u8) {
         self.wanted = if self.place.leads_on() { ANY } else { 0 };
-        self.text.clear();
         self.is_key = true;
-        self.state = if byte == b'"' { State::Text } else { State::Malformed };
+        self.state = if byte == b'"' { State::TextStart } else { State::Malformed };
     }
 
-    fn read_number(&mut self, number: Number, byte: u8, found: &mut Sink<'_>) {
-        if let Some(number) = number.then(byte) {
-            self.state = State::Number(number);
-            self.text.push(byte);
-        } else if number.is_complete() {
+    /// Reads on in a number, up to what follows it if that is there.
+    fn read_number<'b>(
+        &mut self,
+        number: Number,
+        bytes: &'b [u8],
+        found: &mut Sink<'_>,
+    ) -> &'b [u8] {
+        let (number, length) = number.read(bytes);
+        let (run, rest) = bytes.split_at_checked(length).unwrap_or_default();
+        self.text.extend(run);
+        self.state = State::Number(number);
+        let Some((&byte, after)) = rest.split_first() else { return rest };
+        if number.is_complete() {
             self.tell(Found::Number(self.text.as_bytes()), found);
             self.state = State::After;
-            self.step(byte, found);
-        } else if number == Number::Minus && byte == b'I' {
-            self.state = State::Word(Word::MinusInfinity, 2);
-        } else {
-            self.state = State::Malformed;
+            return rest;
         }
+        let is_infinity = number == Number::Minus && byte == b'I';
+        self.state =
+            if is_infinity { State::Word(Word::MinusInfinity, 2) } else { State::Malformed };
+        after
     }
 
-    fn read_word(&mut self, word: Word, read: u8, byte: u8, found: &mut Sink<'_>) {
-        let text = word.text();
-        let next = read.saturating_add(1);
-        if text.get(usize::from(read)) != Some(&byte) {
+    /// Reads on in a word, to its end if that is there.
+    fn read_word<'b>(
+        &mut self,
+        word: Word,
+        read: u8,
+        bytes: &'b [u8],
+        found: &mut Sink<'_>,
+    ) -> &'b [u8] {
+        let left = word.text().get(usize::from(read)..).unwrap_or_default();
+        let length = left.len().min(bytes.len());
+        let (run, rest) = bytes.split_at_checked(length).unwrap_or_default();
+        if !left.starts_with(run) {
             self.state = State::Malformed;
-        } else if usize::from(next) < text.len() {
-            self.state = State::Word(word, next);
+        } else if length < left.len() {
+            self.state = State::Word(word, read.saturating_add(length as u8));
         } else {
             self.tell(word.value(), found);
             self.state = State::After;
         }
+        rest
     }
 
     fn tell(&self, what: Found<'_>, found: &mut Sink<'_>) {
