@@ -39,4 +39,5 @@ mod streams;
 mod transparency;
 mod updates;
 mod uploads;
+mod upstream_filter;
 mod window;
