@@ -8,6 +8,7 @@ mod attacks;
 mod bodies;
 mod callers;
 mod configuration;
+mod cookbook;
 mod crash;
 mod decompressor;
 mod downtime;

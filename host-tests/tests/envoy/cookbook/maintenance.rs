@@ -1,0 +1,65 @@
+//! `docs/cookbook/maintenance.md`: its orders are carried out as they stand there.
+
+use std::net::SocketAddr;
+
+use llm_breaker_host_tests::client::{Call, Client};
+use llm_breaker_host_tests::envoy::{OPENAI, Recipe, STATUS};
+use llm_breaker_host_tests::patience::patiently;
+use llm_breaker_host_tests::simulator::Simulator;
+use serde_json::Value;
+
+use super::kitchen::Kitchen;
+use crate::scene::{Outcome, assert_blocked};
+
+/// What a line such as `order open '{"duration": "3600s"}'` says.
+fn orders(block: &str) -> Vec<(&str, Value)> {
+    let order = |line| {
+        let (action, rest) = str::strip_prefix(line, "order ")?.split_once(" '")?;
+        let body = rest.split_once('\'')?.0;
+        Some((action, serde_json::from_str(body).expect(body)))
+    };
+    block.lines().filter_map(order).collect()
+}
+
+/// What the page's function `order` sends.
+async fn order(to: SocketAddr, action: &str, body: &Value) -> Value {
+    let path = format!("/api/v1/breakers/outbound%7C443%7C%7Capi.openai.com/{action}");
+    let call = Call::post_json(&path, body).header("authorization", "Bearer only-for-the-cookbook");
+    let answer = patiently("an answer", Client::http1(to).send(&call)).await.expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn the_window_opens_by_order_and_ends_by_order_or_by_itself() -> Outcome {
+    let provider = Simulator::start().await?;
+    let recipe = Recipe::new("maintenance.yaml").provider(OPENAI, provider.address());
+    let kitchen = Kitchen::start("maintenance", recipe).await?;
+    // A breaker is there with its first call.
+    kitchen.reach(1, &Call::chat(), 200).await;
+    let status = kitchen.envoy.address_of(STATUS);
+    let blocks = kitchen.page.blocks("sh");
+    let orders: Vec<_> = blocks.iter().flat_map(|block| orders(block)).collect();
+    let [(open, window), (end, afterwards)] = orders.as_slice() else { panic!("{orders:?}") };
+
+    let breaker = order(status, open, window).await;
+    assert_eq!(
+        (&breaker["mode"], &breaker["override"]["user"]),
+        (&"forced_open".into(), &window["user"])
+    );
+    let blocked = kitchen.send(&Call::chat()).await;
+    assert_blocked(&blocked);
+    assert_eq!(provider.calls(), 1);
+    kitchen.assert_seen(&[&blocked]).await;
+
+    assert_eq!(order(status, end, afterwards).await["mode"], "enforce");
+    kitchen.reach(1, &Call::chat(), 200).await;
+
+    // Nobody needs to be there when it is over.
+    let mut window = window.clone();
+    window["duration"] = "1s".into();
+    order(status, open, &window).await;
+    kitchen.until(OPENAI, "mode", &[], 0.0).await;
+    kitchen.reach(1, &Call::chat(), 200).await;
+    Ok(())
+}
