@@ -9,6 +9,7 @@ use llm_breaker_host_tests::simulator::Simulator;
 use serde_json::Value;
 
 use super::kitchen::Kitchen;
+use super::page::Page;
 use crate::scene::{Outcome, assert_blocked};
 
 /// What a line such as `order open '{"duration": "3600s"}'` says.
@@ -21,10 +22,15 @@ fn orders(block: &str) -> Vec<(&str, Value)> {
     block.lines().filter_map(order).collect()
 }
 
-/// What the page's function `order` sends.
-async fn order(to: SocketAddr, action: &str, body: &Value) -> Value {
-    let path = format!("/api/v1/breakers/outbound%7C443%7C%7Capi.openai.com/{action}");
-    let call = Call::post_json(&path, body).header("authorization", "Bearer only-for-the-cookbook");
+/// Sends what the page's function `order` does.
+async fn order(page: &Page, to: SocketAddr, action: &str, body: &Value) -> Value {
+    let between = |from: &str, to: &str| {
+        let rest = page.text().split_once(from).expect(from).1;
+        rest.split_once(to).expect(to).0.to_owned()
+    };
+    let path = format!("{}/{action}", between("\"http://127.0.0.1:9902", "/$1\""));
+    let token = between("-H 'authorization: ", "'");
+    let call = Call::post_json(&path, body).header("authorization", token);
     let answer = patiently("an answer", Client::http1(to).send(&call)).await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
@@ -38,11 +44,12 @@ async fn the_window_opens_by_order_and_ends_by_order_or_by_itself() -> Outcome {
     // A breaker is there with its first call.
     kitchen.reach(1, &Call::chat(), 200).await;
     let status = kitchen.envoy.address_of(STATUS);
-    let blocks = kitchen.page.blocks("sh");
+    let page = &kitchen.page;
+    let blocks = page.blocks("sh");
     let orders: Vec<_> = blocks.iter().flat_map(|block| orders(block)).collect();
     let [(open, window), (end, afterwards)] = orders.as_slice() else { panic!("{orders:?}") };
 
-    let breaker = order(status, open, window).await;
+    let breaker = order(page, status, open, window).await;
     assert_eq!(
         (&breaker["mode"], &breaker["override"]["user"]),
         (&"forced_open".into(), &window["user"])
@@ -52,13 +59,13 @@ async fn the_window_opens_by_order_and_ends_by_order_or_by_itself() -> Outcome {
     assert_eq!(provider.calls(), 1);
     kitchen.assert_seen(&[&blocked]).await;
 
-    assert_eq!(order(status, end, afterwards).await["mode"], "enforce");
+    assert_eq!(order(page, status, end, afterwards).await["mode"], "enforce");
     kitchen.reach(1, &Call::chat(), 200).await;
 
     // Nobody needs to be there when it is over.
     let mut window = window.clone();
     window["duration"] = "1s".into();
-    order(status, open, &window).await;
+    order(page, status, open, &window).await;
     kitchen.until(OPENAI, "mode", &[], 0.0).await;
     kitchen.reach(1, &Call::chat(), 200).await;
     Ok(())
