@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use llm_breaker_host_tests::envoy::Recipe;
+use serde_json::{Value, json};
 
 use super::page::{Page, workspace};
 use crate::scene::Outcome;
@@ -99,4 +100,47 @@ async fn envoy_takes_every_file_as_it_is_shipped() -> Outcome {
         assert!(verdict.is_ok, "{name}: {}", verdict.output);
     }
     Ok(())
+}
+
+fn yaml(file: &str) -> Value {
+    let text = std::fs::read_to_string(workspace().join("envoy").join(file)).expect(file);
+    serde_saphyr::from_str(&text).expect(file)
+}
+
+#[test]
+fn the_stats_have_the_labels_and_buckets_of_the_file_that_explains_them() {
+    let (base, explained) = (yaml("cookbook/base.yaml"), yaml("llm-egress.yaml"));
+    for part in ["stats_config", "stats_flush_interval", "admin"] {
+        assert_eq!(base[part], explained[part], "{part}");
+    }
+}
+
+/// Every route to a cluster that stands in there somewhere.
+fn routes<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Array(elements) => elements.iter().for_each(|it| routes(it, found)),
+        Value::Object(fields) => {
+            found.extend(fields.get("route").filter(|it| it.is_object()));
+            fields.values().for_each(|it| routes(it, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn no_recipe_ends_a_healthy_silence_or_a_long_stream() {
+    let recipes = names("envoy/cookbook", ".yaml").into_iter().filter(|name| name != "base");
+    for name in recipes.chain(["dynamic/listeners".to_owned()]) {
+        let file = yaml(&format!("cookbook/{name}.yaml"));
+        let mut found = Vec::new();
+        routes(&file, &mut found);
+        assert!(!found.is_empty(), "{name}");
+        for route in found {
+            let limits = (&route["timeout"], &route["idle_timeout"]);
+            assert_eq!(limits, (&json!("0s"), &json!("600s")), "{name}: {route}");
+            for absent in ["max_stream_duration", "retry_policy", "hedge_policy"] {
+                assert_eq!(route[absent], Value::Null, "{name}: {absent}");
+            }
+        }
+    }
 }
