@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod envoy;
 pub mod host;
 pub mod load;
+pub mod matrix;
 pub mod patience;
 pub mod ports;
 pub mod prometheus;

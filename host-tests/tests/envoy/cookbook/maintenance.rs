@@ -12,6 +12,9 @@ use super::kitchen::Kitchen;
 use super::page::Page;
 use crate::scene::{Outcome, assert_blocked};
 
+/// The recipe's.
+const TOKEN: &str = "only-for-the-cookbook";
+
 /// What a line such as `order open '{"duration": "3600s"}'` says.
 fn orders(block: &str) -> Vec<(&str, Value)> {
     let order = |line| {
@@ -29,7 +32,7 @@ async fn order(page: &Page, to: SocketAddr, action: &str, body: &Value) -> Value
         rest.split_once(to).expect(to).0.to_owned()
     };
     let path = format!("{}/{action}", between("\"http://127.0.0.1:9902", "/$1\""));
-    let token = between("-H 'authorization: ", "'");
+    let token = between("-H \"authorization: ", "\"").replace("$TOKEN", TOKEN);
     let call = Call::post_json(&path, body).header("authorization", token);
     let answer = patiently("an answer", Client::http1(to).send(&call)).await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -86,7 +86,7 @@ fn every_file_is_of_a_page_that_tells_how_to_start_it() {
 }
 
 fn start(file: &str) -> String {
-    format!("envoy -c envoy/cookbook/base.yaml --config-yaml \"$(cat {file})\"")
+    format!(".venv/bin/envoy -c envoy/cookbook/base.yaml --config-yaml \"$(cat {file})\"")
 }
 
 /// As shipped, but for the place where this machine keeps whom it trusts.
