@@ -130,18 +130,30 @@ impl Recipe {
         Ok(Envoy { process, admin, addresses, template, file: None, parts })
     }
 
-    /// Asks Envoy whether it would take the recipe with its own ports and clusters.
+    /// Asks Envoy, once for all of these recipes, whether it would take their clusters and secrets as
+    /// they are shipped, TLS and host names included: what a test's providers stand in for.
     ///
     /// # Errors
-    /// When a file, the binary or the module is missing.
-    pub async fn validate(self) -> Result<Validation, StartError> {
+    /// When a file or the binary is missing.
+    pub async fn validate_clusters(recipes: &[Self]) -> Result<Validation, StartError> {
         let directory = process::directory()?;
         furnish(directory.path())?;
-        let mut recipe = yaml(&self.file, &self.text()?)?;
-        for cluster in list(&mut recipe, "/static_resources/clusters") {
-            self.trust(cluster);
+        let (mut clusters, mut secrets) = (Vec::new(), Vec::new());
+        for recipe in recipes {
+            let mut shipped = yaml(&recipe.file, &recipe.text()?)?;
+            for cluster in list(&mut shipped, "/static_resources/clusters") {
+                recipe.trust(cluster);
+                // Several have one of the same name.
+                cluster["name"] = json!(clusters.len().to_string());
+                clusters.push(cluster.clone());
+            }
+            secrets.extend_from_slice(list(&mut shipped, "/static_resources/secrets"));
         }
-        process::validate_overlaid(directory, &yaml(BASE, &read(BASE)?)?, &recipe).await
+        let all = json!({
+            "node": {"id": "test", "cluster": "test"},
+            "static_resources": {"clusters": clusters, "secrets": secrets},
+        });
+        process::validate_overlaid(directory, &yaml(BASE, &read(BASE)?)?, &all).await
     }
 
     fn base(&self) -> Result<Value, StartError> {
