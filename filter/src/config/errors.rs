@@ -79,7 +79,13 @@ impl Errors {
 
     /// A number that JSON does not have, as a Struct may carry it.
     pub(super) fn not_finite(&mut self, path: String, given: f64) {
-        self.push(path, format!("{given} is wrong"), None, "a finite number");
+        // Not by formatting it, which would be all that needs tables for numbers like 1e-300.
+        let shown = match given {
+            f64::INFINITY => "inf",
+            f64::NEG_INFINITY => "-inf",
+            _ => "NaN",
+        };
+        self.push(path, format!("{shown} is wrong"), None, "a finite number");
     }
 
     /// A field that no version knows.
