@@ -48,10 +48,13 @@ export PROMETHEUS_PORT ?= 9090
 # `update` moves the budgets of `make bench-check` to what is measured.
 export BUDGETS ?=
 
-# No path of the machine that built it belongs into a module that others run.
+# No path of the machine that built it belongs into a module that others run. And what is called in
+# several places is copied into them only where that is worth its room: LLVM's own limit, 225, is for
+# machines where size costs nothing (docs/performance.md has what either gives).
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
-	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
+	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo \
+	-C llvm-args=-inline-threshold=100
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -1,7 +1,8 @@
 //! What does an operator recognise in an answer that no table knows? A closed form, no expressions.
 
 use crate::category::Category;
-use crate::stream::json::{Found, MAX_PATHS, Scanner};
+use crate::stream::json::paths::{MAX_PATHS, Paths, tree_of};
+use crate::stream::json::{Found, Scanner};
 
 /// One recognised answer: all that is given must hold, and something is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +146,8 @@ enum Text {
 
 /// Tells every string, number and boolean that stands at one of these paths, as text.
 fn each_text(paths: &[&[&str]], beginning: &[u8], mut told: impl FnMut(&[&str], &[u8], Text)) {
-    let mut scanner = (0..paths.len()).fold(Scanner::new(paths), Scanner::streaming);
+    let tree = tree_of(paths);
+    let mut scanner = Scanner::new((0..paths.len()).fold(Paths::of(&tree), Paths::streaming));
     let mut string = Vec::new();
     let mut place: &[&str] = &[];
     scanner.feed(beginning, &mut |path, found| {

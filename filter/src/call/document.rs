@@ -1,7 +1,6 @@
 //! What does the beginning of this JSON document say about an error?
 
-use crate::call::scanner::scanner;
-use crate::dialect::{ERROR_PATHS, ErrorFacts};
+use crate::dialect::{ERROR_PLACES, ErrorFacts};
 use crate::stream::Completeness;
 use crate::stream::json::{Found, Scanner};
 use crate::stream::json_array::{Part, Reader};
@@ -25,7 +24,7 @@ impl Document {
     pub(super) fn new() -> Self {
         Self {
             reader: Reader::new(),
-            scanner: scanner(ERROR_PATHS),
+            scanner: Scanner::new(ERROR_PLACES),
             facts: ErrorFacts::default(),
             left_bytes: LIMIT_BYTES,
             whole: false,

@@ -1,9 +1,8 @@
 //! What have the events of this stream said so far?
 
-use crate::call::scanner::scanner;
 use crate::dialect::{Dialect, ErrorFacts, EventName, EventReader, Meaning};
 use crate::stream::base64;
-use crate::stream::json::{Found, Scanner};
+use crate::stream::json::{Found, Paths, Scanner};
 use crate::stream::prefix::Prefix;
 
 /// As much of an event's data as its dialect wants to see: `[DONE]`.
@@ -35,7 +34,7 @@ impl Events {
     pub(super) fn new(dialect: Dialect) -> Self {
         Self {
             reader: EventReader::new(dialect),
-            scanner: scanner(dialect.event_paths()),
+            scanner: Scanner::new(dialect.event_places()),
             envelope: dialect.envelope().map(|path| Envelope::new(path, dialect)),
             data: Prefix::default(),
             contents: 0,
@@ -113,9 +112,9 @@ struct Envelope {
 }
 
 impl Envelope {
-    fn new(path: &'static [&'static [&'static str]], dialect: Dialect) -> Self {
-        let outer = Scanner::new(path).streaming(0);
-        let inner = scanner(dialect.event_paths());
+    fn new(path: Paths<'static>, dialect: Dialect) -> Self {
+        let outer = Scanner::new(path);
+        let inner = Scanner::new(dialect.event_places());
         Self { outer, decoder: base64::Decoder::default(), inner }
     }
 

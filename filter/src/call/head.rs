@@ -47,16 +47,22 @@ impl MediaType {
     #[must_use]
     pub fn of(content_type: Option<&[u8]>) -> Self {
         let name = content_type.and_then(|it| it.split(|byte| *byte == b';').next());
-        let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
-        match name.as_slice() {
-            b"" => Self::Absent,
-            b"application/json" => Self::Json,
-            b"application/grpc" => Self::Grpc,
-            name if name.starts_with(b"application/grpc+") => Self::Grpc,
-            b"text/event-stream" => Self::EventStream,
-            b"application/vnd.amazon.eventstream" => Self::AmazonEventStream,
-            name if name.ends_with(b"+json") => Self::Json,
-            name if name.starts_with(b"text/") => Self::Text,
+        let name = name.unwrap_or_default().trim_ascii();
+        let is = |whole: &[u8]| name.eq_ignore_ascii_case(whole);
+        let starts =
+            |it: &[u8]| name.get(..it.len()).is_some_and(|it_is| it_is.eq_ignore_ascii_case(it));
+        let ends = |it: &[u8]| {
+            let from = name.len().checked_sub(it.len());
+            from.and_then(|from| name.get(from..)).is_some_and(|end| end.eq_ignore_ascii_case(it))
+        };
+        match name.len() {
+            0 => Self::Absent,
+            _ if is(b"application/json") => Self::Json,
+            _ if is(b"text/event-stream") => Self::EventStream,
+            _ if is(b"application/grpc") || starts(b"application/grpc+") => Self::Grpc,
+            _ if is(b"application/vnd.amazon.eventstream") => Self::AmazonEventStream,
+            _ if ends(b"+json") => Self::Json,
+            _ if starts(b"text/") => Self::Text,
             _ => Self::Other,
         }
     }
@@ -80,13 +86,18 @@ impl Coding {
     /// The coding that the header `content-encoding` names.
     #[must_use]
     pub fn of(content_encoding: Option<&[u8]>) -> Self {
-        let name = content_encoding.unwrap_or_default().trim_ascii().to_ascii_lowercase();
-        match name.as_slice() {
-            b"" | b"identity" => Self::Identity,
+        let Some(name) = content_encoding else { return Self::Identity };
+        let name = name.trim_ascii();
+        let is = |whole: &[u8]| name.eq_ignore_ascii_case(whole);
+        if name.is_empty() || is(b"identity") {
+            Self::Identity
+        } else if is(b"gzip") || is(b"x-gzip") {
             // RFC 9110, 8.4.1.3: a recipient should take both for the same.
-            b"gzip" | b"x-gzip" => Self::Gzip,
-            b"deflate" => Self::Deflate,
-            _ => Self::Other,
+            Self::Gzip
+        } else if is(b"deflate") {
+            Self::Deflate
+        } else {
+            Self::Other
         }
     }
 

@@ -6,7 +6,7 @@ use crate::call::head::ResponseHead;
 use crate::matcher::{AtHead, Candidates, Matcher};
 use crate::stream::Completeness;
 use crate::stream::inflate::{Format, inflate};
-use crate::stream::json::Scanner;
+use crate::stream::json::{Paths, Scanner};
 
 /// The body of an answer whose JSON matchers ask for, as far as it was read.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl MatchedBody {
             format: head.coding.format(),
             beginning: Vec::new(),
             left_bytes: LIMIT_BYTES,
-            scanner: Scanner::new(&[]),
+            scanner: Scanner::new(Paths::of(&[])),
         }))
     }
 

@@ -18,7 +18,6 @@ mod pace;
 mod protocol;
 mod renamed_model;
 mod request_body;
-mod scanner;
 mod whole_body;
 
 pub use announced::announced;

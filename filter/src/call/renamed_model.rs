@@ -1,9 +1,13 @@
 //! How does a body ask for another model, and for all else as before?
 
 use crate::stream::Completeness;
+use crate::stream::json::paths::{Node, Paths, size, tree};
 use crate::stream::json::{Found, Scanner};
 
 const MODEL: &[&[&str]] = &[&["model"]];
+const TREE: &[Node<'_>] = &tree::<{ size(MODEL) }>(MODEL);
+// Streamed, a string is told at its end however long it is.
+const NAMES: Paths<'_> = Paths::of(TREE).streaming(0);
 
 /// The document that asks for `model` where this one asked for another, byte for byte the same
 /// otherwise; `None` if it names none, or is no whole JSON document.
@@ -13,8 +17,7 @@ const MODEL: &[&[&str]] = &[&["model"]];
 #[must_use]
 pub fn with_model(body: &[u8], model: &str) -> Option<Vec<u8>> {
     let name = serde_json::to_vec(model).ok()?;
-    // Streamed, a string is told at its end however long it is.
-    let mut scanner = Scanner::new(MODEL).streaming(0);
+    let mut scanner = Scanner::new(NAMES);
     let mut renamed = Vec::with_capacity(body.len().saturating_add(name.len()));
     let mut names_one = false;
     // Every string ends at a quotation mark, so it is told by the last byte of a piece.

@@ -1,6 +1,7 @@
 //! What does a request's body ask for: which model, as a stream or not, and what but text?
 
 use crate::stream::Completeness;
+use crate::stream::json::paths::{Node, Paths, size, tree};
 use crate::stream::json::{Found, Scanner};
 
 /// What a request asks for, as far as its body says it and was read.
@@ -48,7 +49,7 @@ impl RequestBody {
     #[must_use]
     pub fn within(limit_bytes: usize) -> Self {
         let facts = Facts::default();
-        Self { scanner: Scanner::new(PATHS), read_bytes: 0, limit_bytes, facts }
+        Self { scanner: Scanner::new(PLACES), read_bytes: 0, limit_bytes, facts }
     }
 
     /// How many bytes were read, so that the next are told from those already seen.
@@ -174,6 +175,8 @@ const FIELDS: &[Field] = &[
 ];
 
 const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+const TREE: &[Node<'_>] = &tree::<{ size(PATHS) }>(PATHS);
+const PLACES: Paths<'_> = Paths::of(TREE);
 
 #[expect(clippy::indexing_slicing, reason = "only called while compiling")]
 const fn paths<const N: usize>(fields: &[Field]) -> [&'static [&'static str]; N] {
@@ -189,7 +192,7 @@ const fn paths<const N: usize>(fields: &[Field]) -> [&'static [&'static str]; N]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::json::MAX_PATHS;
+    use crate::stream::json::paths::MAX_PATHS;
     use crate::stream::splits;
     use serde_json::{Value, json};
 

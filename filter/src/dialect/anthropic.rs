@@ -4,7 +4,7 @@ use super::errors::{
     Place::{Detail, Message, Type},
     Row,
 };
-use super::events::{Field, Kind, paths, with_errors};
+use super::events::{Field, Kind, paths, places, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::limits::Limit;
 use super::route::{Path, Route};
@@ -13,9 +13,17 @@ use crate::category::Category::{
     Authentication, ClientError, ContentFiltered, ContextLength, Overloaded, QuotaExhausted,
     RateLimited, ServerError, Timeout,
 };
+use crate::stream::json::paths::{Node, Paths, size, tree};
 
-pub(super) const TABLES: Tables =
-    Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: LIMITS };
+pub(super) const TABLES: Tables = Tables {
+    route,
+    errors: ERRORS,
+    fields: FIELDS,
+    paths: PATHS,
+    places: PLACES,
+    event,
+    limits: LIMITS,
+};
 
 /// anthropic 2.12.0: resources/messages/, resources/completions.py, lib/vertex/_client.py.
 fn route(path: &Path<'_>) -> Option<Route> {
@@ -96,6 +104,8 @@ const OWN: &[Field] = &[
 
 const FIELDS: &[Field] = &with_errors::<{ ERROR_FIELDS.len() + OWN.len() }>(OWN);
 const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+const TREE: &[Node<'_>] = &tree::<{ size(PATHS) }>(PATHS);
+const PLACES: Paths<'_> = places(PATHS, TREE);
 
 /// anthropic 2.12.0: _streaming.py (`ping` is skipped, `error` raises), types/raw_message_*.py.
 pub(super) fn event(name: &str) -> Kind {

@@ -5,7 +5,7 @@ use super::errors::{
     Place::{Aws, Message},
     Row,
 };
-use super::events::{Field, Kind, Role, paths, with_errors};
+use super::events::{Field, Kind, Role, paths, places, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
 use super::{Api, Tables};
@@ -13,14 +13,24 @@ use crate::category::Category::{
     Authentication, ClientError, ContextLength, Overloaded, QuotaExhausted, RateLimited,
     ServerError, Timeout,
 };
+use crate::stream::json::paths::{Node, Paths, size, tree};
 
-pub(super) const TABLES: Tables =
-    Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: &[] };
+pub(super) const TABLES: Tables = Tables {
+    route,
+    errors: ERRORS,
+    fields: FIELDS,
+    paths: PATHS,
+    places: PLACES,
+    event,
+    limits: &[],
+};
 
 /// The member of an `invoke-with-response-stream` chunk that holds the model's own event, in
 /// base64: botocore 1.44.5, bedrock-runtime service-2.json, `PayloadPart.bytes` (a blob that is
 /// not the event's payload, so part of its JSON). aimock 1.43 sends the event itself.
-pub(super) const ENVELOPE: &[&[&str]] = &[&["bytes"]];
+pub(super) const ENVELOPE: Paths<'_> = Paths::of(ENVELOPE_TREE).streaming(0);
+const BYTES: &[&[&str]] = &[&["bytes"]];
+const ENVELOPE_TREE: &[Node<'_>] = &tree::<{ size(BYTES) }>(BYTES);
 
 /// botocore 1.44.5, bedrock-runtime service-2.json: `/model/{modelId}/…`. A colon in the last
 /// segment is none of Bedrock's.
@@ -84,6 +94,8 @@ const OWN: &[Field] = &[
 
 const FIELDS: &[Field] = &with_errors::<{ ERROR_FIELDS.len() + OWN.len() }>(OWN);
 const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+const TREE: &[Node<'_>] = &tree::<{ size(PATHS) }>(PATHS);
+const PLACES: Paths<'_> = places(PATHS, TREE);
 
 /// botocore 1.44.5, service-2.json: ConverseStreamOutput. `messageStop` carries the stop reason;
 /// `metadata` follows it and is the last.

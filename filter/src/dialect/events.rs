@@ -1,6 +1,6 @@
 //! What does one event of a stream mean?
 //!
-//! A scanner looks for a dialect's [`event_paths`](Dialect::event_paths) in each event's JSON and
+//! A scanner looks for a dialect's [`event_places`](Dialect::event_places) in each event's JSON and
 //! hands every value it finds to an [`EventReader`], in any order; at the event's end the reader
 //! says what it meant.
 //! Nothing but one event's findings and two sets of 64 choices is kept.
@@ -8,6 +8,7 @@
 use super::Dialect;
 use super::facts::{ERROR_FIELDS, ErrorFacts, Fact};
 use crate::stream::json::Found;
+use crate::stream::json::paths::{Node, Paths};
 
 /// A text or a number, if it is a short one; else nothing.
 pub(super) fn text(value: Found<'_>) -> &str {
@@ -74,6 +75,23 @@ pub(super) const fn paths<const N: usize>(fields: &[Field]) -> [&'static [&'stat
         at += 1;
     }
     paths
+}
+
+/// The same paths as a scanner looks for them. Messages are handed on whole: what they say may stand
+/// at their end.
+#[expect(clippy::indexing_slicing, reason = "only called while compiling")]
+pub(super) const fn places(paths: &[&[&str]], tree: &'static [Node<'static>]) -> Paths<'static> {
+    let mut places = Paths::of(tree);
+    let mut at = 0;
+    while at < paths.len() {
+        if let [.., last] = paths[at]
+            && let b"message" | b"Message" = last.as_bytes()
+        {
+            places = places.streaming(at);
+        }
+        at += 1;
+    }
+    places
 }
 
 /// What an event's name says about it.

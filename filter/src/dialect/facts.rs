@@ -1,8 +1,9 @@
 //! What do the few telling fields of an error's body say?
 
 use super::errors::{Place, bare_exception};
-use super::events::{Field, Role, paths, text};
+use super::events::{Field, Role, paths, places, text};
 use crate::stream::json::Found;
+use crate::stream::json::paths::{Node, Paths, size, tree};
 use core::time::Duration;
 
 /// Codes, types and states are short; what is longer is none.
@@ -69,6 +70,10 @@ pub(super) const ERROR_FIELDS: &[Field] = &[
 /// that is an array (Gemini without `alt=sse`) its first element is the body.
 pub const ERROR_PATHS: &[&[&str]] = &paths::<{ ERROR_FIELDS.len() }>(ERROR_FIELDS);
 
+/// The same as a scanner looks for them.
+pub const ERROR_PLACES: Paths<'static> = places(ERROR_PATHS, ERROR_TREE);
+const ERROR_TREE: &[Node<'_>] = &tree::<{ size(ERROR_PATHS) }>(ERROR_PATHS);
+
 /// The few things an error's body said, all bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorFacts {
@@ -82,7 +87,8 @@ pub struct ErrorFacts {
     detail: Option<String>,
     aws_type: Option<String>,
     top_type: Option<String>,
-    top_object: Option<String>,
+    /// Whether the document's `object` is `error`; `None` if it has none.
+    object_is_error: Option<bool>,
     retry_delay: Option<Duration>,
     pub(super) per_day: bool,
 }
@@ -110,6 +116,9 @@ impl ErrorFacts {
                 self.retry_delay = self.retry_delay.max(super::limits::go_duration(word));
             }
             Fact::Quota => self.per_day |= is_per_day(word),
+            Fact::TopObject if (1..=WORD_LIMIT).contains(&word.len()) => {
+                self.object_is_error.get_or_insert(word == "error");
+            }
             _ => self.note_word(fact, word),
         }
     }
@@ -121,7 +130,6 @@ impl ErrorFacts {
             Fact::Detail => &mut self.detail,
             Fact::AwsType => &mut self.aws_type,
             Fact::TopType => &mut self.top_type,
-            Fact::TopObject => &mut self.top_object,
             _ => return,
         };
         if slot.is_none() && (1..=WORD_LIMIT).contains(&word.len()) {
@@ -177,7 +185,7 @@ impl ErrorFacts {
         self.has_error
             || self.aws_type.is_some()
             || self.top_type.as_deref() == Some("error")
-            || self.top_object.as_deref() == Some("error")
+            || self.object_is_error == Some(true)
     }
 
     /// The document's own `type`: the kind of an event, where a dialect has one.

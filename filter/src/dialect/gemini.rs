@@ -4,16 +4,24 @@ use super::errors::{
     Place::{Message, Status},
     Row,
 };
-use super::events::{Field, Kind, Role, paths, with_errors};
+use super::events::{Field, Kind, Role, paths, places, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
 use super::{Api, Tables};
 use crate::category::Category::{
     Authentication, ClientError, ContextLength, Overloaded, RateLimited, ServerError, Timeout,
 };
+use crate::stream::json::paths::{Node, Paths, size, tree};
 
-pub(super) const TABLES: Tables =
-    Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: &[] };
+pub(super) const TABLES: Tables = Tables {
+    route,
+    errors: ERRORS,
+    fields: FIELDS,
+    paths: PATHS,
+    places: PLACES,
+    event,
+    limits: &[],
+};
 
 /// google-genai 3.4.0, models.py: `{model}:generateContent` and its siblings, where the model is
 /// `models/…`, `tunedModels/…`, `publishers/google/models/…` or `endpoints/…`.
@@ -83,6 +91,8 @@ const OWN: &[Field] = &[
 
 const FIELDS: &[Field] = &with_errors::<{ ERROR_FIELDS.len() + OWN.len() }>(OWN);
 const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+const TREE: &[Node<'_>] = &tree::<{ size(PATHS) }>(PATHS);
+const PLACES: Paths<'_> = places(PATHS, TREE);
 
 /// No event has a name, and none is the last: google-genai 3.4.0, _api_client.py, reads until the
 /// connection ends; aimock 1.43 ends after the chunk with the finish reason.

@@ -2,13 +2,21 @@
 
 use super::Tables;
 use super::errors::{Place::Code, Row};
-use super::events::{Field, Kind, paths, with_errors};
+use super::events::{Field, Kind, paths, places, with_errors};
 use super::facts::ERROR_FIELDS;
 use super::route::{Path, Route};
 use crate::category::Category::{ClientError, ServerError};
+use crate::stream::json::paths::{Node, Paths, size, tree};
 
-pub(super) const TABLES: Tables =
-    Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: &[] };
+pub(super) const TABLES: Tables = Tables {
+    route,
+    errors: ERRORS,
+    fields: FIELDS,
+    paths: PATHS,
+    places: PLACES,
+    event,
+    limits: &[],
+};
 
 /// No path is known to generate: what its answer must look like is not known either.
 const fn route(_: &Path<'_>) -> Option<Route> {
@@ -31,6 +39,8 @@ const OWN: &[Field] = &[];
 
 const FIELDS: &[Field] = &with_errors::<{ ERROR_FIELDS.len() + OWN.len() }>(OWN);
 const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+const TREE: &[Node<'_>] = &tree::<{ size(PATHS) }>(PATHS);
+const PLACES: Paths<'_> = places(PATHS, TREE);
 
 /// Whatever comes is content; a stream of no known dialect may end as it likes.
 fn event(name: &str) -> Kind {

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod limits;
 pub mod route;
 
+mod lately;
 mod query_key;
 mod renamed;
 
@@ -21,12 +22,14 @@ mod gemini;
 mod generic;
 mod openai;
 
+use crate::stream::json::Paths;
 use events::Field;
 
 pub use api::Api;
 pub use errors::classify_error;
 pub use events::{EventName, EventReader, Meaning};
-pub use facts::{ERROR_PATHS, ErrorFacts};
+pub use facts::{ERROR_PATHS, ERROR_PLACES, ErrorFacts};
+pub use lately::Lately;
 pub use limits::announced_by_limits;
 pub use query_key::path_without_keys;
 pub use renamed::path_with_model;
@@ -85,11 +88,17 @@ impl Dialect {
         self.tables().paths
     }
 
+    /// The same places as a scanner looks for them.
+    #[must_use]
+    pub const fn event_places(self) -> Paths<'static> {
+        self.tables().places
+    }
+
     /// The path of the text that is, in base64, the JSON to look at in place of the event itself,
     /// in the dialect that has such events: Bedrock's `invoke-with-response-stream` wraps the
     /// model's own.
     #[must_use]
-    pub const fn envelope(self) -> Option<&'static [&'static [&'static str]]> {
+    pub const fn envelope(self) -> Option<Paths<'static>> {
         match self {
             Self::Bedrock => Some(bedrock::ENVELOPE),
             _ => None,
@@ -124,6 +133,8 @@ struct Tables {
     fields: &'static [Field],
     /// Where those fields are, in the same order.
     paths: &'static [&'static [&'static str]],
+    /// The same as a scanner looks for them.
+    places: Paths<'static>,
     /// What an event's name (or the `type` in it) says about it.
     event: fn(&str) -> events::Kind,
     /// Which headers announce a limit and its reset.

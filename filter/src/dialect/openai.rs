@@ -4,7 +4,7 @@ use super::errors::{
     Place::{Code, Detail, Message, Type},
     Row,
 };
-use super::events::{Field, Kind, Role, paths, with_errors};
+use super::events::{Field, Kind, Role, paths, places, with_errors};
 use super::facts::{ERROR_FIELDS, Fact};
 use super::limits::Limit;
 use super::route::{Path, Route};
@@ -13,9 +13,17 @@ use crate::category::Category::{
     Authentication, ClientError, ContentFiltered, ContextLength, Overloaded, QuotaExhausted,
     RateLimited, ServerError, Timeout,
 };
+use crate::stream::json::paths::{Node, Paths, size, tree};
 
-pub(super) const TABLES: Tables =
-    Tables { route, errors: ERRORS, fields: FIELDS, paths: PATHS, event, limits: LIMITS };
+pub(super) const TABLES: Tables = Tables {
+    route,
+    errors: ERRORS,
+    fields: FIELDS,
+    paths: PATHS,
+    places: PLACES,
+    event,
+    limits: LIMITS,
+};
 
 /// By the path's end, for compatibles have prefixes of their own (`/openai/v1`, `/api/v1`,
 /// `/v1beta/openai`): openai-python 3.54.0, `resources/`; aimock 1.43, `COMPAT_SUFFIXES`.
@@ -126,6 +134,8 @@ const OWN: &[Field] = &[
 
 const FIELDS: &[Field] = &with_errors::<{ ERROR_FIELDS.len() + OWN.len() }>(OWN);
 const PATHS: &[&[&str]] = &paths::<{ FIELDS.len() }>(FIELDS);
+const TREE: &[Node<'_>] = &tree::<{ size(PATHS) }>(PATHS);
+const PLACES: Paths<'_> = places(PATHS, TREE);
 
 /// The Responses API: openai-python 3.54.0, types/responses/response_stream_event.py. Events about
 /// hosted tools are content: nobody but a working upstream searches.

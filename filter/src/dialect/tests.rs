@@ -194,8 +194,8 @@ fn streamed(case: &Json, dialect: Dialect) -> (Category, Option<usize>) {
             None => EventName::Absent,
         };
         let mut json = serde_json::from_slice::<Json>(&data).unwrap_or_default();
-        if let Some([[field]]) = dialect.envelope()
-            && let Some(wrapped) = json[*field].as_str()
+        if dialect.envelope().is_some()
+            && let Some(wrapped) = json["bytes"].as_str()
         {
             json = serde_json::from_slice(&base64(wrapped)).unwrap();
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::call::{ClientTimeouts, Coding, Exchange, MediaType, ResponseHead, Source, error_type};
 use crate::call::{Streams, announced};
-use crate::dialect::{ERROR_PATHS, ErrorFacts, Request, classify_error};
+use crate::dialect::{ERROR_PLACES, ErrorFacts, Request, classify_error};
 use crate::outcome::Category;
 use crate::policy::Policy;
 use crate::stream::json::Scanner;
@@ -179,7 +179,7 @@ fn what_cannot_be_said_is_refused_where_the_api_can() {
 
 fn classified(reply: &Reply, dialect: Dialect) -> Option<Category> {
     let mut facts = ErrorFacts::default();
-    Scanner::new(ERROR_PATHS).feed(&reply.body, &mut |index, found| facts.found(index, found));
+    Scanner::new(ERROR_PLACES).feed(&reply.body, &mut |index, found| facts.found(index, found));
     let status = u16::try_from(reply.status).unwrap();
     classify_error(dialect, status, header(reply, "x-amzn-errortype"), &facts)
 }

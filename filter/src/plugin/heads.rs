@@ -4,7 +4,7 @@ use crate::call::{
     ClientTimeouts, Coding, Ending, Flags, GrpcStatus, MediaType, Protocol, ResponseHead, Source,
     announced, error_type,
 };
-use crate::dialect::{self, Detected, Dialect, MODEL_LIMIT, announced_by_limits};
+use crate::dialect::{self, Detected, Dialect, Lately, MODEL_LIMIT, announced_by_limits};
 use crate::fallback::MARK;
 use crate::key::{part_of_model, part_of_value};
 use crate::matcher::{self, AtHead, Matcher};
@@ -12,12 +12,18 @@ use crate::outcome::Category;
 use crate::pairs;
 use crate::plugin::host::{self, Map};
 use crate::policy::{KeyBy, Policy};
+use std::cell::RefCell;
 
 /// Envoy's code details of an answer that the upstream gave.
 const VIA_UPSTREAM: &[u8] = b"via_upstream";
 
 /// Where a gRPC answer says how it went.
 const GRPC_STATUS: &str = "grpc-status";
+
+thread_local! {
+    /// The VM's: what a head is does not depend on the configuration.
+    static LATELY: RefCell<Lately> = const { RefCell::new(Lately::new()) };
+}
 
 /// The cluster that the router chose.
 pub(super) fn routed_cluster() -> Option<String> {
@@ -94,52 +100,81 @@ pub(super) fn request_head(policy: &Policy) -> RequestHead {
     let mut timeouts = ClientTimeouts::default();
     let mut request = dialect::Request::default();
     for (name, value) in pairs::decode(&headers) {
-        timeouts.note(name, value);
         if naming.map(str::as_bytes) == Some(name) {
             named.get_or_insert(value);
         }
-        request.anthropic_version |= name == b"anthropic-version";
-        request.goog |= name == b"x-goog-api-key" || name == b"x-goog-api-client";
-        let Ok(value) = core::str::from_utf8(value) else { continue };
+        let text = || core::str::from_utf8(value).ok();
         match name {
-            b":method" => request.method = value,
-            b":path" => request.path = value,
-            b"content-type" => request.content_type = Some(value),
-            b"accept" => request.accept = Some(value),
-            b"content-length" => content_length = value.parse().ok(),
-            _ => {}
+            b":method" => request.method = text().unwrap_or(request.method),
+            b":path" => request.path = text().unwrap_or(request.path),
+            b"content-type" => request.content_type = text().or(request.content_type),
+            b"accept" => request.accept = text().or(request.accept),
+            b"content-length" => {
+                content_length = text().map_or(content_length, |it| it.parse().ok());
+            }
+            b"anthropic-version" => request.anthropic_version = true,
+            b"x-goog-api-key" | b"x-goog-api-client" => request.goog = true,
+            _ => timeouts.note(name, value),
         }
     }
-    let detected = Dialect::detect(&request, policy.provider);
+    let detected = LATELY.with_borrow_mut(|lately| lately.detect(&request, policy.provider));
     let protocol = Protocol::of(&detected, request.method);
     let part = Part::of(policy, &detected, named);
     RequestHead { timeouts, protocol, part, content_length, model: detected.model }
 }
 
+/// The few headers that every answer is asked for, the first of each name.
+#[derive(Default)]
+struct Told<'h> {
+    status: Option<&'h [u8]>,
+    content_type: Option<&'h [u8]>,
+    content_encoding: Option<&'h [u8]>,
+    grpc_status: Option<&'h [u8]>,
+    mark: Option<&'h [u8]>,
+}
+
+impl<'h> Told<'h> {
+    fn by(headers: &'h [u8]) -> Self {
+        let mut told = Self::default();
+        for (name, value) in pairs::decode(headers) {
+            let slot = match name {
+                b":status" => &mut told.status,
+                b"content-type" => &mut told.content_type,
+                b"content-encoding" => &mut told.content_encoding,
+                b"grpc-status" => &mut told.grpc_status,
+                _ if name == MARK.as_bytes() => &mut told.mark,
+                _ => continue,
+            };
+            slot.get_or_insert(value);
+        }
+        told
+    }
+}
+
 /// What an answer's head says, also to these matchers.
 pub(super) fn response_head(dialect: Dialect, matchers: &[Matcher]) -> ResponseHead {
     let headers = host::headers(Map::ResponseHeaders);
-    let value = |wanted: &str| values(&headers, wanted).next();
-    let status =
-        value(":status").and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
+    let told = Told::by(&headers);
+    let status = told.status.and_then(|status| core::str::from_utf8(status).ok()?.parse().ok());
     let details = host::response_code_details();
     let source = if details != VIA_UPSTREAM {
         Source::Envoy(Ending::new(Flags(host::response_flags()), &details))
-    } else if value(MARK).is_some() {
+    } else if told.mark.is_some() {
         Source::OtherBreaker
     } else {
         Source::Upstream
     };
     let mut head = ResponseHead::new(status.unwrap_or_default(), source);
-    head.media_type = MediaType::of(value("content-type"));
-    head.coding = Coding::of(value("content-encoding"));
-    head.grpc_status = value(GRPC_STATUS).map(GrpcStatus::of);
-    if source == Source::Upstream {
+    head.media_type = MediaType::of(told.content_type);
+    head.coding = Coding::of(told.content_encoding);
+    head.grpc_status = told.grpc_status.map(GrpcStatus::of);
+    if source == Source::Upstream && !matchers.is_empty() {
         let readable_json = head.media_type == MediaType::Json && head.coding != Coding::Other;
         let values = |name| values(&headers, name);
         head.matched = matcher::at_head(matchers, head.status, values, readable_json);
     }
     if head.status >= 400 || head.matched != AtHead::NoneHolds {
+        let value = |wanted: &str| values(&headers, wanted).next();
         head.announced = announced(value("retry-after-ms"), value("retry-after"), host::wall_clock);
         let limited = Category::RateLimited;
         head.limits_reset = announced_by_limits(dialect, limited, value, host::wall_clock);

@@ -12,6 +12,7 @@ use crate::plugin::chain::{self, Instead};
 use crate::plugin::entry::Entry;
 use crate::plugin::heads::{Part, RequestHead};
 use crate::plugin::host;
+use crate::plugin::in_flight::Slot;
 use crate::plugin::trace::Trace;
 use crate::policy::{Choice, Fallback, Policy};
 use crate::time::Instant;
@@ -22,8 +23,8 @@ const PIECE_BYTES: usize = 16 * 1024;
 
 /// A request on its way to a decision.
 pub(super) struct Request {
-    /// The id of its stream.
-    pub(super) context: u32,
+    /// Where its call will be.
+    slot: Rc<Slot>,
     pub(super) breakers: Rc<Breakers>,
     /// The breaker of the cluster that it was routed to.
     pub(super) cluster: Rc<Entry>,
@@ -79,7 +80,7 @@ pub(super) enum Decided {
 impl Request {
     /// A request whose head was seen.
     pub(super) fn new(
-        context: u32,
+        slot: Rc<Slot>,
         breakers: Rc<Breakers>,
         cluster: Rc<Entry>,
         head: RequestHead,
@@ -98,7 +99,7 @@ impl Request {
         });
         let requested_at = now;
         let rejected = None;
-        Self { context, breakers, cluster, head, body, has_body, requested_at, rejected, trace }
+        Self { slot, breakers, cluster, head, body, has_body, requested_at, rejected, trace }
     }
 
     /// Reads what came of the body, all of it from its start; `ended` says that no more comes.
@@ -214,7 +215,7 @@ impl Request {
             hold,
             trace: self.trace.clone(),
         };
-        self.breakers.in_flight.begin(self.context, call);
+        self.breakers.in_flight.begin(&self.slot, call);
     }
 
     /// What an answer of the filter's own must suit.

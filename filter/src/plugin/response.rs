@@ -8,6 +8,7 @@ use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
 use crate::plugin::heads::{response_head, routed_cluster, trailing_grpc_status};
 use crate::plugin::host::{self, Map};
+use crate::plugin::in_flight::Slot;
 use crate::plugin::remedy::Remedy;
 use crate::plugin::{admission, remedy};
 use crate::stats::Stat;
@@ -20,64 +21,62 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// The answer to the request of one stream, which may be no call any more.
 pub(super) struct Response<'a> {
     pub(super) breakers: &'a Breakers,
-    pub(super) context: u32,
+    pub(super) slot: &'a Slot,
+}
+
+/// What a look at an answer comes to.
+enum Next {
+    LetGo,
+    Hold,
+    Settle(Outcome, Instant),
+    /// The route that the filter asked for was not there.
+    ForgetMisrouted(Instant),
 }
 
 impl Response<'_> {
-    /// The rest of the request was seen, piece by piece.
-    pub(super) fn request_data(&self, size: usize, ended: bool) {
-        self.with_call(|call| call.read_request(size, ended));
-    }
-
-    pub(super) fn request_ended(&self) {
-        self.with_call(|call| call.exchange.request_ended(host::now()));
-    }
-
     pub(super) fn started(&self, ended: bool) -> Action {
-        let now = host::now();
-        if self.with_call(|call| took_its_way(call)) == Some(false) {
-            self.forget_misrouted(now);
-        }
-        let outcome = self.with_call(|call| judge_head(call, now)).flatten();
-        match outcome {
-            Some(outcome) => self.settle(&outcome, now),
-            None if ended => self.ended(now),
-            None => self.hold_or_let_go(0),
-        }
+        self.go_on(self.slot.with(|call| {
+            let now = host::now();
+            if !took_its_way(call) {
+                return Next::ForgetMisrouted(now);
+            }
+            match judge_head(call, now) {
+                Some(outcome) => Next::Settle(outcome, now),
+                None if ended => end(call, now),
+                None => hold_or_let_go(call, 0),
+            }
+        }))
     }
 
     /// Bytes of an answer's body are fetched only where they can matter, and only a few at once. As
     /// far as it is held, the body is all that came of it so far.
     pub(super) fn data(&self, size: usize, ended: bool) -> Action {
-        let now = host::now();
-        let mut start = self.with_call(|call| call.hold.read_bytes()).unwrap_or_default();
-        while start < size {
-            let length = PIECE_BYTES.min(size.saturating_sub(start));
-            match self.with_call(|call| read_piece(call, start, length, now)) {
-                Some(Read::Known(outcome)) => return self.settle(&outcome, now),
-                Some(Read::More) => start = start.saturating_add(length),
-                Some(Read::Nothing) | None => break,
+        self.go_on(self.slot.with(|call| {
+            if !ended && !call.exchange.reads_body() {
+                return hold_or_let_go(call, size);
             }
-        }
-        if ended {
-            return self.ended(now);
-        }
-        self.hold_or_let_go(size)
+            let now = host::now();
+            match read(call, size, now) {
+                Some(outcome) => Next::Settle(outcome, now),
+                None if ended => end(call, now),
+                None => hold_or_let_go(call, size),
+            }
+        }))
     }
 
     pub(super) fn trailers(&self) -> Action {
-        let now = host::now();
-        let outcome = self.with_call(|call| {
+        self.go_on(self.slot.with(|call| {
+            let now = host::now();
             if call.exchange.reads_trailers() {
                 call.exchange.response_trailers(trailing_grpc_status());
             }
-            call.exchange.response_ended(&call.policy, now)
-        });
-        outcome.flatten().map_or(Action::Continue, |outcome| self.settle(&outcome, now))
+            let outcome = call.exchange.response_ended(&call.policy, now);
+            outcome.map_or(Next::LetGo, |outcome| Next::Settle(outcome, now))
+        }))
     }
 
     pub(super) fn broken_off(&self) {
-        let Some(call) = self.breakers.in_flight.take(self.context) else { return };
+        let Some(call) = self.breakers.in_flight.take(self.slot) else { return };
         let now = host::now();
         let flags = Flags(host::response_flags());
         let ending = Ending::new(flags, &host::response_code_details());
@@ -85,25 +84,21 @@ impl Response<'_> {
         call.settle(&outcome, now);
     }
 
-    fn ended(&self, now: Instant) -> Action {
-        let ended = self.with_call(|call| {
-            let outcome = call.exchange.response_ended(&call.policy, now)?;
-            if let Some(event) = remedy::missing_end(call, &outcome) {
-                host::append_response_body(&event);
+    fn go_on(&self, next: Option<Next>) -> Action {
+        match next {
+            None | Some(Next::LetGo) => Action::Continue,
+            Some(Next::Hold) => Action::Pause,
+            Some(Next::Settle(outcome, now)) => self.settle(&outcome, now),
+            Some(Next::ForgetMisrouted(now)) => {
+                self.forget_misrouted(now);
+                Action::Continue
             }
-            Some(outcome)
-        });
-        ended.flatten().map_or(Action::Continue, |outcome| self.settle(&outcome, now))
-    }
-
-    fn hold_or_let_go(&self, size: usize) -> Action {
-        let is_held = self.with_call(|call| call.goes_on_being_held(size));
-        if is_held == Some(true) { Action::Pause } else { Action::Continue }
+        }
     }
 
     /// Use the call's permits up, and replace its answer where that is wanted and still possible.
     fn settle(&self, outcome: &Outcome, now: Instant) -> Action {
-        let Some(call) = self.breakers.in_flight.take(self.context) else {
+        let Some(call) = self.breakers.in_flight.take(self.slot) else {
             return Action::Continue;
         };
         let remedy = Remedy::of(&call, outcome);
@@ -117,17 +112,13 @@ impl Response<'_> {
     /// The route that the filter asked for is not there: the call went to a cluster whose breaker
     /// had refused it, or nowhere, and says nothing about the one that was meant.
     fn forget_misrouted(&self, now: Instant) {
-        let Some(call) = self.breakers.in_flight.take(self.context) else { return };
+        let Some(call) = self.breakers.in_flight.take(self.slot) else { return };
         call.trace.note(|record| record.misrouted = true);
         let meant = call.rerouted_to.as_deref().unwrap_or_default();
         if self.breakers.is_first_misrouted(meant) {
             self.breakers.warn(&journal::reroute_not_taken(meant));
         }
         admission::give_back(call.shares, now);
-    }
-
-    fn with_call<T>(&self, look: impl FnOnce(&mut Call) -> T) -> Option<T> {
-        self.breakers.in_flight.with(self.context, look)
     }
 }
 
@@ -153,6 +144,34 @@ fn judge_head(call: &mut Call, now: Instant) -> Option<Outcome> {
         host::remove_header(Map::ResponseHeaders, "content-length");
     }
     outcome
+}
+
+/// The outcome, if the body tells it so far.
+fn read(call: &mut Call, size: usize, now: Instant) -> Option<Outcome> {
+    let mut start = call.hold.read_bytes();
+    while start < size {
+        let length = PIECE_BYTES.min(size.saturating_sub(start));
+        match read_piece(call, start, length, now) {
+            Read::Known(outcome) => return Some(outcome),
+            Read::More => start = start.saturating_add(length),
+            Read::Nothing => break,
+        }
+    }
+    None
+}
+
+fn end(call: &mut Call, now: Instant) -> Next {
+    let Some(outcome) = call.exchange.response_ended(&call.policy, now) else {
+        return Next::LetGo;
+    };
+    if let Some(event) = remedy::missing_end(call, &outcome) {
+        host::append_response_body(&event);
+    }
+    Next::Settle(outcome, now)
+}
+
+fn hold_or_let_go(call: &mut Call, size: usize) -> Next {
+    if call.goes_on_being_held(size) { Next::Hold } else { Next::LetGo }
 }
 
 /// What a piece of an answer's body was good for.

@@ -6,6 +6,7 @@ use crate::key::Key;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::heads::{request_head, routed_cluster};
 use crate::plugin::host::{self, Map};
+use crate::plugin::in_flight::Slot;
 use crate::plugin::request::{Decided, Request};
 use crate::plugin::response::Response;
 use crate::plugin::trace::Trace;
@@ -14,12 +15,11 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
 
-/// The stream context of one request. Once the request was let through, its call is kept by
-/// [`InFlight`](crate::plugin::in_flight::InFlight); the filter's own answer, which re-enters the
-/// callbacks, belongs to no call.
+/// The stream context of one request. Once the request was let through, its call is in its slot; the
+/// filter's own answer, which re-enters the callbacks, belongs to no call.
 pub(super) struct Stream {
-    context: u32,
     breakers: Option<Rc<Breakers>>,
+    slot: Rc<Slot>,
     /// While it is held until its body says more.
     held: Option<Box<Request>>,
     trace: Trace,
@@ -27,7 +27,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(context: u32, breakers: Option<Rc<Breakers>>) -> Self {
-        Self { context, breakers, held: None, trace: Trace::default() }
+        Self { breakers, slot: Slot::of(context), held: None, trace: Trace::default() }
     }
 
     fn request_started(&mut self, has_body: bool) -> Action {
@@ -39,14 +39,19 @@ impl Stream {
             return Action::Pause;
         }
         let now = host::now();
-        let Some(cluster) = breakers.of_cluster(&cluster, now) else {
+        let Some(entry) = breakers.of_cluster(&cluster, now) else {
             self.note_unasked(cluster, Admission::Untracked);
             return Action::Continue;
         };
-        let head = request_head(&cluster.policy());
-        let breakers = Rc::clone(breakers);
+        let head = request_head(&entry.policy());
+        let (slot, breakers) = (Rc::clone(&self.slot), Rc::clone(breakers));
         let trace = self.trace.clone();
-        self.decide(Request::new(self.context, breakers, cluster, head, has_body, now, trace), now)
+        let action =
+            self.decide(Request::new(slot, breakers, entry, head, has_body, now, trace), now);
+        if !has_body {
+            self.request_ended(now);
+        }
+        action
     }
 
     /// No breaker was asked.
@@ -72,35 +77,44 @@ impl Stream {
 
     /// As far as it is held the request's body is all that came of it so far.
     fn request_data(&mut self, size: usize, ended: bool) -> Action {
-        match self.held.take() {
-            Some(mut request) => {
-                request.read(size, ended);
-                self.decide(*request, host::now())
-            }
-            None => {
-                self.with_response(|response| response.request_data(size, ended));
-                Action::Continue
-            }
+        let Some(mut request) = self.held.take() else {
+            self.slot.with(|call| {
+                call.read_request(size, ended);
+                if ended {
+                    call.exchange.request_ended(host::now());
+                }
+            });
+            return Action::Continue;
+        };
+        request.read(size, ended);
+        let now = host::now();
+        let action = self.decide(*request, now);
+        if ended {
+            self.request_ended(now);
         }
+        action
     }
 
     fn request_trailers(&mut self) -> Action {
-        match self.held.take() {
+        let now = host::now();
+        let action = match self.held.take() {
             Some(mut request) => {
                 request.read_no_more();
-                self.decide(*request, host::now())
+                self.decide(*request, now)
             }
             None => Action::Continue,
-        }
+        };
+        self.request_ended(now);
+        action
     }
 
-    fn request_ended(&self) {
-        self.with_response(|response| response.request_ended());
+    fn request_ended(&self, now: Instant) {
+        self.slot.with(|call| call.exchange.request_ended(now));
     }
 
     fn with_response<T>(&self, act: impl FnOnce(Response<'_>) -> T) -> Option<T> {
         let breakers = self.breakers.as_ref()?;
-        Some(act(Response { breakers, context: self.context }))
+        Some(act(Response { breakers, slot: &self.slot }))
     }
 }
 
@@ -113,25 +127,15 @@ impl Context for Stream {
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let action = self.request_started(!end_of_stream);
-        if end_of_stream {
-            self.request_ended();
-        }
-        action
+        self.request_started(!end_of_stream)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let action = self.request_data(size, end_of_stream);
-        if end_of_stream {
-            self.request_ended();
-        }
-        action
+        self.request_data(size, end_of_stream)
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        let action = self.request_trailers();
-        self.request_ended();
-        action
+        self.request_trailers()
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {

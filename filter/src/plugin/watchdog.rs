@@ -12,14 +12,14 @@ use crate::time::Instant;
 /// Settle every call that has passed one of its limits, and let go every answer that was held for
 /// as long as it may be.
 pub(super) fn look_after(breakers: &Breakers, now: Instant) {
-    for (context, outcome) in breakers.in_flight.overdue(now) {
-        if let Some(call) = breakers.in_flight.take(context) {
-            judge(context, *call, &outcome, now);
+    for (slot, outcome) in breakers.in_flight.overdue(now) {
+        if let Some(call) = breakers.in_flight.take(&slot) {
+            judge(slot.context, call, &outcome, now);
         }
     }
-    for context in breakers.in_flight.held_too_long(now) {
-        breakers.in_flight.with(context, |call| call.hold = Hold::LetGo);
-        if host::set_effective_context(context) {
+    for slot in breakers.in_flight.held_too_long(now) {
+        slot.with(|call| call.hold = Hold::LetGo);
+        if host::set_effective_context(slot.context) {
             host::continue_response();
         }
     }

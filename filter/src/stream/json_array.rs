@@ -5,6 +5,7 @@
 //! element is JSON is for its reader to find out.
 
 use super::Completeness;
+use super::run::before_quote;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -113,12 +114,7 @@ impl Reader {
 
     /// Reads on in an element, to its end if it is there.
     fn read_element<'b>(&mut self, bytes: &'b [u8], sink: &mut dyn FnMut(Part<'_>)) -> &'b [u8] {
-        let mut ends = bytes.iter().enumerate().filter_map(|(at, byte)| match self.step(*byte) {
-            At::Within => None,
-            At::Last => Some(at.saturating_add(1)),
-            At::After => Some(at),
-        });
-        let end = ends.next();
+        let end = self.end_of_element(bytes);
         let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
         if !run.is_empty() {
             sink(Part::Data(run));
@@ -128,6 +124,22 @@ impl Reader {
             sink(Part::Dispatch);
         }
         rest
+    }
+
+    /// Where the element ends, if it does in these bytes.
+    fn end_of_element(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0_usize;
+        loop {
+            if self.state == State::Text {
+                at = at.saturating_add(before_quote(bytes.get(at..)?));
+            }
+            let after = at.saturating_add(1);
+            match self.step(*bytes.get(at)?) {
+                At::Within => at = after,
+                At::Last => return Some(after),
+                At::After => return Some(at),
+            }
+        }
     }
 
     fn step(&mut self, byte: u8) -> At {

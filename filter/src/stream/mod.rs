@@ -8,6 +8,7 @@
 //! | module | question |
 //! |---|---|
 //! | [`prefix`] | how does a text begin that arrives in pieces? |
+//! | [`run`] | how far does a run of bytes go that nothing stands out of? |
 //! | [`json`] | what stands at these few paths of a JSON document? |
 //! | [`base64`] | what bytes does a base64 text stand for? |
 //! | [`sse`] | where do the events of a `text/event-stream` begin and end? |
@@ -21,6 +22,7 @@ pub mod inflate;
 pub mod json;
 pub mod json_array;
 pub mod prefix;
+pub mod run;
 pub mod sse;
 
 #[cfg(test)]

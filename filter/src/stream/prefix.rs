@@ -29,8 +29,8 @@ impl<const N: usize> Prefix<N> {
         }
         let free = self.bytes.get_mut(usize::from(self.length)..).unwrap_or_default();
         let fitting = piece.len().min(free.len());
-        for (to, from) in free.iter_mut().zip(piece) {
-            *to = *from;
+        if let (Some(free), Some(piece)) = (free.get_mut(..fitting), piece.get(..fitting)) {
+            free.copy_from_slice(piece);
         }
         self.length = self.length.saturating_add(u8::try_from(fitting).unwrap_or(u8::MAX));
         if let Some(&excess) = piece.get(fitting) {

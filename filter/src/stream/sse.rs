@@ -6,6 +6,7 @@
 
 use super::Completeness;
 use super::prefix::Prefix;
+use super::run::of_line;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -87,8 +88,15 @@ impl Reader {
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Part<'_>)) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            rest = match self.line {
-                Line::Value(_) | Line::Skipped => self.read_run(rest, sink),
+            rest = match (self.line, rest) {
+                (Line::Value(_) | Line::Skipped, _) => self.read_run(rest, sink),
+                // As nearly every line begins, all at once.
+                (Line::Start, [b'd', b'a', b't', b'a', b':', b' ', value @ ..]) => {
+                    self.after_carriage_return = false;
+                    self.start_value(Field::Data, sink);
+                    self.line = Line::Value(Field::Data);
+                    value
+                }
                 _ => {
                     self.step(byte, sink);
                     after
@@ -116,8 +124,7 @@ impl Reader {
 
     /// Reads on within a value or a skipped line, and its end if it is there.
     fn read_run<'b>(&mut self, bytes: &'b [u8], sink: &mut dyn FnMut(Part<'_>)) -> &'b [u8] {
-        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-        let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
+        let (run, rest) = bytes.split_at_checked(of_line(bytes)).unwrap_or_default();
         match self.line {
             Line::Value(Field::Data) if !run.is_empty() => sink(Part::Data(run)),
             Line::Value(Field::Event) => self.event.extend(run),

@@ -38,11 +38,13 @@ struct Parts {
 
 const NOTHING_BEFORE: fn(&World) = |_| ();
 
-pub(crate) const PATHS: [Path; 9] = [
+pub(crate) const PATHS: [Path; 11] = [
     Path { name: "a filter that does nothing, whole answer", module: "idle", ..WHOLE },
     WHOLE,
     Path { name: "whole answer, all features", configuration: all_features, ..WHOLE },
     Path { name: "whole answer, shadow", configuration: shadow, ..WHOLE },
+    Path { name: "an answer that is not read", round: unread, ..WHOLE },
+    Path { name: "whole answer with a long text", round: long, ..WHOLE },
     Path { name: "an error with a body", round: failed, ..WHOLE },
     Path { name: "refused", before: open, round: refused, ..WHOLE },
     Path { name: "refused in shadow", configuration: shadow, before: open, ..WHOLE },
@@ -161,10 +163,27 @@ fn sent(world: &World) -> Call {
 }
 
 fn whole(world: &World) {
-    let choice = json!({"index": 0, "message": {"role": "assistant", "content": "Hello, world"}, "finish_reason": "stop"});
+    completed(world, "Hello, world");
+}
+
+/// 4 KB of it.
+fn long(world: &World) {
+    completed(world, &"Hello, world, and all who live there! ".repeat(110));
+}
+
+fn completed(world: &World, content: &str) {
+    let choice = json!({"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"});
     let completion = json!({"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice]});
     let response = Response::status(200).header("content-type", "application/json");
     let answer = sent(world).upstream_answers(response.body(completion.to_string()));
+    assert_eq!(answer.status, 200);
+}
+
+/// Of a list nothing is asked but that it comes.
+fn unread(world: &World) {
+    let list = Request::get("/v1/models").cluster(CLUSTER).header("accept", "application/json");
+    let response = Response::status(200).header("content-type", "application/json");
+    let answer = world.worker(0).request(list).upstream_answers(response.body(r#"{"data": []}"#));
     assert_eq!(answer.status, 200);
 }
 

@@ -1,6 +1,6 @@
 //! What stands at a path, and who is told?
 
-use super::place::{PathSet, members};
+use super::paths::{PathSet, members};
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 mod escape;
 mod found;
 mod number;
+pub mod paths;
 mod place;
 mod text;
 
@@ -16,10 +17,11 @@ use super::prefix::Prefix;
 use escape::{Pairs, Unit};
 use found::{Sink, tell};
 use number::Number;
-use place::{PathSet, Place};
+use paths::PathSet;
+use place::Place;
 
 pub use found::Found;
-pub use place::MAX_PATHS;
+pub use paths::Paths;
 
 /// Enough for the names of Google's quotas, and longer than any key that is looked for.
 const PREFIX_BYTES: usize = 128;
@@ -30,10 +32,9 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 #[derive(Clone, Debug)]
 pub struct Scanner<'p> {
     place: Place<'p>,
-    /// The paths whose strings are streamed.
-    streamed: PathSet,
     state: State,
-    /// The paths for which the text, number or container now being read matters.
+    /// The paths for which the text, number or container now being read matters; of a key, none or
+    /// any.
     wanted: PathSet,
     /// Whether the string now being read is an object's key.
     is_key: bool,
@@ -45,7 +46,7 @@ pub struct Scanner<'p> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The document; so many bytes of a byte-order mark were read.
-    First(usize),
+    First(u8),
     Value,
     /// A container's first element or key, or its end.
     Opened,
@@ -53,12 +54,14 @@ enum State {
     Colon,
     /// A comma or the container's end; outside of all, white space alone.
     After,
+    /// A string's first byte.
+    TextStart,
     Text,
     Escape,
     Unit(Unit),
     Number(Number),
-    /// The rest of a word.
-    Word(Word, &'static [u8]),
+    /// A word of which so many letters were read.
+    Word(Word, u8),
     Malformed,
     TooDeep,
 }
@@ -66,38 +69,61 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
     Null,
-    Bool(bool),
-    Number(&'static [u8]),
+    True,
+    False,
+    NotANumber,
+    Infinity,
+    MinusInfinity,
 }
+
+impl Word {
+    fn start(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'n' => Self::Null,
+            b't' => Self::True,
+            b'f' => Self::False,
+            b'N' => Self::NotANumber,
+            b'I' => Self::Infinity,
+            _ => return None,
+        })
+    }
+
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Null => b"null",
+            Self::True => b"true",
+            Self::False => b"false",
+            Self::NotANumber => b"NaN",
+            Self::Infinity => b"Infinity",
+            Self::MinusInfinity => b"-Infinity",
+        }
+    }
+
+    const fn value(self) -> Found<'static> {
+        match self {
+            Self::Null => Found::Null,
+            Self::True => Found::Bool(true),
+            Self::False => Found::Bool(false),
+            Self::NotANumber | Self::Infinity | Self::MinusInfinity => Found::Number(self.text()),
+        }
+    }
+}
+
+/// Of a key, whether any path may have it.
+const ANY: PathSet = PathSet::MAX;
 
 impl<'p> Scanner<'p> {
     /// A scanner before a document's first byte, looking for these paths.
-    ///
-    /// A path's segments are keys of objects, and `*` for any element of an array; the empty path
-    /// is the document itself. At most 32 paths of at most 8 segments are found.
     #[must_use]
-    pub fn new(paths: &'p [&'p [&'p str]]) -> Self {
+    pub fn new(paths: Paths<'p>) -> Self {
         Self {
             place: Place::new(paths),
-            streamed: 0,
             state: State::First(0),
             wanted: 0,
             is_key: false,
             text: Prefix::default(),
             pairs: Pairs::default(),
         }
-    }
-
-    /// Also streams the strings at the path with this index, piece by piece.
-    #[must_use]
-    pub fn streaming(mut self, index: usize) -> Self {
-        self.stream(index);
-        self
-    }
-
-    /// The same of a scanner where it stands.
-    pub fn stream(&mut self, index: usize) {
-        self.streamed |= place::only_path(index);
     }
 
     /// Begins another document, with the same paths.
@@ -114,7 +140,10 @@ impl<'p> Scanner<'p> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.state {
+                State::TextStart => self.start_text(rest, found),
                 State::Text => self.read_text(rest, found),
+                State::Number(number) => self.read_number(number, rest, found),
+                State::Word(word, read) => self.read_word(word, read, rest, found),
                 State::Malformed | State::TooDeep => return,
                 _ => {
                     self.step(byte, found);
@@ -145,8 +174,6 @@ impl<'p> Scanner<'p> {
     fn step(&mut self, byte: u8, found: &mut Sink<'_>) {
         match self.state {
             State::First(seen) => self.read_first(seen, byte, found),
-            State::Number(number) => self.read_number(number, byte, found),
-            State::Word(word, rest) => self.read_word(word, rest, byte, found),
             State::Escape => self.read_escape(byte, found),
             State::Unit(unit) => self.read_unit(unit, byte, found),
             _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => {}
@@ -159,11 +186,11 @@ impl<'p> Scanner<'p> {
         }
     }
 
-    fn read_first(&mut self, seen: usize, byte: u8, found: &mut Sink<'_>) {
+    fn read_first(&mut self, seen: u8, byte: u8, found: &mut Sink<'_>) {
         let next = seen.saturating_add(1);
-        if BYTE_ORDER_MARK.get(seen) == Some(&byte) {
-            self.state =
-                if next == BYTE_ORDER_MARK.len() { State::Value } else { State::First(next) };
+        if BYTE_ORDER_MARK.get(usize::from(seen)) == Some(&byte) {
+            let is_last = usize::from(next) == BYTE_ORDER_MARK.len();
+            self.state = if is_last { State::Value } else { State::First(next) };
         } else if seen == 0 {
             self.state = State::Value;
             self.step(byte, found);
@@ -174,27 +201,23 @@ impl<'p> Scanner<'p> {
 
     fn start_value(&mut self, byte: u8) {
         self.wanted = self.place.ending_here();
-        self.text.clear();
         self.state = match byte {
             b'"' => {
                 self.is_key = false;
-                State::Text
+                State::TextStart
             }
             b'{' | b'[' => match self.place.open(byte == b'[') {
                 Ok(()) => State::Opened,
                 Err(place::TooDeep) => State::TooDeep,
             },
-            b'n' => State::Word(Word::Null, b"ull"),
-            b't' => State::Word(Word::Bool(true), b"rue"),
-            b'f' => State::Word(Word::Bool(false), b"alse"),
-            b'N' => State::Word(Word::Number(b"NaN"), b"aN"),
-            b'I' => State::Word(Word::Number(b"Infinity"), b"nfinity"),
-            _ => match Number::start(byte) {
-                Some(number) => {
+            _ => match (Number::start(byte), Word::start(byte)) {
+                (Some(number), _) => {
+                    self.text.clear();
                     self.text.extend(&[byte]);
                     State::Number(number)
                 }
-                None => State::Malformed,
+                (None, Some(word)) => State::Word(word, 1),
+                (None, None) => State::Malformed,
             },
         };
     }
@@ -235,43 +258,54 @@ impl<'p> Scanner<'p> {
     }
 
     fn start_key(&mut self, byte: u8) {
-        self.wanted = self.place.inside();
-        self.text.clear();
+        self.wanted = if self.place.leads_on() { ANY } else { 0 };
         self.is_key = true;
-        self.state = if byte == b'"' { State::Text } else { State::Malformed };
+        self.state = if byte == b'"' { State::TextStart } else { State::Malformed };
     }
 
-    fn read_number(&mut self, number: Number, byte: u8, found: &mut Sink<'_>) {
-        if let Some(number) = number.then(byte) {
-            self.state = State::Number(number);
-            self.text.extend(&[byte]);
-        } else if number.is_complete() {
+    /// Reads on in a number, up to what follows it if that is there.
+    fn read_number<'b>(
+        &mut self,
+        number: Number,
+        bytes: &'b [u8],
+        found: &mut Sink<'_>,
+    ) -> &'b [u8] {
+        let (number, length) = number.read(bytes);
+        let (run, rest) = bytes.split_at_checked(length).unwrap_or_default();
+        self.text.extend(run);
+        self.state = State::Number(number);
+        let Some((&byte, after)) = rest.split_first() else { return rest };
+        if number.is_complete() {
             self.tell(Found::Number(self.text.as_bytes()), found);
             self.state = State::After;
-            self.step(byte, found);
-        } else if number == Number::Minus && byte == b'I' {
-            self.state = State::Word(Word::Number(b"-Infinity"), b"nfinity");
-        } else {
-            self.state = State::Malformed;
+            return rest;
         }
+        let is_infinity = number == Number::Minus && byte == b'I';
+        self.state =
+            if is_infinity { State::Word(Word::MinusInfinity, 2) } else { State::Malformed };
+        after
     }
 
-    fn read_word(&mut self, word: Word, rest: &'static [u8], byte: u8, found: &mut Sink<'_>) {
-        match rest.split_first() {
-            Some((&expected, [])) if byte == expected => {
-                self.tell(
-                    match word {
-                        Word::Null => Found::Null,
-                        Word::Bool(value) => Found::Bool(value),
-                        Word::Number(text) => Found::Number(text),
-                    },
-                    found,
-                );
-                self.state = State::After;
-            }
-            Some((&expected, rest)) if byte == expected => self.state = State::Word(word, rest),
-            _ => self.state = State::Malformed,
+    /// Reads on in a word, to its end if that is there.
+    fn read_word<'b>(
+        &mut self,
+        word: Word,
+        read: u8,
+        bytes: &'b [u8],
+        found: &mut Sink<'_>,
+    ) -> &'b [u8] {
+        let left = word.text().get(usize::from(read)..).unwrap_or_default();
+        let length = left.len().min(bytes.len());
+        let (run, rest) = bytes.split_at_checked(length).unwrap_or_default();
+        if !left.starts_with(run) {
+            self.state = State::Malformed;
+        } else if length < left.len() {
+            self.state = State::Word(word, read.saturating_add(length as u8));
+        } else {
+            self.tell(word.value(), found);
+            self.state = State::After;
         }
+        rest
     }
 
     fn tell(&self, what: Found<'_>, found: &mut Sink<'_>) {

@@ -40,6 +40,20 @@ impl Number {
         }
     }
 
+    /// The number with as many of these bytes as are its, and how many those are.
+    pub(super) fn read(self, bytes: &[u8]) -> (Self, usize) {
+        let mut number = self;
+        let is_its = |byte: &&u8| match number.then(**byte) {
+            Some(longer) => {
+                number = longer;
+                true
+            }
+            None => false,
+        };
+        let length = bytes.iter().take_while(is_its).count();
+        (number, length)
+    }
+
     /// Whether it may end here.
     pub(super) fn is_complete(self) -> bool {
         matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)

@@ -2,6 +2,7 @@
 
 use super::super::Completeness::{self, Empty, Malformed, TooDeep, Truncated, Whole};
 use super::super::splits;
+use super::paths::tree_of;
 use super::*;
 use serde_json::{Value, json};
 
@@ -34,7 +35,8 @@ fn text(of: &str) -> Told {
 }
 
 fn scan_chunks(paths: &[&[&str]], chunks: &[&[u8]]) -> (Vec<(usize, Told)>, Completeness) {
-    let mut scanner = Scanner::new(paths);
+    let tree = tree_of(paths);
+    let mut scanner = Scanner::new(Paths::of(&tree));
     let mut told = Vec::new();
     for chunk in chunks {
         scanner.feed(chunk, &mut |path, found| told.push((path, owned(found))));
@@ -166,7 +168,8 @@ fn a_streamed_string_is_told_in_pieces_and_then_at_its_end() {
     let content = "é".repeat(500);
     let document = format!("{{\"a\":\"{content}\\n\",\"b\":\"{content}\"}}");
     for chunks in splits::of(document.as_bytes()) {
-        let mut scanner = Scanner::new(&[&["a"], &["b"]]).streaming(0);
+        let tree = tree_of(&[&["a"], &["b"]]);
+        let mut scanner = Scanner::new(Paths::of(&tree).streaming(0));
         let (mut pieces, mut told) = (Vec::new(), Vec::new());
         for chunk in chunks {
             scanner.feed(chunk, &mut |path, found| match found {
@@ -259,12 +262,13 @@ fn paths_beyond_the_bounds_are_not_found() {
     assert_eq!(scan(&[long, &["*"; 8]], b"[[[[[[[[[1]]]]]]]]]").0.len(), 1);
     let many = vec![&["a"][..]; 40];
     assert_eq!(scan(&many, b"{\"a\":1}").0.len(), 32);
-    let _ = Scanner::new(&many).streaming(32).streaming(usize::MAX);
+    let _ = Paths::of(&[]).streaming(32).streaming(usize::MAX);
 }
 
 #[test]
 fn a_restarted_scanner_knows_nothing_of_the_document_before() {
-    let mut scanner = Scanner::new(PATHS);
+    let tree = tree_of(PATHS);
+    let mut scanner = Scanner::new(Paths::of(&tree));
     for before in ["{\"error\":[{\"code\":\"\\ud83d", "x", "{}", "{\"error\":nul", "\u{feff}["] {
         scanner.feed(before.as_bytes(), &mut |_, _| {});
         scanner.restart();
@@ -281,7 +285,7 @@ fn a_restarted_scanner_knows_nothing_of_the_document_before() {
 fn only_what_says_nothing_is_empty() {
     let empty = |document: &str| {
         let mut empty = None;
-        Scanner::new(&[&["*"]])
+        Scanner::new(Paths::of(&tree_of(&[&["*"]])))
             .feed(document.as_bytes(), &mut |_, found| empty = Some(found.is_empty()));
         empty.unwrap()
     };

@@ -2,13 +2,37 @@
 
 use super::escape::{self, Unit};
 use super::found::{Found, Sink, tell};
-use super::{Scanner, State};
+use super::{PREFIX_BYTES, Scanner, State};
+use crate::stream::run::of_json_text;
 
 impl Scanner<'_> {
+    /// Reads a string from its start: at once if all of it is there and nothing in it is escaped,
+    /// as nearly always.
+    pub(super) fn start_text<'b>(&mut self, bytes: &'b [u8], found: &mut Sink<'_>) -> &'b [u8] {
+        let (whole, rest) = bytes.split_at_checked(of_json_text(bytes)).unwrap_or_default();
+        let is_streamed = self.wanted & self.place.streamed() != 0;
+        let is_short = whole.len() <= PREFIX_BYTES && !is_streamed;
+        match rest {
+            [b'"', after @ ..] if self.is_key => {
+                self.end_key(whole);
+                after
+            }
+            [b'"', after @ ..] if self.wanted == 0 || is_short => {
+                self.tell(Found::Text { prefix: whole, cut: false }, found);
+                self.state = State::After;
+                after
+            }
+            _ => {
+                self.text.clear();
+                self.state = State::Text;
+                bytes
+            }
+        }
+    }
+
     /// Reads on within a string up to an escape or its end, if they are there.
     pub(super) fn read_text<'b>(&mut self, bytes: &'b [u8], found: &mut Sink<'_>) -> &'b [u8] {
-        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F));
-        let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or_default();
+        let (run, rest) = bytes.split_at_checked(of_json_text(bytes)).unwrap_or_default();
         if !run.is_empty() {
             self.flush_pair(found);
             self.push(run, found);
@@ -25,12 +49,21 @@ impl Scanner<'_> {
     fn end_text(&mut self, found: &mut Sink<'_>) {
         self.flush_pair(found);
         if self.is_key {
-            self.place.enter_key(self.wanted, self.text.as_bytes());
-            self.state = State::Colon;
+            let key = self.text;
+            self.end_key(key.as_bytes());
         } else {
             self.tell(Found::Text { prefix: self.text.as_bytes(), cut: self.text.is_cut() }, found);
             self.state = State::After;
         }
+    }
+
+    fn end_key(&mut self, key: &[u8]) {
+        if self.wanted == 0 {
+            self.place.enter_other_key();
+        } else {
+            self.place.enter_key(key);
+        }
+        self.state = State::Colon;
     }
 
     pub(super) fn read_escape(&mut self, byte: u8, found: &mut Sink<'_>) {
@@ -81,11 +114,11 @@ impl Scanner<'_> {
             self.wanted = if cut { 0 } else { self.wanted };
             return;
         }
-        tell(self.wanted & self.streamed, Found::Piece(bytes), found);
+        tell(self.wanted & self.place.streamed(), Found::Piece(bytes), found);
         if cut {
             let told = Found::Text { prefix: self.text.as_bytes(), cut };
-            tell(self.wanted & !self.streamed, told, found);
-            self.wanted &= self.streamed;
+            tell(self.wanted & !self.place.streamed(), told, found);
+            self.wanted &= self.place.streamed();
         }
     }
 }
