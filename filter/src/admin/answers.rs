@@ -140,7 +140,7 @@ pub(super) fn schema() -> Reply {
 }
 
 pub(super) fn json_reply(status: u32, body: &Value) -> Reply {
-    reply(status, "application/json", BARE, body.to_string().into_bytes())
+    reply(status, "application/json", BARE, crate::config::json::write(body).into_bytes())
 }
 
 fn reply(status: u32, media_type: &str, policy: &str, body: Vec<u8>) -> Reply {

@@ -2,6 +2,7 @@
 //! history, its policy's profile and its stats.
 
 use crate::breaker::{Breaker, Override, Shown, State};
+use crate::config::json;
 use crate::key::Key;
 use crate::policy::{Mode, Policy, WindowShape};
 use crate::shared::{self, Cell, History, Loaded, Noted, Profile, breaker_key};
@@ -220,7 +221,7 @@ pub(super) fn policy(profile: Option<&Profile>) -> Policy {
 }
 
 fn fields(noted: &Noted) -> Map<String, Value> {
-    match serde_json::from_str(&noted.text) {
+    match json::read(noted.text.as_bytes()) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     }

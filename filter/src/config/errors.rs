@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::json;
 use serde_json::Value;
 
 /// More lines than this help nobody and would flood Envoy's log.
@@ -154,7 +155,8 @@ pub(super) fn join(parent: &str, name: &str) -> String {
 pub(super) fn show(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let names = fields.keys().map(|name| format!("{}: …", Value::from(name.as_str())));
+            let names =
+                fields.keys().map(|name| format!("{}: …", json::write(&name.as_str().into())));
             cut(format!("{{{}}}", names.collect::<Vec<_>>().join(", ")), MAX_VALUE)
         }
         Value::Array(list) if !list.is_empty() => "[…]".into(),
@@ -171,7 +173,7 @@ fn repeated(value: &Value) -> Value {
 }
 
 fn show_within(value: &Value, max: usize) -> String {
-    cut(value.to_string(), max)
+    cut(json::write(value), max)
 }
 
 fn cut(mut text: String, max: usize) -> String {

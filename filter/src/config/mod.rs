@@ -12,7 +12,7 @@ mod fallbacks;
 mod fields;
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
 pub mod form;
-mod json;
+pub(crate) mod json;
 mod keys;
 mod later;
 mod matchers;

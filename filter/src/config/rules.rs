@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::duration;
 use super::form::Form;
+use super::json;
 use super::structs::finite;
 use crate::category::Category;
 use crate::policy::Reason;
@@ -55,8 +56,8 @@ pub(super) fn decimal(text: &str) -> Option<f64> {
     let point = if fraction.is_empty() { "" } else { "." };
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
-    let json = format!("{sign}{whole}{point}{fraction}{exponent}");
-    serde_json::from_str::<Value>(&json).ok()?.as_f64()
+    let text = format!("{sign}{whole}{point}{fraction}{exponent}");
+    json::read(text.as_bytes()).ok()?.as_f64()
 }
 
 /// A whole number; `5.0` is one too, as a Struct knows no other numbers.
@@ -407,7 +408,9 @@ mod tests {
         for text in ["0.5", "+0.5", ".5", "00.50", "5e-1", "0.05E+1"] {
             assert_eq!(Rate.read(&json!(text)), Some(0.5), "{text}");
         }
-        for text in ["", ".", "inf", "nan", "1e400", "0.5s", " 0.5", "50%", "0,5", "--1", "+-1", "e-1"] {
+        for text in
+            ["", ".", "inf", "nan", "1e400", "0.5s", " 0.5", "50%", "0,5", "--1", "+-1", "e-1"]
+        {
             assert_eq!(Rate.read(&json!(text)), None, "{text:?}");
         }
     }
