@@ -325,7 +325,7 @@ simulate-mutants: ## Plant twelve faults, one at a time: the simulation must cat
 
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ := $(TOOLS)/bin/cargo-fuzz
-FUZZ_TARGETS := record configuration sse event_stream error_bodies headers
+FUZZ_TARGETS := record configuration sse event_stream error_bodies headers any_order
 FUZZ_SECONDS ?= 30
 # The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
 FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
@@ -333,13 +333,25 @@ FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=
 $(FUZZ):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
+# `any_order` runs the whole module, which tells the fuzzer what edges it takes.
+COUNTS_EDGES := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Clink-arg=--allow-undefined
+FUZZED_MODULE := target/fuzz/module/$(WASM_TARGET)/release/llm_breaker.wasm
+
+.PHONY: fuzzed-module
+fuzzed-module: wasm-target
+	@$(FUZZ_BUILD) CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$(COUNTS_EDGES)" \
+		cargo build --quiet --release --target $(WASM_TARGET) --package llm-breaker --target-dir target/fuzz/module
+
 # What is found beyond the corpus stays out of it until it is minimised and committed.
 .PHONY: fuzz
-fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
+fuzz: $(FUZZ) fuzzed-module ## Fuzz what reads others' bytes, and the whole module, FUZZ_SECONDS for each target
 	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
-		mkdir -p target/fuzz/$$target && \
-		$(FUZZ_BUILD) $(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none $$target \
+		mkdir -p target/fuzz/$$target && echo "fuzz $$target" && \
+		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) \
+		$(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none \
+			$$(test $$target = any_order && echo --features whole_module) $$target \
 			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done
@@ -381,6 +393,10 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 figures: setup build ## What live streams take of memory and of time, printed by the tests that bound it
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
+
+.PHONY: compare
+compare: envoy build ## What Envoy's outlier detection and the breaker do with a provider that fails, side by side
+	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture cookbook::coming_from
 
 # cargo-deny is built from source where it is missing, into a folder of the project's.
 CARGO_DENY_VERSION := 0.20.2
