@@ -138,19 +138,44 @@ impl<'p> Scanner<'p> {
     /// A path is told as often as the document has it: for each element, and for keys that repeat.
     pub fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(usize, Found<'_>)) {
         let mut rest = bytes;
-        while let Some((&byte, after)) = rest.split_first() {
-            rest = match self.state {
-                State::TextStart => self.start_text(rest, found),
-                State::Text => self.read_text(rest, found),
-                State::Number(number) => self.read_number(number, rest, found),
-                State::Word(word, read) => self.read_word(word, read, rest, found),
-                State::Malformed | State::TooDeep => return,
-                _ => {
-                    self.step(byte, found);
-                    after
-                }
-            };
+        while let Some(unread) = self.token(rest, found) {
+            rest = unread;
         }
+    }
+
+    /// The same, but nothing that follows the outermost object or array; whether that has ended.
+    pub fn feed_container(
+        &mut self,
+        bytes: &[u8],
+        found: &mut dyn FnMut(usize, Found<'_>),
+    ) -> bool {
+        let mut rest = bytes;
+        let mut was_inside = !self.place.is_outside();
+        while let Some(unread) = self.token(rest, found) {
+            let is_inside = !self.place.is_outside();
+            if was_inside && !is_inside {
+                return true;
+            }
+            (rest, was_inside) = (unread, is_inside);
+        }
+        false
+    }
+
+    /// Reads on to where something else begins, and what is left then; `None` if nothing is, or
+    /// nothing more is read.
+    fn token<'b>(&mut self, rest: &'b [u8], found: &mut Sink<'_>) -> Option<&'b [u8]> {
+        let (&byte, after) = rest.split_first()?;
+        Some(match self.state {
+            State::TextStart => self.start_text(rest, found),
+            State::Text => self.read_text(rest, found),
+            State::Number(number) => self.read_number(number, rest, found),
+            State::Word(word, read) => self.read_word(word, read, rest, found),
+            State::Malformed | State::TooDeep => return None,
+            _ => {
+                self.step(byte, found);
+                after
+            }
+        })
     }
 
     /// How the document ends if it ends here.
