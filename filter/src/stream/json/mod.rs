@@ -52,8 +52,10 @@ enum State {
     Opened,
     Key,
     Colon,
-    /// A comma or the container's end; outside of all, white space alone.
+    /// A comma or the container's end; behind a text or number that is all, white space alone.
     After,
+    /// White space alone: the outermost container has ended.
+    Closed,
     /// A string's first byte.
     TextStart,
     Text,
@@ -137,10 +139,8 @@ impl<'p> Scanner<'p> {
     ///
     /// A path is told as often as the document has it: for each element, and for keys that repeat.
     pub fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(usize, Found<'_>)) {
-        let mut rest = bytes;
-        while let Some(unread) = self.token(rest, found) {
-            rest = unread;
-        }
+        let behind = self.read(bytes, found);
+        behind.iter().for_each(|byte| self.step(*byte, found));
     }
 
     /// The same, but nothing that follows the outermost object or array; whether that has ended.
@@ -149,33 +149,28 @@ impl<'p> Scanner<'p> {
         bytes: &[u8],
         found: &mut dyn FnMut(usize, Found<'_>),
     ) -> bool {
-        let mut rest = bytes;
-        let mut was_inside = !self.place.is_outside();
-        while let Some(unread) = self.token(rest, found) {
-            let is_inside = !self.place.is_outside();
-            if was_inside && !is_inside {
-                return true;
-            }
-            (rest, was_inside) = (unread, is_inside);
-        }
-        false
+        self.read(bytes, found);
+        self.state == State::Closed
     }
 
-    /// Reads on to where something else begins, and what is left then; `None` if nothing is, or
-    /// nothing more is read.
-    fn token<'b>(&mut self, rest: &'b [u8], found: &mut Sink<'_>) -> Option<&'b [u8]> {
-        let (&byte, after) = rest.split_first()?;
-        Some(match self.state {
-            State::TextStart => self.start_text(rest, found),
-            State::Text => self.read_text(rest, found),
-            State::Number(number) => self.read_number(number, rest, found),
-            State::Word(word, read) => self.read_word(word, read, rest, found),
-            State::Malformed | State::TooDeep => return None,
-            _ => {
-                self.step(byte, found);
-                after
-            }
-        })
+    /// Reads on to the end of the outermost container, and what is left behind that.
+    fn read<'b>(&mut self, bytes: &'b [u8], found: &mut Sink<'_>) -> &'b [u8] {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = match self.state {
+                State::TextStart => self.start_text(rest, found),
+                State::Text => self.read_text(rest, found),
+                State::Number(number) => self.read_number(number, rest, found),
+                State::Word(word, read) => self.read_word(word, read, rest, found),
+                State::Closed => return rest,
+                State::Malformed | State::TooDeep => return &[],
+                _ => {
+                    self.step(byte, found);
+                    after
+                }
+            };
+        }
+        rest
     }
 
     /// How the document ends if it ends here.
@@ -188,6 +183,7 @@ impl<'p> Scanner<'p> {
             State::TooDeep => Completeness::TooDeep,
             State::First(0) => Completeness::Empty,
             State::Value if self.place.is_outside() => Completeness::Empty,
+            State::Closed => Completeness::Whole,
             State::After if self.place.is_outside() => Completeness::Whole,
             State::Number(number) if self.place.is_outside() && number.is_complete() => {
                 Completeness::Whole
@@ -252,8 +248,7 @@ impl<'p> Scanner<'p> {
         let empty = byte == if array { b']' } else { b'}' };
         self.tell(if array { Found::Array { empty } } else { Found::Object { empty } }, found);
         if empty {
-            self.place.close();
-            self.state = State::After;
+            self.close();
         } else {
             self.start_next();
             self.step(byte, found);
@@ -267,10 +262,15 @@ impl<'p> Scanner<'p> {
         } else if byte == b',' {
             self.start_next();
         } else if byte == closes {
-            self.place.close();
+            self.close();
         } else {
             self.state = State::Malformed;
         }
+    }
+
+    fn close(&mut self) {
+        self.place.close();
+        self.state = if self.place.is_outside() { State::Closed } else { State::After };
     }
 
     fn start_next(&mut self) {
