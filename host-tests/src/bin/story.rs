@@ -13,6 +13,7 @@ use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route, STA
 use llm_breaker_host_tests::ports;
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -28,13 +29,40 @@ const ROUTE_HEADER: &str = "x-llm-route";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Story::begin().await {
-        Ok(mut story) => story.tell().await,
+    match told_until_ended().await {
+        Ok(exit) => exit,
         Err(failure) => {
             eprintln!("make run: {failure}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whatever ends it, everything it started is dropped, and so ended, on the way out.
+async fn told_until_ended() -> Result<ExitCode, Failure> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let ended = async {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    };
+    tokio::pin!(ended);
+    let told = async {
+        let mut story = Story::begin().await?;
+        let exit = story.tell().await;
+        Ok::<_, Failure>((story, exit))
+    };
+    let (story, exit) = tokio::select! {
+        told = told => told?,
+        () = &mut ended => return Err("ended before the story was".into()),
+    };
+    if exit == ExitCode::SUCCESS && std::io::stdout().is_terminal() {
+        story.goes_on_serving().await;
+        ended.await;
+    }
+    Ok(exit)
 }
 
 /// The loopback ports, each to be set by an environment variable.
@@ -123,9 +151,6 @@ impl Story {
             return ExitCode::FAILURE;
         }
         println!("\nThe story came out as told.");
-        if std::io::stdout().is_terminal() {
-            self.go_on_serving().await;
-        }
         ExitCode::SUCCESS
     }
 
@@ -162,7 +187,8 @@ impl Story {
         println!("… {seconds} s later: half-open");
     }
 
-    async fn go_on_serving(&self) {
+    /// Until it is dropped.
+    async fn goes_on_serving(&self) {
         let Ports { listener, admin, control, .. } = self.ports;
         let control = match self.provider.control(ports::loopback(control)).await {
             Ok((address, serving)) => {
@@ -181,9 +207,6 @@ impl Story {
         );
         println!("  curl -X PUT http://{control}/behaviour -d '{{\"kind\": \"healthy\"}}'");
         println!("  curl -s http://127.0.0.1:{admin}/stats/prometheus | grep llm_circuit_breaker");
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            eprintln!("cannot wait for Ctrl-C: {error}");
-        }
     }
 }
 

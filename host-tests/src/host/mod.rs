@@ -49,6 +49,7 @@ mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub mod unruly;
 mod upstream;
 mod vm;
 mod vm_state;

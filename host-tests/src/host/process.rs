@@ -95,6 +95,8 @@ pub(crate) struct Process {
     /// The most that Envoy keeps of a body for a filter that holds it.
     pub(crate) buffer_limit_bytes: usize,
     pub(crate) faults: BTreeMap<String, Fault>,
+    /// How often each of them did.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
     pub(crate) before_set: Option<StoreHook>,
     pub(crate) host_calls: BTreeMap<&'static str, u64>,
 }
@@ -131,6 +133,7 @@ impl Default for Process {
             headers_stop: HeadersStop::All,
             buffer_limit_bytes: BUFFER_LIMIT_BYTES,
             faults: BTreeMap::new(),
+            refused: BTreeMap::new(),
             before_set: None,
             host_calls: BTreeMap::new(),
         }
@@ -141,10 +144,12 @@ impl Process {
     /// Counts one host call and says whether the test wants it to fail.
     pub(crate) fn enter(&mut self, call: &'static str) -> Option<Status> {
         *self.host_calls.entry(call).or_default() += 1;
-        match self.faults.get_mut(call)? {
-            Fault::Always(status) => Some(*status),
-            Fault::Next(statuses) => statuses.pop_front(),
-        }
+        let status = match self.faults.get_mut(call)? {
+            Fault::Always(status) => *status,
+            Fault::Next(statuses) => statuses.pop_front()?,
+        };
+        *self.refused.entry(call).or_default() += 1;
+        Some(status)
     }
 
     /// Stores, after the test had its chance to store first.

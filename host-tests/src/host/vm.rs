@@ -70,6 +70,14 @@ impl Vm {
         spent.instructions += before - self.store.get_fuel().unwrap_or(before);
     }
 
+    /// How often each edge of an instrumented module was taken, counted as a byte that wraps.
+    pub(crate) fn edges(&mut self) -> Vec<u8> {
+        let Some((start, end)) = self.state().edges else { return Vec::new() };
+        let memory = self.instance.get_memory(&mut self.store, "memory");
+        let bytes = memory.as_ref().map(|memory| memory.data(&self.store)).unwrap_or_default();
+        bytes.get(start as usize..end as usize).unwrap_or_default().to_vec()
+    }
+
     /// The size of its memory, in bytes.
     pub(crate) fn memory_bytes(&mut self) -> usize {
         let memory = self.instance.get_memory(&mut self.store, "memory");

@@ -76,6 +76,36 @@ async fn validation_says_what_is_no_json() -> Outcome {
     Ok(())
 }
 
+/// Whoever rolls a module back before the configuration must not have to search.
+#[tokio::test]
+async fn an_unknown_version_of_the_document_is_the_only_refusal() -> Outcome {
+    let mut document = with_four_mistakes();
+    document["config_version"] = json!(2);
+    let listener = Listener::default().configuration(&document);
+    let envoy = Envoy::builder().cluster(Cluster::empty(OPENAI)).listener(listener);
+    let verdict = envoy.validate().await?;
+    let refusals = refusals(&verdict.output);
+    assert!(!verdict.is_ok && refusals.len() == 1, "{}", verdict.output);
+    let said = "config_version: 2 is wrong; allowed: 1, the only version there is so far";
+    assert!(refusals[0].contains(said), "{}", refusals[0]);
+    Ok(())
+}
+
+/// As docs/envoy.md says.
+#[tokio::test]
+async fn envoy_does_not_start_with_a_runtime_that_it_was_not_built_with() -> Outcome {
+    for policy in ["FAIL_RELOAD", "FAIL_OPEN"] {
+        let vm = json!({"runtime": "envoy.wasm.runtime.wamr"});
+        let patch = json!({"failure_policy": policy, "vm_config": vm});
+        let listener = Listener::default().plugin_patch(patch);
+        let envoy = Envoy::builder().cluster(Cluster::empty(OPENAI)).listener(listener);
+        let verdict = envoy.validate().await?;
+        let says_so = verdict.output.contains("compiled without support for it");
+        assert!(!verdict.is_ok && says_so, "{policy}: {}", verdict.output);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn envoy_does_not_start_with_mistakes() -> Outcome {
     let refused = Scene::start(&with_four_mistakes()).await.err().expect("a refusal").to_string();

@@ -12,6 +12,7 @@ mod crash;
 mod decompressor;
 mod downtime;
 mod epochs;
+mod gateway;
 mod grpc;
 mod hanging;
 mod isolation;

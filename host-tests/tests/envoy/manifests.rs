@@ -26,11 +26,15 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The manifests of a file, of which there is one of this kind.
-fn manifest(file: &str, kind: &str) -> Value {
+/// The manifests of a file.
+pub(crate) fn manifests(file: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(workspace().join("envoy").join(file)).expect(file);
-    let all: Vec<Value> = serde_saphyr::from_multiple(&text).expect(file);
-    let mut found = all.into_iter().filter(|manifest| manifest["kind"] == kind);
+    serde_saphyr::from_multiple(&text).expect(file)
+}
+
+/// The manifest of this kind, of which there is one in the file.
+pub(crate) fn manifest(file: &str, kind: &str) -> Value {
+    let mut found = manifests(file).into_iter().filter(|manifest| manifest["kind"] == kind);
     let manifest = found.next().unwrap_or_else(|| panic!("{kind} in {file}"));
     assert!(found.next().is_none(), "more than one {kind} in {file}");
     manifest

@@ -1,11 +1,14 @@
 //! Shadow mode decides, counts and logs everything and blocks nothing; other modes that do not act
 //! on their own state.
 
-use llm_breaker_host_tests::client::Call;
-use llm_breaker_host_tests::simulator::Behaviour;
+use llm_breaker_host_tests::client::{Call, Client};
+use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, STATUS};
+use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use serde_json::json;
 
-use crate::scene::{CLOSED, HALF_OPEN, OPEN, Outcome, Scene, assert_blocked, assert_reached};
+use crate::scene::{
+    CLOSED, HALF_OPEN, OPEN, Outcome, Scene, assert_blocked, assert_reached, value,
+};
 
 #[tokio::test]
 async fn shadow_blocks_nothing_and_counts_what_it_would_have_blocked() -> Outcome {
@@ -61,5 +64,31 @@ async fn a_breaker_that_is_forced_open_calls_nobody() -> Outcome {
     assert_eq!(scene.provider.calls(), 0);
     scene.until("state", &[], OPEN).await;
     scene.until("mode", &[], 3.0).await;
+    Ok(())
+}
+
+/// The file that the README begins with, in front of a server on this machine.
+#[tokio::test]
+async fn the_first_try_shows_what_would_be_blocked_and_blocks_nothing() -> Outcome {
+    const LOCAL: &str = "local_llm";
+    let server = Simulator::start().await?;
+    let envoy = Envoy::builder()
+        .shipped("llm-local-shadow.yaml")
+        .cluster(Cluster::at(LOCAL, server.address()))
+        .listener(Listener::default().shipped_routes())
+        .listener(Listener::new(STATUS).shipped_routes())
+        .start()
+        .await?;
+    server.behave(Behaviour::status(500));
+    for _ in 0..7 {
+        assert_reached(&envoy.client().send(&Call::chat()).await?, 500);
+    }
+    let stats = envoy.stats().await;
+    assert_eq!(value(&stats, LOCAL, "state", &[]), OPEN);
+    assert_eq!(value(&stats, LOCAL, "requests_would_block_total", &[]), 2.0);
+    assert_eq!(value(&stats, LOCAL, "requests_blocked_total", &[]), 0.0);
+    let page = Client::http1(envoy.address_of(STATUS));
+    let breakers = page.send(&Call::get("/api/v1/breakers")).await?.json();
+    assert_eq!(breakers["breakers"][0]["cluster"], LOCAL, "{breakers:#}");
     Ok(())
 }

@@ -14,6 +14,7 @@ mod open;
 mod overrides;
 mod ramp;
 mod resets;
+mod shown;
 mod window;
 
 use crate::breaker::{

@@ -1,5 +1,6 @@
 //! Which host calls the guest finds, and that all others fail the test.
 
+mod edges;
 mod headers;
 mod process;
 mod streams;
@@ -21,6 +22,7 @@ pub(crate) fn link(linker: &mut Linker<VmState>, module: &Module) -> Result<()> 
     headers::link(linker)?;
     streams::link(linker)?;
     wasi::link(linker)?;
+    edges::link(linker)?;
     for import in module.imports() {
         let (namespace, name) = (import.module(), import.name());
         assert!(name != "random_get", "the module imports random_get: who asks for randomness?");

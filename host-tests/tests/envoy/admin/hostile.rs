@@ -142,7 +142,10 @@ async fn a_body_may_come_byte_by_byte() -> Outcome {
 
 #[tokio::test]
 async fn no_method_path_or_header_gets_more_than_a_clear_refusal() -> Outcome {
-    let stage = Stage::set(&json!({})).await?;
+    // Each connection here is closed by Envoy, which else waits a second before it does.
+    let hasty =
+        status_listener().connection_manager_patch(json!({"delayed_close_timeout": "0.05s"}));
+    let stage = Stage::set_as(&json!({}), hasty, |envoy| envoy).await?;
     stage.scene.open().await;
     let address = stage.scene.envoy.address_of(LISTENER);
     let long = format!("/{}", "a".repeat(20_000));

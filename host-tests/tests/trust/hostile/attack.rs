@@ -12,9 +12,20 @@ use crate::hostile::stage::TO_ODD_UPSTREAM;
 
 const HUGE_BODY_BYTES: usize = 50_000_000;
 
-/// What is hostile about a request, or the answer to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+/// Each kind is named here, and nowhere else.
+macro_rules! kinds {
+    ($($kind:ident,)+) => {
+        /// What is hostile about a request, or the answer to it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Kind { $($kind,)+ }
+
+        use Kind::{$($kind,)+};
+
+        const ALL: &[Kind] = &[$($kind,)+];
+    };
+}
+
+kinds! {
     BytesInHeaders,
     BytesInPath,
     Duplicates,
@@ -35,34 +46,6 @@ pub(crate) enum Kind {
     OddJson,
     OddAnswer,
 }
-
-use Kind::{
-    BytesInHeaders, BytesInPath, Connect, Duplicates, EmptyBody, Expectation, HugeBody,
-    HugeHeaders, Leaves, ManyHeaders, OddAnswer, OddFrame, OddFraming, OddJson, OddMethod,
-    ResetBurst, SlowLoris, Trailers, Upgrade,
-};
-
-const ALL: [Kind; 19] = [
-    BytesInHeaders,
-    BytesInPath,
-    Duplicates,
-    HugeHeaders,
-    ManyHeaders,
-    EmptyBody,
-    HugeBody,
-    OddFraming,
-    Leaves,
-    SlowLoris,
-    ResetBurst,
-    OddFrame,
-    Trailers,
-    Connect,
-    Upgrade,
-    Expectation,
-    OddMethod,
-    OddJson,
-    OddAnswer,
-];
 
 impl Kind {
     /// Any of them; few bodies are huge.

@@ -1,6 +1,8 @@
-//! The tests that documents name as proof exist.
+//! Are the tests there that documents name as proof?
 
 use std::path::Path;
+
+use crate::repository::read;
 
 /// Relative to the repository; each names tests as `filter/file::name`, `envoy/file::name` or `trust/file::name`.
 const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
@@ -8,15 +10,15 @@ const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
 /// Where the tests are that they may name.
 const BINARIES: [&str; 3] = ["filter/", "envoy/", "trust/"];
 
-fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 /// A test file's text; a folder's tests stand in its `mod.rs`.
 fn source_of(file: &str) -> String {
     let is_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file).is_dir();
     read(&format!("host-tests/tests/{file}{}.rs", if is_folder { "/mod" } else { "" }))
+}
+
+/// Whether a file of tests, such as `envoy/manifests`, has the test of that name.
+pub(crate) fn has_test(file: &str, name: &str) -> bool {
+    source_of(file).contains(&format!("fn {name}("))
 }
 
 /// Everything in backticks that names a test.
@@ -54,8 +56,7 @@ fn every_test_that_a_document_names_is_there() {
         let named = named_tests(&text);
         assert!(named.len() >= 10, "{document} names its tests in another way");
         for (file, test) in named {
-            let source = source_of(file);
-            if !source.contains(&format!("fn {test}(")) {
+            if !has_test(file, test) {
                 missing.push(format!("{document}: {file}::{test}"));
             }
         }

@@ -1,0 +1,85 @@
+//! Callbacks in any order, on several streams at once, and a host that fails or lies: the module
+//! never traps, leaves nothing paused that nobody would let go, and is as good as new afterwards.
+//!
+//! `SEED=` plays one of the random scripts again.
+
+use std::{collections::BTreeSet, thread};
+
+use llm_breaker_host_tests::host::{
+    Module,
+    unruly::{Callback, Played, Setting, play},
+};
+
+/// Random scripts, of all lengths up to this.
+const PLAYS: u64 = 2_000;
+const MAX_BYTES: usize = 1500;
+
+#[test]
+fn scripts_of_any_bytes() {
+    let module = Module::built("llm_breaker");
+    if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
+        return drop(play_random(&module, seed));
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let all = thread::scope(|scope| {
+        let mut running = Vec::new();
+        for first in 0..threads {
+            let seeds = (0..PLAYS).skip(first).step_by(threads);
+            let module = &module;
+            running.push(scope.spawn(move || {
+                let mut all = Played::default();
+                seeds.for_each(|seed| all.add(&play_random(module, seed)));
+                all
+            }));
+        }
+        let mut all = Played::default();
+        running.into_iter().for_each(|it| all.add(&it.join().expect("no play fails")));
+        all
+    });
+    everything_happened(&all);
+    let failed = all.refused.iter().filter(|(_, times)| **times > 0).map(|(call, _)| *call);
+    let failed: BTreeSet<&str> = failed.collect();
+    let missing: Vec<_> = all.refused.keys().filter(|call| !failed.contains(*call)).collect();
+    assert!(missing.is_empty(), "never failed: {missing:?}");
+}
+
+fn play_random(module: &Module, seed: u64) -> Played {
+    let _named = Named(format!("SEED={seed}"));
+    let mut random = fastrand::Rng::with_seed(seed);
+    let size = random.usize(..MAX_BYTES);
+    let script: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(size).collect();
+    play(module, &script)
+}
+
+/// What no play reaches, no play tests.
+fn everything_happened(all: &Played) {
+    println!("{all:#?}");
+    for callback in Callback::ALL {
+        assert!(all.callbacks.contains_key(&callback), "{callback:?} never came");
+    }
+    for setting in Setting::ALL {
+        assert!(all.settings.contains_key(&setting), "{setting:?} was never in force");
+    }
+    for (what, count) in [
+        ("request was held", all.held_requests),
+        ("request was let go", all.released_requests),
+        ("request was answered", all.answered_requests),
+        ("answer was held", all.held_answers),
+        ("answer was let go", all.released_answers),
+        ("answer was replaced", all.replaced_answers),
+        ("answer was ended by a tick", all.ended_by_ticks),
+    ] {
+        assert!(count > 0, "no {what}");
+    }
+}
+
+/// Says which play it was, if it fails.
+struct Named(String);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{} fails", self.0);
+        }
+    }
+}
