@@ -400,6 +400,10 @@ figures: setup build ## What live streams take of memory and of time, printed by
 	cargo test --quiet --package llm-breaker-host-tests --test filter memory -- --nocapture --test-threads 1
 	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture --test-threads 1 memory transparency
 
+.PHONY: compare
+compare: envoy build ## What Envoy's outlier detection and the breaker do with a provider that fails, side by side
+	cargo test --quiet --package llm-breaker-host-tests --test envoy -- --nocapture cookbook::coming_from
+
 # cargo-deny is built from source where it is missing, into a folder of the project's.
 CARGO_DENY_VERSION := 0.20.2
 DENY := $(TOOLS)/bin/cargo-deny
