@@ -1,5 +1,6 @@
-//! Joins the status page's files to one, packs it, and writes the policy that lets a browser run
-//! these very scripts and styles and no others; and tells the linker of the module to be brief.
+//! Joins the status page's files to one, packs it and what else is only shown, and writes the
+//! policy that lets a browser run these very scripts and styles and no others; and tells the linker
+//! of the module to be brief.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -33,7 +34,15 @@ fn main() {
     );
     write("page.html", page.as_bytes());
     write("page.deflate", &compress_to_vec(page.as_bytes(), BEST));
+    write("admin-api.schema.deflate", &compress_to_vec(&schema(), BEST));
     write("page.csp", policy.as_bytes());
+}
+
+/// What the admin API answers with.
+fn schema() -> Vec<u8> {
+    const SCHEMA: &str = "../docs/admin-api.schema.json";
+    println!("cargo::rerun-if-changed={SCHEMA}");
+    fs::read(SCHEMA).unwrap_or_else(|error| panic!("{SCHEMA}: {error}"))
 }
 
 /// The linker leaves five bytes for every number that it fills in, of which most need one or two.

@@ -7,6 +7,7 @@
 //! | module | question |
 //! |---|---|
 //! | [`time`] | what is a point in time? |
+//! | [`span`] | how long is a number of units, told in decimals? |
 //! | [`category`] | how can a call end, and what does that mean? |
 //! | [`glob`] | which names does a pattern mean? |
 //! | [`stream`] | what do the bytes of a body say, read as they pass? |
@@ -55,6 +56,7 @@ pub mod outcome;
 pub mod pairs;
 pub mod policy;
 pub mod shared;
+pub mod span;
 pub mod stats;
 pub mod stream;
 pub mod time;

@@ -108,13 +108,14 @@ impl Candidates {
     /// What the first that holds names, if the answer's JSON begins with these bytes.
     #[must_use]
     pub fn over_json(self, matchers: &[Matcher], beginning: &[u8]) -> Option<Category> {
-        let mut paths: Vec<Vec<&str>> = self
-            .among(matchers)
-            .map(|(_, json)| json.path.iter().map(String::as_str).collect())
-            .collect();
-        // A value then stands at one path alone, and is told once.
-        paths.sort_unstable();
-        paths.dedup();
+        let mut paths: Vec<Vec<&str>> = Vec::new();
+        for (_, json) in self.among(matchers) {
+            let path = json.path.iter().map(String::as_str).collect();
+            // A value stands at one path alone, and is told once.
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
         let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
         let mut holding: MatcherSet = 0;
         for paths in paths.chunks(MAX_PATHS) {

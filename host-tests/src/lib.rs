@@ -5,6 +5,7 @@ pub mod client;
 pub mod conformance;
 pub mod envoy;
 pub mod host;
+pub mod load;
 pub mod matrix;
 pub mod patience;
 pub mod ports;

@@ -1,5 +1,6 @@
 //! How does the admin listener say it? Every answer with the headers that keep it where it belongs.
 
+use crate::admin::packed::Packed;
 use crate::admin::page;
 use crate::config::{ConfigError, Errors};
 use crate::fallback::Reply;
@@ -17,7 +18,10 @@ const ALWAYS: [(&str, &str); 3] = [
 const BARE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// What the answers look like.
-const SCHEMA: &str = include_str!("../../../docs/admin-api.schema.json");
+const SCHEMA: Packed = Packed {
+    bytes: include_bytes!(concat!(env!("OUT_DIR"), "/admin-api.schema.deflate")),
+    length: include_bytes!("../../../docs/admin-api.schema.json").len(),
+};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,11 +136,11 @@ pub(super) fn health() -> Reply {
 }
 
 pub(super) fn schema() -> Reply {
-    reply(200, "application/schema+json", BARE, SCHEMA.into())
+    reply(200, "application/schema+json", BARE, SCHEMA.unpacked())
 }
 
 pub(super) fn json_reply(status: u32, body: &Value) -> Reply {
-    reply(status, "application/json", BARE, body.to_string().into_bytes())
+    reply(status, "application/json", BARE, crate::config::json::write(body).into_bytes())
 }
 
 fn reply(status: u32, media_type: &str, policy: &str, body: Vec<u8>) -> Reply {

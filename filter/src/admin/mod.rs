@@ -7,6 +7,7 @@ mod answers;
 mod console;
 mod guard;
 mod head;
+mod packed;
 pub mod page;
 mod route;
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! Which page shows the breakers? One file without anything from elsewhere: `build.rs` joins and
 //! packs what is in `page/`.
 
-use miniz_oxide::inflate::decompress_slice_iter_to_slice;
+use crate::admin::packed::Packed;
 
-/// Packed it takes a third of the room in the module.
-const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.deflate"));
-
-/// Unpacked; the text itself does not get into the module.
-const LENGTH: usize = include_bytes!(concat!(env!("OUT_DIR"), "/page.html")).len();
+const PAGE: Packed = Packed {
+    bytes: include_bytes!(concat!(env!("OUT_DIR"), "/page.deflate")),
+    length: include_bytes!(concat!(env!("OUT_DIR"), "/page.html")).len(),
+};
 
 /// What the page may do: run its own script and style, and ask the listener that it came from.
 pub const CONTENT_SECURITY_POLICY: &str = include_str!(concat!(env!("OUT_DIR"), "/page.csp"));
@@ -15,11 +14,7 @@ pub const CONTENT_SECURITY_POLICY: &str = include_str!(concat!(env!("OUT_DIR"), 
 /// The page, as HTML in UTF-8.
 #[must_use]
 pub fn html() -> Vec<u8> {
-    let mut page = vec![0; LENGTH];
-    // Cannot fail: the tests unpack these very bytes.
-    let length = decompress_slice_iter_to_slice(&mut page, [PACKED].into_iter(), false, true);
-    page.truncate(length.unwrap_or(0));
-    page
+    PAGE.unpacked()
 }
 
 #[cfg(test)]
@@ -30,7 +25,7 @@ mod tests {
     fn the_page_is_whole_and_takes_little_of_the_module() {
         let whole = include_bytes!(concat!(env!("OUT_DIR"), "/page.html"));
         assert_eq!(html(), whole);
-        assert!(PACKED.len() < 12 * 1024, "{} bytes", PACKED.len());
+        assert!(PAGE.bytes.len() < 12 * 1024, "{} bytes", PAGE.bytes.len());
     }
 
     #[test]

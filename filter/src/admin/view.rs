@@ -2,13 +2,14 @@
 //! history, its policy's profile and its stats.
 
 use crate::breaker::{Breaker, Override, Shown, State};
+use crate::config::json;
 use crate::key::Key;
 use crate::policy::{Mode, Policy, WindowShape};
 use crate::shared::{self, Cell, History, Loaded, Noted, Profile, breaker_key};
 use crate::time::Instant;
 use core::fmt::Write;
 use core::time::Duration;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::time::SystemTime;
 
 /// Now, on both clocks: what is stored is of the monotonic one, what people read of the other.
@@ -75,28 +76,30 @@ impl View {
         let Self { breaker, clock, shown, .. } = self;
         let since = self.since();
         let window = self.window();
-        json!({
-            "key": self.key.name(),
-            "cluster": self.key.cluster,
-            "model": self.key.part,
-            "state": shown.state.as_str(),
-            "mode": shown.mode.name(),
-            "configured_mode": self.profile.as_ref().map(|profile| profile.mode.name()),
-            "override": breaker.override_in_force(clock.now).map(|it| self.overridden(it)),
-            "since": clock.at(since),
-            "since_seconds": seconds(clock.now.since(since)),
-            "reason": self.reason(),
-            "next_probe_at": self.next_probe().map(|it| clock.at(it)),
-            "open_remaining_seconds": seconds(shown.open_remaining),
-            "probes_in_flight": self.probes_in_flight(),
-            "trips": breaker.trips,
-            "window": window.map(|shape| self.windowed(shape)),
-            "consecutive_failures": window.map_or(0, |it| breaker.run.length(it, clock.now)),
-            "callers_get": self.profile.as_ref().map(|it| &*it.fallbacks).unwrap_or_default(),
-            "requests_blocked": blocked,
-            "requests_would_block": would_block,
-            "events": self.history.events().iter().map(|it| self.event(it)).collect::<Value>(),
-        })
+        let mut told = Told::default();
+        told.add("key", self.key.name());
+        told.add("cluster", &*self.key.cluster);
+        told.add("model", self.key.part.as_deref());
+        told.add("state", shown.state.as_str());
+        told.add("mode", shown.mode.name());
+        told.add("configured_mode", self.profile.as_ref().map(|profile| profile.mode.name()));
+        told.add("override", breaker.override_in_force(clock.now).map(|it| self.overridden(it)));
+        told.add("since", clock.at(since));
+        told.add("since_seconds", seconds(clock.now.since(since)));
+        told.add("reason", self.reason());
+        told.add("next_probe_at", self.next_probe().map(|it| clock.at(it)));
+        told.add("open_remaining_seconds", seconds(shown.open_remaining));
+        told.add("probes_in_flight", self.probes_in_flight());
+        told.add("trips", breaker.trips);
+        told.add("window", window.map(|shape| self.windowed(shape)));
+        told.add("consecutive_failures", window.map_or(0, |it| breaker.run.length(it, clock.now)));
+        let callers_get = self.profile.as_ref().map(|it| &*it.fallbacks).unwrap_or_default();
+        told.add("callers_get", callers_get);
+        told.add("requests_blocked", blocked);
+        told.add("requests_would_block", would_block);
+        let events = self.history.events().iter().map(|it| self.event(it));
+        told.add("events", events.collect::<Vec<_>>());
+        told.json()
     }
 
     /// Since when it is what it shows itself to be.
@@ -112,14 +115,14 @@ impl View {
     fn overridden(&self, it: &Override) -> Value {
         let order = self.history.order(it.since).map(fields).unwrap_or_default();
         let said = |name: &str| order.get(name).cloned().unwrap_or_default();
-        json!({
-            "mode": it.mode.name(),
-            "since": self.clock.at(it.since),
-            "until": it.until.map(|until| self.clock.at(until)),
-            "remaining_seconds": it.remaining(self.clock.now).map(seconds),
-            "user": said("user"),
-            "reason": said("reason"),
-        })
+        let mut told = Told::default();
+        told.add("mode", it.mode.name());
+        told.add("since", self.clock.at(it.since));
+        told.add("until", it.until.map(|until| self.clock.at(until)));
+        told.add("remaining_seconds", it.remaining(self.clock.now).map(seconds));
+        told.add("user", said("user"));
+        told.add("reason", said("reason"));
+        told.json()
     }
 
     /// Why it is open, or tries again.
@@ -127,11 +130,12 @@ impl View {
         let is_its = self.shown.mode.is_active() && !self.is_closed();
         let opened = fields(self.history.opening().filter(|_| is_its)?);
         let said = |name: &str| opened.get(name).cloned().unwrap_or_default();
-        Some(json!({
-            "cause": said("reason"), "measured": said("measured"), "threshold": said("threshold"),
-            "category": said("category"), "ended_by": said("ended_by"),
-            "announced": said("announced"),
-        }))
+        let mut told = Told::default();
+        told.add("cause", said("reason"));
+        for name in ["measured", "threshold", "category", "ended_by", "announced"] {
+            told.add(name, said(name));
+        }
+        Some(told.json())
     }
 
     const fn is_closed(&self) -> bool {
@@ -172,10 +176,13 @@ impl View {
             WindowShape::Time { duration, .. } => (Some(seconds(duration)), None),
             WindowShape::Count { calls, .. } => (None, Some(calls)),
         };
-        json!({
-            "calls": total.calls, "failures": total.failures, "slow": total.slow,
-            "seconds": span, "max_calls": max_calls,
-        })
+        let mut told = Told::default();
+        told.add("calls", total.calls);
+        told.add("failures", total.failures);
+        told.add("slow", total.slow);
+        told.add("seconds", span);
+        told.add("max_calls", max_calls);
+        told.json()
     }
 
     /// The fields of its line in the log, with the time, and what it is as its kind.
@@ -188,6 +195,25 @@ impl View {
     }
 }
 
+/// An object that is put together field by field; `json!` would write out each insertion anew.
+#[derive(Default)]
+struct Told(Map<String, Value>);
+
+impl Told {
+    fn add(&mut self, name: &str, value: impl Into<Value>) {
+        self.insert(name, value.into());
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, name: &str, value: Value) {
+        self.0.insert(name.to_owned(), value);
+    }
+
+    fn json(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
 /// What is known of the policy: its mode is all that is asked of it here.
 pub(super) fn policy(profile: Option<&Profile>) -> Policy {
     let mode = profile.map_or(Mode::default(), |profile| profile.mode);
@@ -195,7 +221,7 @@ pub(super) fn policy(profile: Option<&Profile>) -> Policy {
 }
 
 fn fields(noted: &Noted) -> Map<String, Value> {
-    match serde_json::from_str(&noted.text) {
+    match json::read(noted.text.as_bytes()) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     }

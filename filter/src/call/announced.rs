@@ -1,5 +1,6 @@
 //! How long did the upstream ask not to be called? The headers `retry-after-ms` and `retry-after`.
 
+use crate::span;
 use core::time::Duration;
 use std::time::SystemTime;
 
@@ -15,20 +16,17 @@ pub fn announced(
     retry_after: Option<&[u8]>,
     wall_clock: impl FnOnce() -> SystemTime,
 ) -> Option<Duration> {
-    let milliseconds = retry_after_ms.and_then(number).map(|number| number / 1_000.0);
-    let seconds = || retry_after.and_then(number);
+    let milliseconds = retry_after_ms.and_then(|value| number(value, 1_000_000));
+    let seconds = || retry_after.and_then(|value| number(value, 1_000_000_000));
     milliseconds
         .or_else(seconds)
-        .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
         .or_else(|| date(retry_after?)?.duration_since(wall_clock()).ok())
         .filter(|wait| !wait.is_zero())
 }
 
-/// A plain decimal number; no sign, no exponent, no `inf`.
-fn number(value: &[u8]) -> Option<f64> {
-    let text = text(value)?;
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if plain && text.len() <= MAX_DIGITS { text.parse().ok() } else { None }
+/// A plain decimal number of units of so many nanoseconds; no sign, no exponent, no `inf`.
+fn number(value: &[u8], unit: u64) -> Option<Duration> {
+    span::times(text(value).filter(|text| text.len() <= MAX_DIGITS)?, unit)
 }
 
 fn date(value: &[u8]) -> Option<SystemTime> {

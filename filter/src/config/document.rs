@@ -32,9 +32,11 @@ enum Values {
     Concealed,
 }
 
+// Written out at each of a hundred fields, these would take twice the room.
 impl Fields for Object<'_> {
     type Below<'b> = Object<'b>;
 
+    #[inline(never)]
     fn value<R: Rule>(&mut self, name: &'static str, into: &mut R::Out, rule: &R) {
         if let Some(value) = self.found(name)
             && let Some(read) = self.read(name, value, rule)
@@ -43,6 +45,7 @@ impl Fields for Object<'_> {
         }
     }
 
+    #[inline(never)]
     fn optional<R: Rule>(&mut self, name: &'static str, into: &mut Option<R::Out>, rule: &R) {
         match self.raw(name) {
             None => {}
@@ -55,6 +58,7 @@ impl Fields for Object<'_> {
         }
     }
 
+    #[inline(never)]
     fn mandatory<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Out> {
         let Some(value) = self.found(name) else {
             self.errors.missing(join(&self.path, name), &rule.allowed());
@@ -295,6 +299,7 @@ impl<'a> Object<'a> {
     }
 
     /// What stands there, if it is not `null`.
+    #[inline(never)]
     fn found(&mut self, name: &'static str) -> Option<&'a Value> {
         self.raw(name).filter(|value| !value.is_null())
     }

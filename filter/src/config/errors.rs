@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::json;
 use serde_json::Value;
 
 /// More lines than this help nobody and would flood Envoy's log.
@@ -79,7 +80,13 @@ impl Errors {
 
     /// A number that JSON does not have, as a Struct may carry it.
     pub(super) fn not_finite(&mut self, path: String, given: f64) {
-        self.push(path, format!("{given} is wrong"), None, "a finite number");
+        // Not by formatting it, which would be all that needs tables for numbers like 1e-300.
+        let shown = match given {
+            f64::INFINITY => "inf",
+            f64::NEG_INFINITY => "-inf",
+            _ => "NaN",
+        };
+        self.push(path, format!("{shown} is wrong"), None, "a finite number");
     }
 
     /// A field that no version knows.
@@ -148,7 +155,8 @@ pub(super) fn join(parent: &str, name: &str) -> String {
 pub(super) fn show(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let names = fields.keys().map(|name| format!("{}: …", Value::from(name.as_str())));
+            let names =
+                fields.keys().map(|name| format!("{}: …", json::write(&name.as_str().into())));
             cut(format!("{{{}}}", names.collect::<Vec<_>>().join(", ")), MAX_VALUE)
         }
         Value::Array(list) if !list.is_empty() => "[…]".into(),
@@ -165,7 +173,7 @@ fn repeated(value: &Value) -> Value {
 }
 
 fn show_within(value: &Value, max: usize) -> String {
-    cut(value.to_string(), max)
+    cut(json::write(value), max)
 }
 
 fn cut(mut text: String, max: usize) -> String {

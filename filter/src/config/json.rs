@@ -1,4 +1,4 @@
-//! JSON text as a value, refusing an object that names a field twice.
+//! JSON text as a value, refusing an object that names a field twice; and a value as JSON text.
 //!
 //! `serde_json::Value` keeps the last of two fields of a name and silently drops the other.
 
@@ -13,8 +13,13 @@ use super::errors::show;
 ///
 /// # Errors
 /// Whatever is not JSON in UTF-8, and a name given twice; with line and column.
-pub(super) fn read(text: &[u8]) -> Result<Value, Error> {
+pub(crate) fn read(text: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(text).map(|Unambiguous(value)| value)
+}
+
+/// A value on one line. Not by its `Display`, which brings a second writer for the lines of `{:#}`.
+pub(crate) fn write(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 struct Unambiguous(Value);

@@ -232,7 +232,7 @@ impl Shown for u32 {
 
 impl Shown for f64 {
     fn shown(&self) -> String {
-        self.to_string()
+        super::json::write(&finite(*self).unwrap_or_default())
     }
 }
 

@@ -12,7 +12,7 @@ mod fallbacks;
 mod fields;
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
 pub mod form;
-mod json;
+pub(crate) mod json;
 mod keys;
 mod later;
 mod matchers;
@@ -124,14 +124,15 @@ impl Config {
         let policies = self.breakers.iter().map(|(_, policy)| policy).chain([&self.defaults]);
         let acting = policies.filter(|policy| policy.mode != Mode::Shadow);
         let choices = acting.flat_map(|policy| &policy.fallback);
-        let mut names: Vec<String> = choices
-            .filter_map(|choice| match &choice.fallback {
-                Fallback::Reroute(route) => Some(route.header.clone()),
-                _ => None,
-            })
-            .collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names: Vec<String> = Vec::new();
+        for choice in choices {
+            match &choice.fallback {
+                Fallback::Reroute(route) if !names.contains(&route.header) => {
+                    names.push(route.header.clone());
+                }
+                _ => {}
+            }
+        }
         names
     }
 
@@ -158,12 +159,12 @@ impl Config {
         object.objects("breakers", &ranges::BREAKERS, |index, entry| {
             let glob = entry.mandatory("cluster", &ranges::CLUSTER);
             if let Some(glob) = &glob
-                && let Some(first) = seen.insert(glob.clone(), index)
+                && let Some(first) = seen.insert(glob.as_str().to_owned(), index)
             {
                 let allowed =
                     format!("a glob that breakers[{first}].cluster does not have already");
                 entry.refuse("cluster", &allowed);
-                seen.insert(glob.clone(), first);
+                seen.insert(glob.as_str().to_owned(), first);
             }
             let mut policy = self.defaults.clone();
             fields::read(entry, &mut policy, stop_iteration);

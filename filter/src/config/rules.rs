@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::duration;
 use super::form::Form;
+use super::json;
 use super::structs::finite;
 use crate::category::Category;
 use crate::policy::Reason;
@@ -37,10 +38,26 @@ fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| decimal(value.as_str()?))
 }
 
-/// A decimal number; none of the words (`inf`, `nan`) that Rust would also read.
+/// A decimal number as YAML has it: JSON's, but a sign, zeros and a point may stand where they say
+/// nothing. Read by the reader of JSON, so that a number is the same with quotes as without, and the
+/// module has no tables for a second one.
 pub(super) fn decimal(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    plain.then(|| text.parse().ok()).flatten().filter(|number: &f64| number.is_finite())
+    let (sign, number) = match text.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let end = number.find(['e', 'E']).unwrap_or(number.len());
+    let (digits, exponent) = number.split_at_checked(end)?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_plain = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !is_plain(whole) || !is_plain(fraction) {
+        return None;
+    }
+    let point = if fraction.is_empty() { "" } else { "." };
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let text = format!("{sign}{whole}{point}{fraction}{exponent}");
+    json::read(text.as_bytes()).ok()?.as_f64()
 }
 
 /// A whole number; `5.0` is one too, as a Struct knows no other numbers.
@@ -388,8 +405,12 @@ mod tests {
         assert_eq!(Rate.read(&json!(0.0001)), Some(0.0001));
         assert_eq!(Rate.read(&json!(1)), Some(1.0));
         assert_eq!(Rate.read(&json!(1.0001)), None);
-        assert_eq!(Rate.read(&json!("0.5")), Some(0.5));
-        for text in ["", ".", "inf", "nan", "1e400", "0.5s", " 0.5", "50%", "0,5", "--1"] {
+        for text in ["0.5", "+0.5", ".5", "00.50", "5e-1", "0.05E+1"] {
+            assert_eq!(Rate.read(&json!(text)), Some(0.5), "{text}");
+        }
+        for text in
+            ["", ".", "inf", "nan", "1e400", "0.5s", " 0.5", "50%", "0,5", "--1", "+-1", "e-1"]
+        {
             assert_eq!(Rate.read(&json!(text)), None, "{text:?}");
         }
     }

@@ -20,14 +20,13 @@ pub(super) fn read(bytes: &[u8], errors: &mut Errors) -> Result<Map<String, Valu
 }
 
 fn object(fields: Struct, path: &str, errors: &mut Errors) -> Map<String, Value> {
-    fields
-        .fields
-        .into_iter()
-        .map(|(name, field)| {
-            let field = value(field.kind, &join(path, &name), errors);
-            (name, field)
-        })
-        .collect()
+    let mut object = Map::new();
+    // One by one: `collect` would bring a sorting of its own into the module.
+    for (name, field) in fields.fields {
+        let field = value(field.kind, &join(path, &name), errors);
+        object.insert(name, field);
+    }
+    object
 }
 
 fn value(kind: Option<Kind>, path: &str, errors: &mut Errors) -> Value {

@@ -205,7 +205,9 @@ impl ErrorFacts {
     #[must_use]
     pub fn announced(&self) -> Option<Duration> {
         let said = self.message().split_once("Please retry in ").and_then(|(_, after)| {
-            let word = after.split(|it: char| !it.is_alphanumeric() && it != '.').next()?;
+            let word = after
+                .split(|it: char| it.is_ascii() && !it.is_ascii_alphanumeric() && it != '.')
+                .next()?;
             super::limits::go_duration(word.trim_end_matches('.'))
         });
         self.retry_delay.max(said).filter(|wait| !wait.is_zero())

@@ -2,6 +2,7 @@
 
 use super::Dialect;
 use crate::category::Category;
+use crate::span;
 use core::time::Duration;
 use std::time::SystemTime;
 
@@ -65,26 +66,25 @@ pub(super) fn go_duration(text: &str) -> Option<Duration> {
         let end = rest.find(|it: char| !it.is_ascii_digit() && it != '.')?;
         let (number, after) = rest.split_at_checked(end)?;
         let (unit, length) = unit(after)?;
-        let seconds = number.parse::<f64>().ok()? * unit;
-        total = total.checked_add(Duration::try_from_secs_f64(seconds).ok()?)?;
+        total = total.checked_add(span::times(number, unit)?)?;
         rest = after.get(length..)?;
     }
-    Some(total)
+    Some(total).filter(|it| *it < Duration::MAX)
 }
 
-/// A unit in seconds, and its length in bytes.
-fn unit(text: &str) -> Option<(f64, usize)> {
-    const UNITS: [(&str, f64); 7] = [
-        ("ms", 1e-3),
-        ("us", 1e-6),
-        ("µs", 1e-6),
-        ("ns", 1e-9),
-        ("h", 3600.0),
-        ("m", 60.0),
-        ("s", 1.0),
+/// A unit in nanoseconds, and its length in bytes.
+fn unit(text: &str) -> Option<(u64, usize)> {
+    const UNITS: [(&str, u64); 7] = [
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("µs", 1_000),
+        ("ns", 1),
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
     ];
     let found = UNITS.into_iter().find(|(name, _)| text.starts_with(name));
-    found.map(|(name, seconds)| (seconds, name.len()))
+    found.map(|(name, nanoseconds)| (nanoseconds, name.len()))
 }
 
 /// A point in time as `2025-08-21T12:40:59Z`, with fractions and offsets too.
@@ -154,6 +154,9 @@ mod tests {
             ("10h17m5.7s", 37_025.7),
             ("2m59.56s", 179.56),
             ("5µs", 0.000_005),
+            (".5s", 0.5),
+            ("1.h", 3_600.0),
+            ("0.1234567891s", 0.123_456_789),
         ];
         for (text, seconds) in cases {
             let read = go_duration(text).map(|it| it.as_secs_f64());

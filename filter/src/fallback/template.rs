@@ -4,8 +4,6 @@
 //! module than the code that would build them. Line breaks, and the indentation after them, are
 //! there for their readers alone.
 
-use serde_json::Value;
-
 /// What to fill in: a place's name, of small letters, and JSON.
 pub(super) type Places<'a> = &'a [(&'a str, &'a str)];
 
@@ -30,7 +28,7 @@ pub(super) fn fill(template: &str, places: Places<'_>) -> String {
 
 /// A text as JSON.
 pub(super) fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A server-sent event without a name.

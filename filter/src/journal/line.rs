@@ -1,6 +1,7 @@
 //! How is an event written on one line? As JSON, or as logfmt: `name=value` pairs.
 
 use crate::config::LogFormat;
+use crate::config::json::write;
 use serde_json::Value;
 
 /// The fields of one event, in the order in which they are written.
@@ -47,7 +48,7 @@ fn logfmt(name: &str, value: &Value) -> String {
         Value::Array(_) | Value::Object(_) => {
             format!("{name}={}", one_line(&Value::String(one_line(value))))
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => format!("{name}={value}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) => format!("{name}={}", write(value)),
     }
 }
 
@@ -59,7 +60,7 @@ fn is_bare(text: &str) -> bool {
 
 /// A value as JSON; also without the breaks and control characters that JSON allows in texts.
 fn one_line(value: &Value) -> String {
-    let text = value.to_string();
+    let text = write(value);
     if !text.contains(is_break) {
         return text;
     }

@@ -87,6 +87,18 @@ pub fn reroute_not_taken(cluster: &str) -> Line {
     event("reroute_not_taken", &Key::of_cluster(cluster))
 }
 
+/// The filter stands among a cluster's own filters, where it leaves requests alone.
+#[must_use]
+pub fn misplaced(breaker: &Key) -> Line {
+    let mut line = event("misplaced", breaker);
+    line.add(
+        "error",
+        "in a cluster's http_filters a breaker sees no connection fail, no time-out and no stream \
+         break: put it in front of the listener's router; until then all requests pass unwatched",
+    );
+    line
+}
+
 /// A part of a cluster's metadata that is not followed.
 #[must_use]
 pub fn metadata_ignored(cluster: &str, what: &[String]) -> Line {

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::plugin::entry::Entry;
+use crate::plugin::heads::is_beneath_router;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::in_flight::InFlight;
 use crate::plugin::metadata::MetadataRead;
@@ -33,6 +34,8 @@ pub(super) struct Breakers {
     bystanders: RefCell<BTreeMap<String, Rc<Entry>>>,
     room: Cell<Room>,
     route_headers: Vec<String>,
+    /// Whether it was said that the filter stands where it cannot work.
+    said_misplaced: Cell<bool>,
     /// The targets that calls did not get to: each is said once.
     missed: RefCell<BTreeSet<String>>,
     /// The calls that were let through.
@@ -57,6 +60,7 @@ impl Breakers {
             known: RefCell::default(),
             bystanders: RefCell::default(),
             room: Cell::default(),
+            said_misplaced: Cell::default(),
             missed: RefCell::default(),
             in_flight: InFlight::default(),
         }
@@ -214,6 +218,10 @@ impl Breakers {
         if entry.policy().mode == Mode::Disabled && !self.config.names(&entry.key.cluster) {
             return false;
         }
+        if is_beneath_router() {
+            self.say_misplaced(entry);
+            return false;
+        }
         if self.room.get() == Room::None || entry.name.len() > MAX_NAME_BYTES {
             stats::count_for_process(BREAKERS_OVERFLOW);
             return false;
@@ -229,6 +237,14 @@ impl Breakers {
             Registration::Unavailable => {}
         }
         matches!(registration, Registration::Registered { .. })
+    }
+
+    /// Beneath the router no outage would ever open a breaker, so none is pretended to be there.
+    fn say_misplaced(&self, entry: &Entry) {
+        if !self.said_misplaced.replace(true) {
+            let line = journal::misplaced(&entry.key);
+            host::log(Level::Error, &line.text(self.config.log_format));
+        }
     }
 
     fn note_registration(&self, registration: Registration) {

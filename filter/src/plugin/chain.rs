@@ -157,8 +157,12 @@ impl Chain<'_> {
         let mut targets: Vec<Target<'_>> =
             routes.filter_map(|route| Target::of(self.request, route, self.now)).collect();
         targets.push(Target::Own { wait: self.rejected.retry_after });
-        targets.sort_by_key(Target::wait);
-        targets.into_iter().find_map(|target| self.lend(target))
+        while let Some((next, _)) = targets.iter().enumerate().min_by_key(|(_, it)| it.wait()) {
+            if let Some(instead) = self.lend(targets.remove(next)) {
+                return Some(instead);
+            }
+        }
+        None
     }
 
     fn lend(&self, target: Target<'_>) -> Option<Instead> {

@@ -31,6 +31,12 @@ pub(super) fn routed_cluster() -> Option<String> {
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
+/// Whether a host was chosen before the filter saw the request's headers: so it is, and only so, where
+/// the filter is one of a cluster's own.
+pub(super) fn is_beneath_router() -> bool {
+    host::property("upstream\0address").is_some()
+}
+
 /// What a request's head says.
 pub(super) struct RequestHead {
     /// How long the client itself waits for its answer.

@@ -83,6 +83,9 @@ impl Template {
         let filters = part(manager, "/http_filters");
         *filters = json!(http_filters(filters.take(), listener)?);
         apply(manager, &listener.connection_manager_patch);
+        if let Some(folder) = &listener.certificate {
+            part(&mut value, "/filter_chains/0")["transport_socket"] = downstream_tls(folder);
+        }
         apply(&mut value, &listener.patch);
         Ok(value)
     }
@@ -140,6 +143,19 @@ fn change_plugin(plugin: &mut Value, listener: &Listener) -> Result<(), StartErr
     }
     apply(plugin, &listener.plugin_patch);
     Ok(())
+}
+
+fn downstream_tls(folder: &Path) -> Value {
+    let file = |name: &str| json!({"filename": folder.join(name)});
+    let certificate =
+        json!({"certificate_chain": file("certificate.pem"), "private_key": file("key.pem")});
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {"tls_certificates": [certificate]},
+        },
+    })
 }
 
 fn discovery(file: &Path) -> Value {

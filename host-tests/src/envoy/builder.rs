@@ -141,9 +141,9 @@ impl Builder {
         let file = file.transpose()?;
         let path = file.as_ref().map(ListenerFile::path);
         let bootstrap = template.bootstrap(self.admin_port, &self.clusters, listeners, path);
-        let options =
-            Options { workers: self.workers, log_level: self.log_level, drain: self.drain };
-        let mut process = Process::spawn(directory, &bootstrap, options)?;
+        let Self { workers, log_level, drain, .. } = self;
+        let options = Options { workers, log_level, drain, overlay: None };
+        let mut process = Process::spawn(directory, &bootstrap, &options)?;
         let admin = Admin::new(process.admin_address().await?);
         let expected: Vec<_> = self.shown_listeners().into_iter().map(|l| l.name).collect();
         let addresses = process.unless_it_ends(admin.wait_until_serving(&expected)).await?;

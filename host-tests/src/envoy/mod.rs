@@ -17,6 +17,7 @@
 //!   have no method for is a JSON merge patch over the shipped YAML.
 //! - A configuration update at run time: [`Builder::updatable`], [`Envoy::update`].
 //! - `envoy --mode validate`: [`Builder::validate`].
+//! - A recipe of `envoy/cookbook/`, as it stands there: [`Recipe`].
 //!
 //! Dropping an [`Envoy`] kills its process, in a panicking test too.
 
@@ -31,11 +32,13 @@ mod merge;
 mod parts;
 mod place;
 mod process;
+mod recipe;
 mod stats;
 mod update;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -49,6 +52,7 @@ pub use self::parts::{Cluster, Listener, OPENAI, Route, STATUS};
 pub use self::place::{built_module, filter_module};
 use self::process::Process;
 pub use self::process::Validation;
+pub use self::recipe::Recipe;
 pub use self::stats::Stats;
 use self::update::ListenerFile;
 pub use self::update::Update;
@@ -128,6 +132,12 @@ impl Envoy {
     #[must_use]
     pub const fn admin_address(&self) -> SocketAddr {
         self.admin.address()
+    }
+
+    /// Where Envoy runs: relative paths of its configuration begin here.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.process.directory()
     }
 
     /// Envoy's process id.

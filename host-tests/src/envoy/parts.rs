@@ -181,6 +181,8 @@ pub struct Listener {
     pub(super) filters_after: Vec<Value>,
     pub(super) plugin_patch: Value,
     pub(super) connection_manager_patch: Value,
+    /// The folder of what it proves with who it is, where it speaks TLS.
+    pub(super) certificate: Option<PathBuf>,
     pub(super) patch: Value,
 }
 
@@ -208,6 +210,7 @@ impl Listener {
             filters_after: Vec::new(),
             plugin_patch: json!({}),
             connection_manager_patch: json!({}),
+            certificate: None,
             patch: json!({}),
         }
     }
@@ -277,6 +280,13 @@ impl Listener {
     #[must_use]
     pub const fn without_plugin(mut self) -> Self {
         self.has_plugin = false;
+        self
+    }
+
+    /// Speaks TLS, with `certificate.pem` and `key.pem` of this folder.
+    #[must_use]
+    pub fn tls(mut self, folder: &Path) -> Self {
+        self.certificate = Some(folder.to_owned());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -23,12 +23,14 @@ pub(super) struct Process {
 }
 
 /// How a process is started, beside its bootstrap.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) workers: u32,
     pub(super) log_level: &'static str,
     /// How long what an update replaces may go on.
     pub(super) drain: Duration,
+    /// What Envoy merges into the bootstrap.
+    pub(super) overlay: Option<Value>,
 }
 
 /// What `envoy --mode validate` said.
@@ -49,9 +51,12 @@ impl Process {
     pub(super) fn spawn(
         directory: TempDir,
         bootstrap: &Value,
-        options: Options,
+        options: &Options,
     ) -> Result<Self, StartError> {
         let mut command = envoy(&directory, bootstrap)?;
+        if let Some(overlay) = &options.overlay {
+            overlaid(&mut command, overlay);
+        }
         command
             .args(["--concurrency", &options.workers.to_string()])
             .args(["--log-level", options.log_level])
@@ -76,6 +81,11 @@ impl Process {
 
     pub(super) const fn access_log(&self) -> &Log {
         &self.access_log
+    }
+
+    /// Where it runs: relative paths of its configuration begin here.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(super) fn id(&self) -> Option<u32> {
@@ -126,7 +136,23 @@ const ADMIN_ADDRESS: &str = "admin-address";
 /// Runs Envoy over a bootstrap that it shall only judge.
 pub(super) async fn validate(bootstrap: &Value) -> Result<Validation, StartError> {
     let directory = directory()?;
+    let command = envoy(&directory, bootstrap)?;
+    judged(command).await
+}
+
+/// The same, with something that Envoy merges into the bootstrap, in a directory that has what they
+/// name.
+pub(super) async fn validate_overlaid(
+    directory: TempDir,
+    bootstrap: &Value,
+    overlay: &Value,
+) -> Result<Validation, StartError> {
     let mut command = envoy(&directory, bootstrap)?;
+    overlaid(&mut command, overlay);
+    judged(command).await
+}
+
+async fn judged(mut command: Command) -> Result<Validation, StartError> {
     command.args(["--mode", "validate"]);
     let because = |error: &dyn std::fmt::Display| StartError::new(&"envoy --mode validate", error);
     let output = tokio::time::timeout(PATIENCE, command.output())
@@ -149,6 +175,11 @@ fn envoy(directory: &TempDir, bootstrap: &Value) -> Result<Command, StartError> 
     command.current_dir(directory.path()).stdin(Stdio::null()).kill_on_drop(true);
     command.envs(credentials(bootstrap).map(|variable| (variable, variable)));
     Ok(command)
+}
+
+fn overlaid(command: &mut Command, overlay: &Value) {
+    command.arg("--config-yaml").arg(overlay.to_string());
+    command.envs(credentials(overlay).map(|variable| (variable, variable)));
 }
 
 /// The environment variables from which Envoy reads its secrets. In tests the value of each is its

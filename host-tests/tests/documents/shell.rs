@@ -35,7 +35,8 @@ fn kind_of(block: &Block) -> Kind {
         return Kind::Elsewhere;
     }
     // An Envoy that stays in the foreground is started by other tests, of the same file.
-    let made = ["#", "make ", ".venv/bin/envoy -c envoy/llm-"];
+    let made =
+        ["#", "make ", ".venv/bin/envoy -c envoy/llm-", ".venv/bin/envoy -c envoy/cookbook/"];
     let is_made = |line: &str| made.iter().any(|begin| line.starts_with(begin));
     if lines.all(is_made) { Kind::Made } else { Kind::Run }
 }

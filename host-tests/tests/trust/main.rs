@@ -3,11 +3,12 @@
 //!
 //! `make test` runs a share of it, `make test-all` all: see `amount.rs`.
 
+use llm_breaker_host_tests::load;
+
 mod amount;
 mod everything;
 mod faults;
 mod hostile;
-mod load;
 mod mix;
 mod no_harm;
 mod soak;

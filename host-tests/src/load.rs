@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use llm_breaker_host_tests::client::{Call, Client, Ending};
-use llm_breaker_host_tests::patience::{PATIENCE, POLL_INTERVAL, patiently};
 use tokio::task::JoinSet;
 
+use crate::client::{Answer, Call, Client, Ending, NoAnswer};
+use crate::patience::{PATIENCE, POLL_INTERVAL, patiently};
+
 /// Some callers at work.
-pub(crate) struct Load {
+#[derive(Debug)]
+pub struct Load {
     callers: JoinSet<Results>,
     is_over: Arc<AtomicBool>,
     ended: Arc<AtomicUsize>,
@@ -18,21 +20,23 @@ pub(crate) struct Load {
 
 /// What became of calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Results {
-    pub(crate) sent: usize,
+pub struct Results {
+    /// All of them.
+    pub sent: usize,
     /// With a complete answer, by its status.
-    pub(crate) whole: BTreeMap<u16, usize>,
+    pub whole: BTreeMap<u16, usize>,
     /// With an answer that was cut.
-    pub(crate) cut: usize,
+    pub cut: usize,
     /// Without any.
-    pub(crate) unanswered: Vec<String>,
+    pub unanswered: Vec<String>,
     /// Without an end.
-    pub(crate) hung: usize,
+    pub hung: usize,
 }
 
 impl Load {
     /// So many callers, each with one of these calls, over HTTP/1 and HTTP/2 in turn.
-    pub(crate) fn start(to: SocketAddr, calls: &[Call], callers: usize) -> Self {
+    #[must_use]
+    pub fn start(to: SocketAddr, calls: &[Call], callers: usize) -> Self {
         let (is_over, ended) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut load = JoinSet::new();
         for number in 0..callers {
@@ -44,7 +48,10 @@ impl Load {
     }
 
     /// Waits until so many more calls have ended.
-    pub(crate) async fn more(&self, calls: usize) {
+    ///
+    /// # Panics
+    /// When they do not within [`PATIENCE`].
+    pub async fn more(&self, calls: usize) {
         let target = self.ended.load(Ordering::Relaxed) + calls;
         let reached = async {
             while self.ended.load(Ordering::Relaxed) < target {
@@ -55,7 +62,7 @@ impl Load {
     }
 
     /// Lets the callers end the calls that they are in, and tells what became of all.
-    pub(crate) async fn stop(self) -> Results {
+    pub async fn stop(self) -> Results {
         self.is_over.store(true, Ordering::Relaxed);
         let mut all = Results::default();
         for results in self.callers.join_all().await {
@@ -80,15 +87,7 @@ async fn go_on(
 }
 
 impl Results {
-    fn note(
-        &mut self,
-        answer: Option<
-            Result<
-                llm_breaker_host_tests::client::Answer,
-                llm_breaker_host_tests::client::NoAnswer,
-            >,
-        >,
-    ) {
+    fn note(&mut self, answer: Option<Result<Answer, NoAnswer>>) {
         self.sent += 1;
         match answer {
             None => self.hung += 1,
@@ -98,7 +97,8 @@ impl Results {
         }
     }
 
-    pub(crate) fn add(&mut self, other: Self) {
+    /// Adds those of another caller.
+    pub fn add(&mut self, other: Self) {
         self.sent += other.sent;
         self.cut += other.cut;
         self.hung += other.hung;
@@ -109,8 +109,11 @@ impl Results {
     }
 
     /// Every call got exactly one complete answer.
+    ///
+    /// # Panics
+    /// When one did not.
     #[track_caller]
-    pub(crate) fn assert_all_whole(&self) {
+    pub fn assert_all_whole(&self) {
         let lost = (self.cut, self.unanswered.as_slice(), self.hung);
         assert_eq!(lost, (0, &[] as &[String], 0), "{self:?}");
         assert_eq!(self.whole.values().sum::<usize>(), self.sent);
