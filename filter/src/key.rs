@@ -118,5 +118,9 @@ mod tests {
             assert!(!Key::of_part("a", part).is_of(&Policy::default()), "{part}");
         }
         assert!(!Key::of_part("a", "o3").is_of(&by_model));
+        let key_by = KeyBy::Header { name: "x-team".into(), values: vec!["search".into()] };
+        let by_header = Policy { key_by, ..Policy::default() };
+        let its = ["search", OTHER, "o*"].map(|part| Key::of_part("a", part).is_of(&by_header));
+        assert_eq!(its, [true, true, false]);
     }
 }

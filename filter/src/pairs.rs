@@ -19,7 +19,11 @@ pub fn decode(map: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// The bytes of these pairs.
 #[must_use]
 pub fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut map = u32_bytes(pairs.len()).to_vec();
+    let texts = pairs.iter().map(|(key, value)| key.len().saturating_add(value.len()));
+    let texts = texts.fold(0, usize::saturating_add);
+    let mut map =
+        Vec::with_capacity(pairs.len().saturating_mul(10).saturating_add(texts).saturating_add(4));
+    map.extend_from_slice(&u32_bytes(pairs.len()));
     for (key, value) in pairs {
         map.extend_from_slice(&u32_bytes(key.len()));
         map.extend_from_slice(&u32_bytes(value.len()));

@@ -66,5 +66,7 @@ mod tests {
         assert_eq!(Instant::ZERO - Duration::from_secs(1), Instant::ZERO);
         assert_eq!(Instant::ZERO.since(late), Duration::ZERO);
         assert_eq!(nanos(Duration::MAX), u64::MAX);
+        let (five, two) = (Instant::from_nanos(5), Duration::from_nanos(2));
+        assert_eq!(((five - two).as_nanos(), (five + two).as_nanos()), (3, 7));
     }
 }

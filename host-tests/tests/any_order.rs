@@ -1,9 +1,10 @@
 //! Callbacks in any order, on several streams at once, and a host that fails or lies: the module
 //! never traps, leaves nothing paused that nobody would let go, and is as good as new afterwards.
 //!
-//! `SEED=` plays one of the random scripts again.
+//! `make fuzz` looks for scripts that show otherwise; what is kept of them is played here, and random
+//! ones. `SEED=` plays one of those again.
 
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, fs, path::Path, thread};
 
 use llm_breaker_host_tests::host::{
     Module,
@@ -13,6 +14,23 @@ use llm_breaker_host_tests::host::{
 /// Random scripts, of all lengths up to this.
 const PLAYS: u64 = 2_000;
 const MAX_BYTES: usize = 1500;
+
+#[test]
+fn what_the_fuzzer_kept() {
+    let module = Module::built("llm_breaker");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/any_order");
+    let files = fs::read_dir(corpus).expect("the corpus").map(|entry| entry.expect("it").path());
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    assert!(files.len() >= 20, "only {} scripts", files.len());
+    let mut all = Played::default();
+    for file in files {
+        let script = fs::read(&file).expect("a script");
+        let _named = Named(format!("corpus: {}", file.display()));
+        all.add(&play(&module, &script));
+    }
+    everything_happened(&all);
+}
 
 #[test]
 fn scripts_of_any_bytes() {

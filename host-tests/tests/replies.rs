@@ -90,7 +90,7 @@ struct Raised {
 fn call(api: &Api, streams: bool, reply: &Reply) -> Value {
     let headers = reply.headers.iter();
     let headers: Map<_, _> =
-        headers.map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
+        headers.map(|(name, value)| (name.to_string(), (&**value).into())).collect();
     let body = BASE64_STANDARD.encode(&reply.body);
     let (name, status) = (api.name, reply.status);
     json!({"api": name, "stream": streams, "status": status, "headers": headers, "body": body})

@@ -156,11 +156,12 @@ async fn workers() -> Result<Vec<Line>, Failure> {
             line.1.push((f64::from(workers), Spread::of(&cost.cpu).median));
         }
         for (variant, envoy) in stage.envoys() {
-            let conflicts: f64 =
-                envoy.stats().await.sum("llm_circuit_breaker_shared_state_conflicts_total");
+            let stats = envoy.stats().await;
+            let calls = stats.sum("llm_circuit_breaker_outcomes_total");
+            let conflicts = stats.sum("llm_circuit_breaker_shared_state_conflicts_total");
             let memory = envoy.pid().map_or(0, memory_bytes) / 1024 / 1024;
             eprintln!(
-                "{workers} workers, {}: {conflicts} conflicts, {memory} MiB resident",
+                "{workers} workers, {}: {conflicts} conflicts in {calls} calls, each with one retry, {memory} MiB resident",
                 variant.name()
             );
         }

@@ -55,6 +55,8 @@ pub struct Measured {
     pub throughput: f64,
     /// Of each request, in microseconds, sorted.
     pub latencies: Vec<f64>,
+    /// Requests that got no answer.
+    pub unanswered: usize,
 }
 
 impl Measured {
@@ -65,6 +67,14 @@ impl Measured {
     }
 }
 
+impl Answer {
+    /// Whether it is asked for with a body.
+    #[must_use]
+    pub fn to_a_body(self) -> bool {
+        self != Self::ToGet
+    }
+}
+
 const BODY: &str =
     r#"{"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Hello"}]}"#;
 
@@ -72,7 +82,7 @@ impl Load {
     /// Send it.
     ///
     /// # Errors
-    /// When h2load is missing, or a request gets no answer.
+    /// When h2load is missing.
     pub fn send(&self, to: SocketAddr) -> Result<Measured, Failure> {
         let directory = TempDir::with_prefix("llm-breaker-load-")?;
         let (body, log) = (directory.path().join("body"), directory.path().join("log"));
@@ -90,7 +100,7 @@ impl Load {
         if let Some(rate) = self.rate {
             command.args(["--rps", &rate.to_string()]);
         }
-        if self.answer != Answer::ToGet {
+        if self.answer.to_a_body() {
             command.arg("-d").arg(&body);
         }
         command.arg("--log-file").arg(&log);
@@ -101,12 +111,8 @@ impl Load {
         let said = String::from_utf8_lossy(&output.stdout);
         let throughput = throughput(&said).ok_or_else(|| format!("h2load said: {said}"))?;
         let latencies = latencies(&std::fs::read_to_string(&log)?);
-        // A few meet a connection that is just ending.
         let unanswered = (self.requests as usize).saturating_sub(latencies.len());
-        if unanswered > self.requests as usize / 50 {
-            return Err(format!("{} of {} were answered", latencies.len(), self.requests).into());
-        }
-        Ok(Measured { throughput, latencies })
+        Ok(Measured { throughput, latencies, unanswered })
     }
 }
 

@@ -29,7 +29,7 @@ impl Costs {
 /// The same load for every variant in turns, so many times; each round begins with another one.
 ///
 /// # Errors
-/// When a request gets no answer.
+/// When a request gets no answer but on a connection that a refusal ended.
 pub fn interleaved(stage: &Stage, load: Load, rounds: usize) -> Result<Vec<Costs>, Failure> {
     let envoys: Vec<_> = stage.envoys().collect();
     let mut costs: Vec<Costs> = envoys
@@ -43,16 +43,28 @@ pub fn interleaved(stage: &Stage, load: Load, rounds: usize) -> Result<Vec<Costs
     for round in 0..rounds {
         for turn in 0..envoys.len() {
             let at = (turn + round) % envoys.len();
-            let (_, envoy) = envoys[at];
+            let (variant, envoy) = envoys[at];
             let pid = envoy.pid().ok_or("this Envoy has ended")?;
             let before = cpu(pid);
             let measured = load.send(envoy.address())?;
             let spent = cpu(pid).saturating_sub(before);
+            is_whole(variant, load, &measured)?;
             costs[at].cpu.push(microseconds(spent) / f64::from(load.requests));
             costs[at].measured.push(measured);
         }
     }
     Ok(costs)
+}
+
+/// A refusal ends the connection of a request whose body was not read: the client's next request may
+/// just be on it. Any other request gets its answer.
+fn is_whole(variant: Variant, load: Load, measured: &Measured) -> Result<(), Failure> {
+    let ends_connections = variant == Variant::Open && load.answer.to_a_body();
+    if measured.unanswered == 0 || ends_connections {
+        return Ok(());
+    }
+    let (lost, of) = (measured.unanswered, load.requests);
+    Err(format!("{}: {lost} of {of} requests got no answer", variant.name()).into())
 }
 
 /// What this variant costs over that one, in microseconds of CPU time for a request: of each round

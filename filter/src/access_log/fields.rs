@@ -93,8 +93,16 @@ impl<'b> Fields<'b> {
     /// The head of an entry, whose value of so many bytes follows.
     fn entry(&mut self, name: &str, value_size: usize) {
         let name_size = 1 + varint_size(name.len()) + name.len();
+        let size = name_size + 1 + varint_size(value_size) + value_size;
+        // Nearly all are so short that every length takes one byte.
+        if size < 0x80 {
+            self.0.extend_from_slice(&[tag::ENTRY, size as u8, tag::NAME, name.len() as u8]);
+            self.0.extend_from_slice(name.as_bytes());
+            self.0.extend_from_slice(&[tag::VALUE, value_size as u8]);
+            return;
+        }
         self.0.push(tag::ENTRY);
-        self.varint(name_size + 1 + varint_size(value_size) + value_size);
+        self.varint(size);
         self.sized(tag::NAME, name.as_bytes());
         self.0.push(tag::VALUE);
         self.varint(value_size);

@@ -111,9 +111,9 @@ impl Refusal {
         }
         let mut reply = json_reply(self.status(), &json!({ "error": error }));
         match self {
-            Self::Method { allow } => reply.headers.push(("allow".into(), (*allow).to_owned())),
+            Self::Method { allow } => reply.headers.push(("allow".into(), (*allow).into())),
             Self::Unauthorized => {
-                reply.headers.push(("www-authenticate".into(), "Bearer".to_owned()));
+                reply.headers.push(("www-authenticate".into(), "Bearer".into()));
             }
             _ => {}
         }
@@ -146,6 +146,7 @@ pub(super) fn json_reply(status: u32, body: &Value) -> Reply {
 fn reply(status: u32, media_type: &str, policy: &str, body: Vec<u8>) -> Reply {
     let own = [("content-type", media_type), ("content-security-policy", policy)];
     let headers = own.into_iter().chain(ALWAYS);
-    let headers = headers.map(|(name, value)| (name.to_owned().into(), value.to_owned())).collect();
+    let headers =
+        headers.map(|(name, value)| (name.to_owned().into(), value.to_owned().into())).collect();
     Reply { status, headers, body, grpc_status: None }
 }

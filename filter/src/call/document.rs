@@ -12,7 +12,7 @@ pub(super) const LIMIT_BYTES: usize = 16 * 1024;
 /// the first is the one, and what follows it is not read.
 #[derive(Debug)]
 pub(super) struct Document {
-    reader: Reader,
+    form: Form,
     scanner: Scanner<'static>,
     facts: ErrorFacts,
     left_bytes: usize,
@@ -20,10 +20,19 @@ pub(super) struct Document {
     whole: bool,
 }
 
+/// What its first byte tells.
+#[derive(Debug)]
+enum Form {
+    /// Nothing but what may stand before it was read.
+    Unknown,
+    One,
+    FirstOfArray(Reader),
+}
+
 impl Document {
     pub(super) fn new() -> Self {
         Self {
-            reader: Reader::new(),
+            form: Form::Unknown,
             scanner: Scanner::new(ERROR_PLACES),
             facts: ErrorFacts::default(),
             left_bytes: LIMIT_BYTES,
@@ -33,16 +42,28 @@ impl Document {
 
     /// Reads the next bytes; whether more of them would tell nothing.
     pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
-        let readable = bytes.get(..self.left_bytes).unwrap_or(bytes);
+        let mut readable = bytes.get(..self.left_bytes).unwrap_or(bytes);
         self.left_bytes = self.left_bytes.saturating_sub(readable.len());
-        let Self { reader, scanner, facts, whole, .. } = self;
-        reader.feed(readable, &mut |part| match part {
+        if matches!(self.form, Form::Unknown) {
+            readable = without_blank_start(readable);
+            self.form = match readable.first() {
+                None => Form::Unknown,
+                Some(b'[') => Form::FirstOfArray(Reader::new()),
+                Some(_) => Form::One,
+            };
+        }
+        let Self { form, scanner, facts, whole, .. } = self;
+        let mut found = |index, found: Found<'_>| facts.found(index, found);
+        match form {
             _ if *whole => {}
-            Part::Data(data) => {
-                scanner.feed(data, &mut |index, found: Found<'_>| facts.found(index, found));
-            }
-            Part::Dispatch => *whole = true,
-        });
+            Form::Unknown => {}
+            Form::One => *whole = scanner.feed_container(readable, &mut found),
+            Form::FirstOfArray(reader) => reader.feed(readable, &mut |part| match part {
+                _ if *whole => {}
+                Part::Data(data) => scanner.feed(data, &mut found),
+                Part::Dispatch => *whole = true,
+            }),
+        }
         // A string or a number is whole only if nothing follows it.
         let told = matches!(self.end(), Completeness::Malformed | Completeness::TooDeep);
         !self.may_go_on() || self.whole || told
@@ -60,12 +81,19 @@ impl Document {
 
     /// How it ends if it ends here.
     pub(super) fn end(&self) -> Completeness {
-        match self.scanner.end() {
+        match (self.scanner.end(), &self.form) {
             // Before or between the elements of an array.
-            Completeness::Empty => self.reader.end(),
-            end => end,
+            (Completeness::Empty, Form::FirstOfArray(reader)) => reader.end(),
+            (end, _) => end,
         }
     }
+}
+
+/// Without white space and a byte-order mark.
+pub(super) fn without_blank_start(bytes: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0xEF | 0xBB | 0xBF);
+    let start = bytes.iter().position(|byte| !is_blank(byte)).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! an answer is taken for one, and JSON is JSON under any type of text.
 
 use crate::call::classify::{self, Request};
-use crate::call::document::Document;
+use crate::call::document::{Document, without_blank_start};
 use crate::call::error_body::Judgement;
 use crate::call::head::MediaType;
 use crate::dialect::Dialect;
@@ -104,13 +104,6 @@ impl WholeBody {
             _ => Look::Other,
         }
     }
-}
-
-/// Without white space and a byte-order mark.
-fn without_blank_start(bytes: &[u8]) -> &[u8] {
-    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || [0xEF, 0xBB, 0xBF].contains(byte);
-    let start = bytes.iter().position(|byte| !is_blank(byte)).unwrap_or(bytes.len());
-    bytes.get(start..).unwrap_or_default()
 }
 
 #[cfg(test)]

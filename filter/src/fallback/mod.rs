@@ -145,7 +145,7 @@ fn faulty(asked: &Asked, marked: Marked, fault: &Fault<'_>) -> Reply {
     }
     let mut reply = Reply::new(fault.status, marked, error_content(asked, fault));
     if asked.dialect == Dialect::Bedrock {
-        reply.add("x-amzn-errortype", bedrock::exception(fault.status).to_owned());
+        reply.add("x-amzn-errortype", bedrock::exception(fault.status));
     }
     reply.say_when_to_retry(fault.kind);
     reply

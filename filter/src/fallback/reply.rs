@@ -25,6 +25,9 @@ const RESERVED: [&str; 9] = [
     "x-should-retry",
 ];
 
+/// As many as most replies have.
+const HEADERS: usize = 8;
+
 /// Whether a configured header of this name, in lower case, is not sent.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
@@ -37,7 +40,7 @@ pub struct Reply {
     /// The HTTP status; Envoy makes it 200 for gRPC.
     pub status: u32,
     /// The headers.
-    pub headers: Vec<(Cow<'static, str>, String)>,
+    pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// The body; for gRPC, of whose answers Envoy makes trailers alone, the message.
     pub body: Vec<u8>,
     /// The gRPC status, of an answer to a gRPC call.
@@ -72,7 +75,7 @@ impl Reply {
     pub(super) fn new(status: u16, marked: Marked, content: Content) -> Self {
         let Content { media_type, bytes } = content;
         let mut reply = Self::marked(status, marked, bytes);
-        reply.add("content-type", media_type.to_owned());
+        reply.add("content-type", media_type);
         reply
     }
 
@@ -89,7 +92,8 @@ impl Reply {
             Marked::Open => "open",
             Marked::Fallback => "fallback",
         };
-        let headers = vec![(Cow::Borrowed(MARK), mark.to_owned())];
+        let mut headers = Vec::with_capacity(HEADERS);
+        headers.push((Cow::Borrowed(MARK), Cow::Borrowed(mark)));
         Self { status: u32::from(status), headers, body, grpc_status: None }
     }
 
@@ -97,24 +101,26 @@ impl Reply {
     pub fn explain(&mut self, cluster: &str, because: Option<Category>) {
         self.add("x-llm-breaker-cluster", cluster.to_owned());
         if let Some(category) = because {
-            self.add("x-llm-breaker-reason", category.name().to_owned());
+            self.add("x-llm-breaker-reason", category.name());
         }
     }
 
-    pub(super) fn add(&mut self, name: &'static str, value: String) {
-        self.headers.push((Cow::Borrowed(name), value));
+    pub(super) fn add(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
+        self.headers.push((Cow::Borrowed(name), value.into()));
     }
 
     /// Adds an operator's headers, but none that is a reply's own.
     pub(super) fn add_configured(&mut self, headers: &[(String, String)]) {
         let free = headers.iter().filter(|(name, _)| !is_reserved(name));
-        self.headers.extend(free.map(|(name, value)| (Cow::Owned(name.clone()), value.clone())));
+        self.headers.extend(
+            free.map(|(name, value)| (Cow::Owned(name.clone()), Cow::Owned(value.clone()))),
+        );
     }
 
     /// Says when to come back. The SDKs of OpenAI and Anthropic obey `x-should-retry`, and would
     /// else try every 5xx twice more; openai 3.54.0, `_base_client.py`, `_should_retry`.
     pub(super) fn say_when_to_retry(&mut self, kind: Kind) {
-        self.add("x-should-retry", "false".to_owned());
+        self.add("x-should-retry", "false");
         if let Some(wait) = kind.retry_after() {
             self.add("retry-after", whole_seconds(wait).to_string());
             self.add("retry-after-ms", whole_milliseconds(wait).to_string());

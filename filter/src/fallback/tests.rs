@@ -57,7 +57,7 @@ fn everything_asked() -> impl Iterator<Item = (Protocol, Asked)> {
 
 fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
     let mut values = reply.headers.iter().filter(|(it, _)| it == name);
-    let value = values.next().map(|(_, value)| value.as_str());
+    let value = values.next().map(|(_, value)| &**value);
     assert_eq!(values.next(), None, "{name} comes twice");
     value
 }

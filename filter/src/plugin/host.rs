@@ -303,7 +303,7 @@ pub(super) fn reply(reply: &Reply) -> bool {
 /// The same with other code details.
 pub(super) fn reply_as(reply: &Reply, details: &str) -> bool {
     let headers: Vec<(&str, &str)> =
-        reply.headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+        reply.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
     let grpc_status = reply.grpc_status.and_then(|status| i32::try_from(status).ok());
     let headers = pairs::encode(&headers);
     // SAFETY: the pointers and sizes are those of live buffers, which the host only reads.

@@ -3,6 +3,7 @@
 use crate::oracle::{Oracle, Phase};
 use crate::step::{Asker, Step, Word};
 use crate::window::Total;
+use core::fmt;
 use core::time::Duration;
 use llm_breaker::breaker::{Admission, Breaker, State, StateName, Tally};
 use llm_breaker::time::Instant;
@@ -11,7 +12,7 @@ use llm_breaker::time::Instant;
 const ROUNDING: Duration = Duration::from_micros(1);
 
 /// The stored breaker is the one that the rules say: nothing was lost, nothing done twice.
-pub fn same(oracle: &mut Oracle, stored: &Breaker, now: Instant, story: &str) {
+pub fn same(oracle: &mut Oracle, stored: &Breaker, now: Instant, story: fmt::Arguments<'_>) {
     adopt_rounding(oracle, stored);
     forget_expired(oracle, stored, now);
     assert_eq!(stored.epoch, oracle.epoch, "epoch: {story}");

@@ -161,7 +161,7 @@ impl World {
             self.truth.moved(name, from, to, self.now);
         }
         let stored = self.stored(name).expect("what was decided is stored");
-        invariants::same(&mut oracle, &stored, asker.now, &format!("{step:?} met {before:?}"));
+        invariants::same(&mut oracle, &stored, asker.now, format_args!("{step:?} met {before:?}"));
         invariants::rules(&before, &stored, step, asker, word);
         self.breakers.insert(name.to_owned(), Known::Whole(Box::new(oracle)));
     }

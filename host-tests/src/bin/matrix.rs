@@ -2,8 +2,8 @@
 //! what came of it.
 //!
 //! It may be interrupted: what came to its end is not run again until the module is another.
-//! `MATRIX_MINUTES` bounds the suite on one Envoy, and `MATRIX_SKIP` leaves tests out, by the
-//! beginnings of their names; then the README is not written.
+//! `MATRIX_MINUTES` bounds the suite on one Envoy, and `MATRIX_SKIP` leaves out further tests,
+//! by parts of their names; then the README is not written.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -3,22 +3,54 @@
 //!
 //! A change that makes a path dearer fails here and says what grew, and by how much. One that is
 //! worth its price, or makes a path cheaper, moves the budgets: `make bench-check BUDGETS=update`.
+//! How large the module is has a budget of its own, in `size.json`.
 
 mod budget;
 mod paths;
+mod size;
 
 use budget::{Budgets, Cost};
+use llm_breaker_host_tests::host::path_of;
 use paths::PATHS;
+use size::Size;
 
 #[test]
 fn no_path_of_a_request_grew_dearer() {
     let measured: Vec<(&str, Cost)> = PATHS.iter().map(|path| (path.name, path.cost())).collect();
     budget::print(&measured);
-    if std::env::var("BUDGETS").is_ok_and(|wish| wish == "update") {
+    if budgets_move() {
         return Budgets::of(&measured).store();
     }
     let grown = Budgets::load().exceeded_by(&measured);
     assert!(grown.is_empty(), "dearer than budgeted:\n{}", grown.join("\n"));
+}
+
+#[test]
+fn the_module_did_not_grow() {
+    let size = Size::of(&std::fs::read(path_of("llm_breaker")).expect("it was built"));
+    println!("{size:?}");
+    if budgets_move() {
+        return size.store();
+    }
+    if let Some(grown) = size.beyond(&Size::budgeted()) {
+        panic!(
+            "{grown}; docs/performance.md tells what the module is made of. What is worth its room \
+             moves the budget: make bench-check BUDGETS=update"
+        );
+    }
+}
+
+#[test]
+fn a_module_that_grew_by_a_twentieth_is_noticed() {
+    let budget = Size { module: 1_000, code: 800, data: 150, functions: 20 };
+    let grown = |by: u64| Size { module: 1_000 + by, code: 800 + by, ..budget }.beyond(&budget);
+    assert_eq!(grown(10), None, "within the tolerance");
+    let said = grown(50).expect("beyond it");
+    assert!(said.contains("+5.0 %") && said.contains("850 (+50)"), "{said}");
+}
+
+fn budgets_move() -> bool {
+    std::env::var("BUDGETS").is_ok_and(|wish| wish == "update")
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn complaint(document: &str, text: &str, target: &str) -> Option<&'static str> {
         else {
             return Some("no such file");
         };
-        if anchor.is_empty() || !path.extension().is_some_and(|it| it == "md") {
+        if anchor.is_empty() || path.extension().is_none_or(|it| it != "md") {
             return None;
         }
         repository::read(&path.to_string_lossy())

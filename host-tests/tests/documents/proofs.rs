@@ -8,7 +8,7 @@ use crate::repository::read;
 const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
 
 /// Where the tests are that they may name.
-const BINARIES: [&str; 3] = ["filter/", "envoy/", "trust/"];
+const BINARIES: [&str; 4] = ["filter/", "any_order::", "envoy/", "trust/"];
 
 /// A test file's text; a folder's tests stand in its `mod.rs`.
 fn source_of(file: &str) -> String {

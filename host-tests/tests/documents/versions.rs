@@ -10,6 +10,14 @@ fn value_of<'t>(text: &'t str, key: &str) -> &'t str {
     line.trim_start_matches([' ', '=']).trim_matches('"')
 }
 
+fn variable(name: &str) -> Vec<String> {
+    let makefile = repository::read("Makefile");
+    let line = makefile.lines().find(|line| line.starts_with(&format!("{name} ")));
+    let (_, value) =
+        line.and_then(|line| line.split_once("= ")).expect("a variable of the Makefile");
+    value.split_whitespace().map(str::to_owned).collect()
+}
+
 #[test]
 fn what_everything_is_built_with_is_the_oldest_rust_that_the_packages_promise() {
     let (cargo, toolchain) =
@@ -34,4 +42,21 @@ fn the_manifests_pull_the_version_that_is_built() {
         let (_, tag) = url.as_str().and_then(|url| url.rsplit_once(':')).expect("a tag");
         assert_eq!(tag, env!("CARGO_PKG_VERSION"), "{file}");
     }
+}
+
+#[test]
+fn the_readme_has_a_row_for_each_envoy_that_is_tried() {
+    let readme = repository::read("README.md");
+    let (_, rest) = readme.split_once("<!-- made by `make matrix` -->").expect("a table");
+    let (table, _) = rest.split_once("<!-- end -->").expect("its end");
+    let shown: Vec<&str> = table
+        .lines()
+        .skip(4)
+        .filter_map(|line| line.split(" | ").next()?.strip_prefix("| "))
+        .collect();
+    let newest = variable("ENVOY_VERSION").remove(0);
+    let mut tried = variable("ENVOY_VERSIONS");
+    tried.iter_mut().filter(|it| it.starts_with('$')).for_each(|it| it.clone_from(&newest));
+    tried.reverse();
+    assert_eq!(shown, tried, "`make matrix` writes it");
 }

@@ -170,7 +170,7 @@ fn body(reply: &Reply) -> Value {
 
 fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
     let mut headers = reply.headers.iter();
-    headers.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    headers.find(|(known, _)| known == name).map(|(_, value)| &**value)
 }
 
 /// Every answer is as the schema says.

@@ -6,6 +6,7 @@ mod epoch;
 mod follow_up;
 mod half_open;
 mod histories;
+mod jitter;
 mod last_resort;
 mod modes;
 mod names;

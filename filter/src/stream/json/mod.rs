@@ -52,8 +52,10 @@ enum State {
     Opened,
     Key,
     Colon,
-    /// A comma or the container's end; outside of all, white space alone.
+    /// A comma or the container's end; behind a text or number that is all, white space alone.
     After,
+    /// White space alone: the outermost container has ended.
+    Closed,
     /// A string's first byte.
     TextStart,
     Text,
@@ -137,6 +139,22 @@ impl<'p> Scanner<'p> {
     ///
     /// A path is told as often as the document has it: for each element, and for keys that repeat.
     pub fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(usize, Found<'_>)) {
+        let behind = self.read(bytes, found);
+        behind.iter().for_each(|byte| self.step(*byte, found));
+    }
+
+    /// The same, but nothing that follows the outermost object or array; whether that has ended.
+    pub fn feed_container(
+        &mut self,
+        bytes: &[u8],
+        found: &mut dyn FnMut(usize, Found<'_>),
+    ) -> bool {
+        self.read(bytes, found);
+        self.state == State::Closed
+    }
+
+    /// Reads on to the end of the outermost container, and what is left behind that.
+    fn read<'b>(&mut self, bytes: &'b [u8], found: &mut Sink<'_>) -> &'b [u8] {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             rest = match self.state {
@@ -144,13 +162,15 @@ impl<'p> Scanner<'p> {
                 State::Text => self.read_text(rest, found),
                 State::Number(number) => self.read_number(number, rest, found),
                 State::Word(word, read) => self.read_word(word, read, rest, found),
-                State::Malformed | State::TooDeep => return,
+                State::Closed => return rest,
+                State::Malformed | State::TooDeep => return &[],
                 _ => {
                     self.step(byte, found);
                     after
                 }
             };
         }
+        rest
     }
 
     /// How the document ends if it ends here.
@@ -163,6 +183,7 @@ impl<'p> Scanner<'p> {
             State::TooDeep => Completeness::TooDeep,
             State::First(0) => Completeness::Empty,
             State::Value if self.place.is_outside() => Completeness::Empty,
+            State::Closed => Completeness::Whole,
             State::After if self.place.is_outside() => Completeness::Whole,
             State::Number(number) if self.place.is_outside() && number.is_complete() => {
                 Completeness::Whole
@@ -227,8 +248,7 @@ impl<'p> Scanner<'p> {
         let empty = byte == if array { b']' } else { b'}' };
         self.tell(if array { Found::Array { empty } } else { Found::Object { empty } }, found);
         if empty {
-            self.place.close();
-            self.state = State::After;
+            self.close();
         } else {
             self.start_next();
             self.step(byte, found);
@@ -242,10 +262,15 @@ impl<'p> Scanner<'p> {
         } else if byte == b',' {
             self.start_next();
         } else if byte == closes {
-            self.place.close();
+            self.close();
         } else {
             self.state = State::Malformed;
         }
+    }
+
+    fn close(&mut self) {
+        self.place.close();
+        self.state = if self.place.is_outside() { State::Closed } else { State::After };
     }
 
     fn start_next(&mut self) {
