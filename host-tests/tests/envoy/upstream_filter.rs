@@ -21,7 +21,8 @@ fn typed(name: &str, mut value: Value) -> Value {
 fn with_filter() -> Outcome<Value> {
     let module = filter_module().canonicalize()?;
     let filter = json!({"config": {
-        "name": "llm_breaker",
+        // By the listener's name it would be the listener's plugin, for Envoy as for the filter.
+        "name": "llm_breaker_of_cluster",
         "failure_policy": "FAIL_RELOAD",
         "vm_config": {
             "vm_id": "llm-breaker",
