@@ -3,7 +3,7 @@
 use core::hint::black_box;
 use core::time::Duration;
 
-use llm_breaker::breaker::{Admission, Breaker, Jitter};
+use llm_breaker::breaker::{Admission, Breaker, Jitter, Permit, PermitKind};
 use llm_breaker::outcome::{Category, Outcome};
 use llm_breaker::policy::{Policy, WindowShape};
 use llm_breaker::shared::{decode_into, encode, encode_into};
@@ -64,9 +64,9 @@ impl Sample {
     /// A call is admitted and recorded.
     pub fn call(&mut self, outcome: &Outcome) {
         self.now = self.now + BETWEEN_CALLS;
-        let (admission, _) = self.breaker.admit(&self.policy, self.now, 0.0);
-        if let Admission::Pass(permit) = admission {
-            let permit = Some(&permit);
+        let admitted = self.breaker.admit(&self.policy, self.now, 0.0);
+        if let (Admission::Pass(permit), _) = &admitted {
+            let permit = Some(permit);
             black_box(self.breaker.record(&self.policy, self.now, permit, outcome, self.jitter));
         }
     }
@@ -88,21 +88,26 @@ impl Sample {
 
     /// What production does at an outcome: the record's bytes, the outcome, the new bytes.
     pub fn record_in_bytes(&mut self, outcome: &Outcome) {
-        self.now = self.now + BETWEEN_CALLS;
-        if decode_into(&self.record, &mut self.breaker).is_none() {
-            return;
-        }
-        let (admission, _) = self.breaker.admit(&self.policy, self.now, 0.0);
-        if let Admission::Pass(permit) = admission {
-            let permit = Some(&permit);
-            black_box(self.breaker.record(&self.policy, self.now, permit, outcome, self.jitter));
-            encode_into(&self.breaker, &mut self.record);
-        }
+        let mut record = core::mem::take(&mut self.record);
+        self.record_in(&mut record, outcome);
+        self.record = record;
     }
 
-    /// How large its record is.
+    /// The same in the record of another breaker under the same policy.
+    pub fn record_in(&mut self, record: &mut Vec<u8>, outcome: &Outcome) {
+        self.now = self.now + BETWEEN_CALLS;
+        if decode_into(record, &mut self.breaker).is_none() {
+            return;
+        }
+        let permit = Permit { epoch: self.breaker.epoch, kind: PermitKind::Call };
+        let permit = Some(&permit);
+        black_box(self.breaker.record(&self.policy, self.now, permit, outcome, self.jitter));
+        encode_into(&self.breaker, record);
+    }
+
+    /// Its record.
     #[must_use]
-    pub fn record_bytes(&self) -> usize {
-        self.record.len()
+    pub fn record(&self) -> &[u8] {
+        &self.record
     }
 }

@@ -149,6 +149,7 @@ impl Default for Verdicts {
 impl Verdicts {
     /// The verdict on this category.
     #[must_use]
+    #[inline]
     pub fn on(&self, category: Category) -> Verdict {
         self.0.get(category as usize).copied().unwrap_or_else(|| category.default_verdict())
     }

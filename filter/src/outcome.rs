@@ -109,6 +109,7 @@ impl Outcome {
 
     /// The verdict of the breaker that records it.
     #[must_use]
+    #[inline]
     pub fn verdict(&self, policy: &Policy) -> Verdict {
         match self.bearing {
             Bearing::Direct => policy.verdicts.on(self.category),
@@ -117,8 +118,18 @@ impl Outcome {
         }
     }
 
+    /// Whether it adds a success to a window and nothing else, whatever other calls saw.
+    #[must_use]
+    #[inline]
+    pub fn is_plain_success(&self, policy: &Policy) -> bool {
+        self.verdict(policy) == Verdict::Success
+            && !self.is_slow()
+            && self.unanswered_since.is_none()
+    }
+
     /// Whether it speaks for slowness.
     #[must_use]
+    #[inline]
     pub fn is_slow(&self) -> bool {
         self.slow && self.bearing == Bearing::Direct
     }

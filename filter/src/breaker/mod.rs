@@ -4,6 +4,8 @@
 //! passed in, so that tests, benchmarks and a replay run exactly what Envoy runs.
 
 mod backoff;
+mod flow;
+mod gathered;
 mod last_resort;
 mod leases;
 mod overriding;
@@ -20,6 +22,7 @@ mod windows;
 mod tests;
 
 pub use backoff::{Jitter, unit};
+pub use gathered::{Gathered, Gathering};
 pub use leases::{Leases, MAX_PROBES};
 pub use overriding::{Order, Override, Shown};
 pub use run::Run;
@@ -29,7 +32,7 @@ pub use state::{
 };
 pub use suspension::{Lasts, Suspension};
 pub use tally::Tally;
-pub use window::{Bucket, Window};
+pub use window::{Bucket, Window, WindowHead};
 pub use windows::{MAX_WINDOWS, Windows};
 
 use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome};
@@ -103,7 +106,20 @@ impl Breaker {
     }
 
     /// May a call go out now? `random`, from 0 to below 1, decides while a ramp passes a share.
+    #[inline]
     pub fn admit(&mut self, policy: &Policy, now: Instant, random: f64) -> (Admission, Change) {
+        if self.flows(policy) {
+            return (self.pass(), Change::Nothing);
+        }
+        self.admit_with_care(policy, now, random)
+    }
+
+    fn admit_with_care(
+        &mut self,
+        policy: &Policy,
+        now: Instant,
+        random: f64,
+    ) -> (Admission, Change) {
         let mut change = self.catch_up(policy, now);
         if let Some(admission) = self.overruled(policy, now) {
             return (admission, change);
@@ -113,7 +129,7 @@ impl Breaker {
                 Some(ramp) if random >= ramp_share(now.since(since), ramp) => {
                     self.reject(SHORT_WAIT)
                 }
-                _ => Admission::Pass(Permit { epoch: self.epoch, kind: PermitKind::Call }),
+                _ => self.pass(),
             },
             State::Open { until, .. } if now < until => self.reject(until.since(now)),
             State::Open { .. } => {
@@ -149,7 +165,27 @@ impl Breaker {
     /// A call ended. Without a permit, or with one of another epoch, the outcome is for the stats
     /// only, but a reset that it announces may lengthen an open time that is running, unless it was
     /// shadow mode that let the call pass.
+    #[inline]
     pub fn record(
+        &mut self,
+        policy: &Policy,
+        now: Instant,
+        permit: Option<&Permit>,
+        outcome: &Outcome,
+        jitter: Jitter,
+    ) -> Recorded {
+        // Every transition begins an epoch: in a call's own it is still closed.
+        if self.is_its_call(permit)
+            && self.goes_by_its_state(policy)
+            && outcome.is_plain_success(policy)
+        {
+            self.count_success(policy, now);
+            return Recorded { change: Change::Data, category: outcome.category };
+        }
+        self.record_with_care(policy, now, permit, outcome, jitter)
+    }
+
+    fn record_with_care(
         &mut self,
         policy: &Policy,
         now: Instant,
@@ -192,7 +228,8 @@ impl Breaker {
             return (caught_up, None);
         }
         let counts = permit.epoch == self.epoch;
-        let Recorded { change, .. } = self.record(policy, now, Some(permit), outcome, jitter);
+        let Recorded { change, .. } =
+            self.record_with_care(policy, now, Some(permit), outcome, jitter);
         let change = caught_up.and(change);
         let works = counts && self.state.name() != StateName::Open;
         let follow_up = Permit { epoch: self.epoch, kind: PermitKind::FollowUp };
@@ -236,11 +273,14 @@ impl Breaker {
     /// the configuration asks for is made, a suspension that is over is lifted.
     #[inline]
     fn catch_up(&mut self, policy: &Policy, now: Instant) -> Change {
-        let has_missed = self.overridden.is_some()
+        if self.has_missed(policy) { self.make_up_for(policy, now) } else { Change::Nothing }
+    }
+
+    #[inline]
+    fn has_missed(&self, policy: &Policy) -> bool {
+        self.overridden.is_some()
             || policy.reset_generation > self.reset_generation
-            || self.suspension.lasts == Lasts::Lasting;
-        // Hardly ever, and to ask for each of them costs more than most decisions.
-        if has_missed { self.make_up_for(policy, now) } else { Change::Nothing }
+            || self.suspension.lasts == Lasts::Lasting
     }
 
     #[cold]
@@ -264,6 +304,7 @@ impl Breaker {
     }
 
     fn lease_probe(&mut self, policy: &Policy, now: Instant) -> Admission {
+        self.reserve(policy);
         if let State::HalfOpen { leases, .. } = &mut self.state {
             leases.expire(now);
             let slots = usize::try_from(policy.half_open.probes).unwrap_or(MAX_PROBES);

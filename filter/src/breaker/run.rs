@@ -44,8 +44,14 @@ impl Run {
     }
 
     /// A success was recorded, or a new epoch began.
+    #[inline]
     pub fn clear(&mut self) {
         self.times.clear();
+    }
+
+    /// A success was recorded that ended then: what was pushed later goes on.
+    pub fn forget_until(&mut self, success: Instant) {
+        self.times.retain(|time| *time > success);
     }
 
     /// The failures in a row that are inside the window: the oldest age out one by one.

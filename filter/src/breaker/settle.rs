@@ -49,7 +49,7 @@ impl Settling<'_> {
 
     fn settle_call(&self, breaker: &mut Breaker) -> Change {
         let Some(counted) = self.counted() else { return Change::Nothing };
-        breaker.run.reserve(Thresholds::longest_run(self.policy));
+        breaker.reserve(self.policy);
         match counted {
             Counted::Failure => breaker.run.push(self.now),
             Counted::Success | Counted::SlowSuccess => breaker.run.clear(),

@@ -182,7 +182,7 @@ impl Change {
 
     /// What two steps of one decision did; at most one of them is a transition.
     #[inline]
-    pub(super) const fn and(self, later: Self) -> Self {
+    pub(crate) const fn and(self, later: Self) -> Self {
         match (self, later) {
             (Self::Nothing, change) | (change, Self::Nothing) => change,
             (Self::Transition(_), Self::Data) => self,

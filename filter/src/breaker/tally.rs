@@ -17,6 +17,7 @@ pub struct Tally {
 
 impl Tally {
     /// Add one.
+    #[inline]
     pub const fn count(&mut self, counted: Counted) {
         match counted {
             Counted::Success => {}
@@ -27,6 +28,16 @@ impl Tally {
         if counted.is_call() {
             self.calls = self.calls.saturating_add(1);
         }
+    }
+
+    /// Add so many successes.
+    pub(super) const fn count_successes(&mut self, successes: u32) {
+        self.calls = self.calls.saturating_add(successes);
+    }
+
+    /// Whether nothing failed or was slow.
+    pub(super) const fn holds_only_successes(self) -> bool {
+        self.failures == 0 && self.slow == 0 && self.cancelled_slow == 0
     }
 
     /// How many were slow, and of how many: a cancelled slow call is on both sides.

@@ -37,8 +37,7 @@ impl Thresholds {
 
     /// How many failures in a row must be remembered for this policy, ramp included.
     pub(super) fn longest_run(policy: &Policy) -> usize {
-        let longest = policy.trip.consecutive_failures.unwrap_or(0).max(RAMP_CONSECUTIVE_FAILURES);
-        usize::try_from(longest).unwrap_or(usize::MAX)
+        policy.trip.consecutive_failures.unwrap_or(0).max(RAMP_CONSECUTIVE_FAILURES) as usize
     }
 
     /// Why to open after this failure or slow call was counted, if at all.

@@ -22,113 +22,112 @@ pub struct Bucket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     shape: WindowShape,
-    /// A bucket's width in nanoseconds; zero in a window by count.
-    width: u64,
-    /// The newest bucket's number: time divided by the bucket's width, or calls counted.
-    head: u64,
-    /// The newest bucket's place in the ring.
-    newest: usize,
-    /// When a call was last recorded.
-    recorded_at: Instant,
-    /// When a policy of this shape last recorded.
-    used_at: Instant,
-    total: Tally,
+    head: WindowHead,
     ring: Vec<Bucket>,
+}
+
+/// What is known of a window beside its buckets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WindowHead {
+    /// Until when nothing leaves: the end of the newest bucket; or of a window by count, which is
+    /// forgotten as a whole.
+    pub until: Instant,
+    /// When a policy of this shape last recorded.
+    pub used_at: Instant,
+    /// The newest bucket's place in the ring.
+    pub newest: usize,
+    /// What all buckets hold together.
+    pub total: Tally,
 }
 
 impl Window {
     /// An empty window of this shape.
     #[must_use]
     pub fn new(shape: WindowShape, now: Instant) -> Self {
-        let mut window = Self::unused();
-        let ring = core::iter::repeat_n(Bucket::default(), shape.bucket_count());
-        window.restore(shape, 0, [now, now], ring);
-        window.move_head(window.number_at(now));
-        window
+        let until = match shape {
+            WindowShape::Time { .. } => end_of_bucket(now, shape.bucket_nanos()),
+            WindowShape::Count { max_age, .. } => now + max_age,
+        };
+        let head = WindowHead { until, used_at: now, ..WindowHead::default() };
+        Self { shape, head, ring: vec![Bucket::default(); shape.bucket_count()] }
     }
 
     /// A window to [`restore`](Self::restore).
     pub(super) fn unused() -> Self {
-        Self {
-            shape: WindowShape::Count { calls: 0, max_age: Duration::ZERO },
-            width: 0,
-            head: 0,
-            newest: 0,
-            recorded_at: Instant::ZERO,
-            used_at: Instant::ZERO,
-            total: Tally::default(),
-            ring: Vec::new(),
-        }
+        let shape = WindowShape::Count { calls: 0, max_age: Duration::ZERO };
+        Self { shape, head: WindowHead::default(), ring: Vec::new() }
     }
 
-    /// Becomes the window of a record, in the memory that it has already; the record says when a
-    /// call was last recorded, and when a policy of this shape did. As many buckets are taken as the
-    /// shape has.
+    /// Becomes the window of a record, in the memory that it has already. `ring` has as many buckets
+    /// as the shape.
     pub fn restore(
         &mut self,
         shape: WindowShape,
-        head: u64,
-        [recorded_at, used_at]: [Instant; 2],
+        head: WindowHead,
         ring: impl Iterator<Item = Bucket>,
     ) {
         self.shape = shape;
-        self.width = match shape {
-            WindowShape::Time { .. } => nanos(shape.bucket_width()),
-            WindowShape::Count { .. } => 0,
-        };
-        (self.recorded_at, self.used_at) = (recorded_at, used_at);
+        self.head = head;
         self.ring.clear();
         self.ring.extend(ring);
-        self.ring.resize(shape.bucket_count(), Bucket::default());
-        let tallies = self.ring.iter().map(|bucket| bucket.tally);
-        self.total = tallies.fold(Tally::default(), Tally::plus);
-        self.move_head(head);
     }
 
     /// Forget everything, as every new epoch does.
     pub fn clear(&mut self) {
-        self.total = Tally::default();
+        self.head.total = Tally::default();
         self.ring.fill(Bucket::default());
     }
 
     /// Count one call that ended now.
+    #[inline]
     pub fn record(&mut self, counted: Counted, announced_until: Option<Instant>, now: Instant) {
         self.advance(now);
-        if matches!(self.shape, WindowShape::Count { .. }) && counted.is_call() {
-            self.step();
+        if let WindowShape::Count { max_age, .. } = self.shape {
+            self.head.until = self.head.until.max(now + max_age);
+            if counted.is_call() {
+                self.step();
+            }
         }
-        self.recorded_at = self.recorded_at.max(now);
-        if let Some(bucket) = self.ring.get_mut(self.newest) {
+        if let Some(bucket) = self.ring.get_mut(self.head.newest) {
             bucket.tally.count(counted);
-            bucket.announced_until =
-                bucket.announced_until.max(announced_until.unwrap_or(Instant::ZERO));
-            self.total.count(counted);
+            self.head.total.count(counted);
+            if let Some(announced) = announced_until {
+                bucket.announced_until = bucket.announced_until.max(announced);
+            }
         }
     }
 
-    /// Let go of what left the window by now.
-    pub fn advance(&mut self, now: Instant) {
+    /// Count so many successes as of now.
+    pub(super) fn record_successes(&mut self, successes: u32, now: Instant) {
         match self.shape {
             WindowShape::Time { .. } => {
-                // Mostly the newest bucket goes on, and a comparison is cheaper than a division. A
-                // worker's clock may read slightly behind: its calls count as the newest.
-                let end = self.head.saturating_add(1).saturating_mul(self.width);
-                if now.as_nanos() >= end {
-                    self.step_to(self.number_at(now));
+                self.advance(now);
+                if let Some(bucket) = self.ring.get_mut(self.head.newest) {
+                    bucket.tally.count_successes(successes);
+                    self.head.total.count_successes(successes);
                 }
             }
-            WindowShape::Count { max_age, .. } => {
-                if now >= self.recorded_at + max_age {
-                    self.clear();
-                }
+            // More than it holds push out each other.
+            WindowShape::Count { calls, .. } => {
+                (0..successes.min(calls)).for_each(|_| self.record(Counted::Success, None, now));
             }
+        }
+    }
+
+    /// Let go of what left the window by now. A worker's clock may read slightly behind: its calls
+    /// count as the newest.
+    #[inline]
+    pub fn advance(&mut self, now: Instant) {
+        // Mostly nothing left, and a comparison is cheaper than a division.
+        if now >= self.head.until {
+            self.let_go(now);
         }
     }
 
     /// What the window holds; call [`Window::advance`] first.
     #[must_use]
     pub const fn total(&self) -> Tally {
-        self.total
+        self.head.total
     }
 
     /// The latest reset that a failure still in the window announced.
@@ -143,22 +142,21 @@ impl Window {
         self.shape
     }
 
-    /// The newest bucket's number.
-    #[must_use]
-    pub const fn head(&self) -> u64 {
-        self.head
-    }
-
-    /// When a call was last recorded.
-    #[must_use]
-    pub const fn recorded_at(&self) -> Instant {
-        self.recorded_at
+    /// Until when nothing leaves it.
+    pub(super) const fn until(&self) -> Instant {
+        self.head.until
     }
 
     /// When a policy of this shape last recorded.
     #[must_use]
     pub const fn used_at(&self) -> Instant {
-        self.used_at
+        self.head.used_at
+    }
+
+    /// What is known of it beside its buckets.
+    #[must_use]
+    pub const fn head(&self) -> &WindowHead {
+        &self.head
     }
 
     /// The buckets, in the ring's order.
@@ -168,44 +166,50 @@ impl Window {
     }
 
     /// A policy of this shape records now.
+    #[inline]
     pub fn touch(&mut self, now: Instant) {
-        self.used_at = self.used_at.max(now);
+        self.head.used_at = self.head.used_at.max(now);
     }
 
-    fn step_to(&mut self, head: u64) {
-        let steps = head.saturating_sub(self.head);
+    #[cold]
+    fn let_go(&mut self, now: Instant) {
+        let WindowShape::Time { .. } = self.shape else { return self.clear() };
+        let width = self.shape.bucket_nanos();
+        let until = end_of_bucket(now, width);
+        let passed = until.as_nanos().saturating_sub(self.head.until.as_nanos());
+        let steps = passed.checked_div(width).unwrap_or(0);
         if steps >= self.ring.len() as u64 {
             self.clear();
-            self.move_head(head);
         } else {
             (0..steps).for_each(|_| self.step());
         }
+        self.head.until = until;
     }
 
     /// The next bucket is the newest, and its old calls leave.
     fn step(&mut self) {
-        self.head = self.head.saturating_add(1);
-        self.newest = self.newest.saturating_add(1);
-        if self.newest >= self.ring.len() {
-            self.newest = 0;
+        self.head.newest = self.head.newest.saturating_add(1);
+        if self.head.newest >= self.ring.len() {
+            self.head.newest = 0;
+            self.count_anew();
         }
-        if let Some(bucket) = self.ring.get_mut(self.newest) {
-            self.total = self.total.minus(bucket.tally);
+        if let Some(bucket) = self.ring.get_mut(self.head.newest) {
+            self.head.total = self.head.total.minus(bucket.tally);
             *bucket = Bucket::default();
         }
     }
 
-    fn move_head(&mut self, head: u64) {
-        self.head = head;
-        self.newest = head.checked_rem(self.ring.len() as u64).unwrap_or(0) as usize;
+    /// Once in a round: what a record says of the total was written by others, and may be wrong.
+    fn count_anew(&mut self) {
+        let tallies = self.ring.iter().map(|bucket| bucket.tally);
+        self.head.total = tallies.fold(Tally::default(), Tally::plus);
     }
+}
 
-    fn number_at(&self, now: Instant) -> u64 {
-        match self.shape {
-            WindowShape::Time { .. } => now.as_nanos().checked_div(self.width).unwrap_or(0),
-            WindowShape::Count { .. } => 0,
-        }
-    }
+/// The end of the bucket that is the newest now; buckets begin at multiples of their width.
+fn end_of_bucket(now: Instant, width: u64) -> Instant {
+    let number = now.as_nanos().checked_div(width).unwrap_or(0);
+    Instant::from_nanos(number.saturating_add(1).saturating_mul(width))
 }
 
 impl WindowShape {
@@ -227,8 +231,8 @@ impl WindowShape {
         }
     }
 
-    fn bucket_width(self) -> Duration {
-        self.span().checked_div(self.bucket_count() as u32).unwrap_or(Duration::MAX)
+    fn bucket_nanos(self) -> u64 {
+        nanos(self.span()).checked_div(self.bucket_count() as u64).unwrap_or(0)
     }
 }
 
@@ -302,6 +306,20 @@ mod tests {
         window.record(Counted::CancelledSlow, None, at(1));
         assert_eq!(window.total().failures, 3);
         assert_eq!(window.total().cancelled_slow, 1);
+    }
+
+    #[test]
+    fn a_total_that_fits_no_buckets_is_gone_after_a_round() {
+        for shape in [MINUTE, LAST_THREE] {
+            let mut window = Window::new(shape, at(0));
+            let total = Tally { calls: 7, failures: 1_000, slow: u32::MAX, cancelled_slow: 1 };
+            let ring = vec![Bucket::default(); shape.bucket_count()];
+            window.restore(shape, WindowHead { total, ..*window.head() }, ring.into_iter());
+            (0..=60).for_each(|second| window.record(Counted::Success, None, at(second)));
+            let calls = window.total().calls;
+            assert_eq!(window.total(), Tally { calls, ..Tally::default() });
+            assert_eq!(calls, window.buckets().iter().map(|it| it.tally.calls).sum::<u32>());
+        }
     }
 
     #[test]

@@ -37,6 +37,15 @@ impl Windows {
         self.windows.iter_mut().for_each(Window::clear);
     }
 
+    /// The only window, if it is of this shape, as nearly always.
+    #[inline]
+    pub(super) fn only(&mut self, shape: WindowShape) -> Option<&mut Window> {
+        match self.windows.as_mut_slice() {
+            [only] if only.shape() == shape => Some(only),
+            _ => None,
+        }
+    }
+
     /// Count a call in every window. A policy of `shape` records it: that window is there
     /// afterwards, and shapes that nobody used for their whole span are gone.
     pub fn record(
@@ -46,12 +55,17 @@ impl Windows {
         announced_until: Option<Instant>,
         now: Instant,
     ) {
-        self.make_room(shape, now);
+        self.use_by(shape, now);
         for window in &mut self.windows {
             window.record(counted, announced_until, now);
-            if window.shape() == shape {
-                window.touch(now);
-            }
+        }
+    }
+
+    /// The same for so many successes.
+    pub(super) fn record_successes(&mut self, shape: WindowShape, successes: u32, now: Instant) {
+        self.use_by(shape, now);
+        for window in &mut self.windows {
+            window.record_successes(successes, now);
         }
     }
 
@@ -69,6 +83,13 @@ impl Windows {
 
     fn of(&self, shape: WindowShape) -> Option<&Window> {
         self.windows.iter().find(|window| window.shape() == shape)
+    }
+
+    fn use_by(&mut self, shape: WindowShape, now: Instant) {
+        self.make_room(shape, now);
+        if let Some(window) = self.windows.iter_mut().find(|window| window.shape() == shape) {
+            window.touch(now);
+        }
     }
 
     fn make_room(&mut self, shape: WindowShape, now: Instant) {

@@ -157,7 +157,7 @@ pub(super) fn ask(
 fn ask_one(entry: &Entry, policy: &Policy, watchers: Watchers, now: Instant) -> Said {
     // What was read last counts, also where it could not be acted on.
     let (mut mode, mut overridden) = (policy.mode, false);
-    let decided = entry.decide(now, |breaker| {
+    let decided = entry.ask(policy, now, |breaker| {
         mode = breaker.mode(policy, now);
         overridden = breaker.override_in_force(now).is_some();
         if mode == Mode::Shadow && watchers == Watchers::WouldBlock {

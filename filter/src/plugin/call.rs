@@ -212,8 +212,11 @@ impl Share {
     /// The category that was recorded: a client's leaving may turn out to be a time-out.
     fn record(&self, outcome: &Outcome, policy: &Policy, now: Instant) -> Category {
         let heard = self.level.hears(outcome, policy);
+        let permit = self.permit.as_ref();
+        if self.entry.gathers(policy, now, permit, &heard) {
+            return outcome.category;
+        }
         let decided = self.entry.decide(now, |breaker| {
-            let permit = self.permit.as_ref();
             let recorded = breaker.record(policy, now, permit, &heard, self.entry.jitter);
             (recorded.category, recorded.change)
         });

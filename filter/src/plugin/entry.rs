@@ -141,6 +141,34 @@ impl Entry {
         decide: impl FnMut(&mut Breaker) -> (T, Change),
     ) -> Decided<T> {
         let decided = self.ledger.update(&SharedData, now, decide);
+        self.tell_of(&decided, now);
+        decided
+    }
+
+    /// The same for an admission.
+    pub(super) fn ask<T>(
+        &self,
+        policy: &Policy,
+        now: Instant,
+        decide: impl FnMut(&mut Breaker) -> (T, Change),
+    ) -> Decided<T> {
+        let decided = self.ledger.ask(&SharedData, policy, now, decide);
+        self.tell_of(&decided, now);
+        decided
+    }
+
+    /// Whether this outcome is a success that need not be recorded now: it is counted within a second.
+    pub(super) fn gathers(
+        &self,
+        policy: &Policy,
+        now: Instant,
+        permit: Option<&Permit>,
+        outcome: &Outcome,
+    ) -> bool {
+        self.ledger.gather(policy, now, permit, outcome)
+    }
+
+    fn tell_of<T>(&self, decided: &Decided<T>, now: Instant) {
         self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);
@@ -154,7 +182,6 @@ impl Entry {
             let line = journal::reset_generation(&self.key, generation);
             self.tell(Level::Warn, &line, Explains::Nothing, now);
         }
-        decided
     }
 
     /// Count and log a transition that this VM's store brought about.

@@ -21,20 +21,33 @@ pub(super) enum Kind {
 const HEAD: usize = 8;
 const HEADER: usize = 16;
 
+/// Magic, version and kind.
+const fn head(kind: Kind) -> [u8; HEAD] {
+    let [a, b, c, d] = MAGIC;
+    let [e, f] = LAYOUT_VERSION.to_le_bytes();
+    let [g, h] = (kind as u16).to_le_bytes();
+    [a, b, c, d, e, f, g, h]
+}
+
 /// Start a frame; append to it and [`seal`] it.
 pub(super) fn start(kind: Kind, payload_bytes: usize) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEADER.saturating_add(payload_bytes));
-    restart(&mut frame, kind);
+    frame.extend_from_slice(&head(kind));
+    frame.extend_from_slice(&[0; HEADER - HEAD]);
     frame
 }
 
-/// The same in the place of another frame.
-pub(super) fn restart(frame: &mut Vec<u8>, kind: Kind) {
-    frame.clear();
-    frame.extend_from_slice(&MAGIC);
-    frame.extend_from_slice(&LAYOUT_VERSION.to_le_bytes());
-    frame.extend_from_slice(&(kind as u16).to_le_bytes());
-    frame.extend_from_slice(&[0; HEADER - HEAD]);
+/// Make of these bytes a frame with a payload of this size, which is whatever was there: overwrite
+/// it whole and [`seal_in_place`].
+pub(super) fn lay_out(frame: &mut Vec<u8>, kind: Kind, payload_bytes: usize) -> &mut [u8] {
+    frame.resize(HEADER.saturating_add(payload_bytes), 0);
+    match frame.split_first_chunk_mut() {
+        Some((place, rest)) => {
+            *place = head(kind);
+            rest.get_mut(HEADER - HEAD..).unwrap_or_default()
+        }
+        None => &mut [],
+    }
 }
 
 /// Append a text of at most 64 KiB; of a longer one nothing.
@@ -52,26 +65,23 @@ pub(super) fn seal(mut frame: Vec<u8>) -> Vec<u8> {
 
 /// The same where it stands.
 pub(super) fn seal_in_place(frame: &mut [u8]) {
-    let checksum = checksum(frame);
-    if let Some(place) = frame.get_mut(HEAD..HEADER) {
-        place.copy_from_slice(&checksum.to_le_bytes());
+    if let Some((head, rest)) = frame.split_first_chunk_mut()
+        && let Some((sum, payload)) = rest.split_first_chunk_mut()
+    {
+        *sum = checksum(*head, payload).to_le_bytes();
     }
 }
 
 /// The payload, if the bytes are a whole frame of this kind and layout.
 pub(super) fn open(bytes: &[u8], kind: Kind) -> Option<Payload<'_>> {
-    let mut head = Payload(bytes.get(..HEADER)?);
-    let ours = head.take::<4>()? == MAGIC
-        && head.u16()? == LAYOUT_VERSION
-        && head.u16()? == kind as u16
-        && head.u64()? == checksum(bytes);
-    if ours { bytes.get(HEADER..).map(Payload) } else { None }
+    let (stored, rest) = bytes.split_first_chunk()?;
+    let (sum, payload) = rest.split_first_chunk()?;
+    let ours = *stored == head(kind) && u64::from_le_bytes(*sum) == checksum(*stored, payload);
+    ours.then_some(Payload(payload))
 }
 
-fn checksum(frame: &[u8]) -> u64 {
-    let seed =
-        frame.get(..HEAD).and_then(|head| head.try_into().ok()).map_or(0, u64::from_le_bytes);
-    xxh64(frame.get(HEADER..).unwrap_or_default(), seed)
+fn checksum(head: [u8; HEAD], payload: &[u8]) -> u64 {
+    xxh64(payload, u64::from_le_bytes(head))
 }
 
 /// Little-endian numbers, read one after another; `None` where the bytes end.
@@ -85,8 +95,23 @@ impl<'a> Payload<'a> {
         Some(taken)
     }
 
+    #[inline]
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.bytes(N)?.try_into().ok()
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    /// A part whose size is known when this is compiled, and with it that all is there.
+    #[inline]
+    pub(super) fn part<const N: usize>(&mut self) -> Option<Self> {
+        let (part, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(Self(part))
+    }
+
+    pub(super) fn u8(&mut self) -> Option<u8> {
+        self.take().map(|[byte]| byte)
     }
 
     pub(super) fn u16(&mut self) -> Option<u16> {

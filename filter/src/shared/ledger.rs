@@ -1,7 +1,11 @@
 //! What does one breaker decide, and has everyone else heard of it? Read, decide and write on the
 //! shared record, with what is needed to count and log it exactly once.
 
-use crate::breaker::{Breaker, Change, Override, StateName, Transition};
+use crate::breaker::{
+    Breaker, Change, Gathered, Gathering, Override, Permit, StateName, Transition,
+};
+use crate::outcome::Outcome;
+use crate::policy::Policy;
 use crate::shared::cell::{Cell, Swap, Swapped, swap};
 use crate::shared::{breaker_key, record};
 use crate::time::Instant;
@@ -12,10 +16,11 @@ thread_local! {
     static DESK: Slot<Option<Box<Breaker>>> = const { Slot::new(None) };
 }
 
-/// One breaker's shared record.
+/// One breaker's shared record, and what this worker has yet to write into it.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     key: String,
+    gathering: Slot<Gathering>,
 }
 
 /// What was decided on a record.
@@ -52,33 +57,75 @@ impl Ledger {
     /// The record of the breaker `name`.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        Self { key: breaker_key(name) }
+        Self { key: breaker_key(name), gathering: Slot::default() }
     }
 
-    /// Decide on the record and store what changed. `decide` may run more than once and must be
-    /// pure. A record that is absent or unreadable is created, so that all workers share an epoch.
+    /// Decide on the record and store what changed, together with what was gathered. `decide` may
+    /// run more than once and must be pure. A record that is absent or unreadable is created, so that
+    /// all workers share an epoch.
     pub fn update<T>(
         &self,
         cell: &impl Cell,
         now: Instant,
         mut decide: impl FnMut(&mut Breaker) -> (T, Change),
     ) -> Decided<T> {
+        let gathered = self.gathered();
         let mut latest = None;
         // All decisions share the code behind this, whatever their values.
         let decided = self.carry_out(cell, now, &mut |breaker| {
+            let merged = merge(gathered, breaker, now);
             let (value, change) = decide(breaker);
             latest = Some(value);
-            change
+            merged.and(change)
         });
-        Decided {
-            value: latest.filter(|_| decided.value.is_some()),
-            transition: decided.transition,
-            ended: decided.ended,
-            reset_to: decided.reset_to,
-            state: decided.state,
-            conflicts: decided.conflicts,
-            reset: decided.reset,
-        }
+        let left = gathered.filter(|_| decided.value.is_none());
+        self.gathering.set(Gathering { healthy: None, gathered: left });
+        decided.with(latest)
+    }
+
+    /// The same for an admission, which seldom changes anything: what was gathered waits, as long as
+    /// it may.
+    pub fn ask<T>(
+        &self,
+        cell: &impl Cell,
+        policy: &Policy,
+        now: Instant,
+        mut decide: impl FnMut(&mut Breaker) -> (T, Change),
+    ) -> Decided<T> {
+        let before = self.gathering.get();
+        let (mut latest, mut after) = (None, before);
+        let decided = self.carry_out(cell, now, &mut |breaker| {
+            let (known, due) = before.at_admission(breaker, policy, now);
+            let merged = merge(due, breaker, now);
+            let (value, change) = decide(breaker);
+            (latest, after) = (Some(value), known);
+            merged.and(change)
+        });
+        let unknown = Gathering { healthy: None, ..before };
+        self.gathering.set(if decided.value.is_some() { after } else { unknown });
+        decided.with(latest)
+    }
+
+    /// A call ended: whether it is a success that was gathered, so that nothing is left to be
+    /// recorded.
+    #[must_use]
+    pub fn gather(
+        &self,
+        policy: &Policy,
+        now: Instant,
+        permit: Option<&Permit>,
+        outcome: &Outcome,
+    ) -> bool {
+        let mut gathering = self.gathering.get();
+        let is_taken = gathering.takes(policy, now, permit, outcome);
+        self.gathering.set(gathering);
+        is_taken
+    }
+
+    /// What this worker has yet to merge.
+    #[must_use]
+    pub const fn gathered(&self) -> Option<Gathered> {
+        self.gathering.get().gathered
     }
 
     fn carry_out(
@@ -120,7 +167,24 @@ impl Ledger {
     }
 }
 
+fn merge(gathered: Option<Gathered>, breaker: &mut Breaker, now: Instant) -> Change {
+    gathered.map_or(Change::Nothing, |gathered| breaker.merge(&gathered, now))
+}
+
 impl Decided<()> {
+    /// The same with the latest value, if it was carried out.
+    fn with<T>(self, latest: Option<T>) -> Decided<T> {
+        Decided {
+            value: latest.filter(|_| self.value.is_some()),
+            transition: self.transition,
+            ended: self.ended,
+            reset_to: self.reset_to,
+            state: self.state,
+            conflicts: self.conflicts,
+            reset: self.reset,
+        }
+    }
+
     /// From what was carried out, and the state before and after it.
     fn new(swapped: Swapped<Carried>, state: Option<(StateName, StateName)>) -> Self {
         let conflicts = swapped.conflicts;
@@ -153,9 +217,10 @@ impl Decided<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::{Admission, Jitter, Order, Permit, PermitKind};
-    use crate::outcome::{Category, Outcome};
-    use crate::policy::{Mode, Policy};
+    use crate::breaker::{Admission, Jitter, Order, PermitKind};
+    use crate::outcome::Category;
+    use crate::policy::Mode;
+    use crate::shared::cell::Loaded;
     use crate::shared::cell::tests::Map;
     use core::time::Duration;
 
@@ -226,6 +291,41 @@ mod tests {
         let policy = Policy { reset_generation: 4, ..policy.clone() };
         let told = [0, 1].map(|_| ledger.update(&map, NOW, |it| ((), it.tick(&policy, NOW))));
         assert_eq!(told.map(|decided| decided.reset_to), [Some(4), None]);
+    }
+
+    #[test]
+    fn gathered_successes_come_with_the_next_write() {
+        let (map, ledger, policy) = (Map::default(), Ledger::of("openai"), Policy::default());
+        let ask = || {
+            let asked = ledger.ask(&map, &policy, NOW, |it| it.admit(&policy, NOW, 0.0));
+            permit(asked)
+        };
+        let record = |permit: Permit, category| {
+            let (outcome, jitter) = (Outcome::of(category), Jitter::of("openai", "node"));
+            ledger.gather(&policy, NOW, Some(&permit), &outcome) || {
+                let _ = ledger.update(&map, NOW, |it| {
+                    ((), it.record(&policy, NOW, Some(&permit), &outcome, jitter).change)
+                });
+                false
+            }
+        };
+        let stored = || {
+            let Loaded::Found(bytes, version) = map.load(&breaker_key("openai")) else {
+                panic!("nothing stored")
+            };
+            let breaker = record::decode(&bytes).expect("ours");
+            (breaker.windows.total(policy.window), version)
+        };
+        for _ in 0..policy.trip.minimum_calls {
+            assert!(!record(ask(), Category::Success));
+        }
+        let (_, before) = stored();
+        assert!((0..5).all(|_| record(ask(), Category::Success)));
+        assert_eq!(stored().1, before, "neither an admission nor a success stored anything");
+        assert!(!record(ask(), Category::ServerError));
+        let (total, _) = stored();
+        assert_eq!((total.calls, total.failures), (policy.trip.minimum_calls + 6, 1));
+        assert!(!record(ask(), Category::Success), "it is healthy no more");
     }
 
     #[test]

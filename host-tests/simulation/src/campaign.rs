@@ -100,11 +100,16 @@ impl Campaign {
 
 impl fmt::Display for Campaign {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tripped { trips, without_cause, outages, missed } = self.tripped;
+        let Tripped { trips, without_cause, outages, missed, gathered, early, late } = self.tripped;
         writeln!(out, "{}\n", self.coverage)?;
         writeln!(out, "{} runs, {} events, no rule broken", self.runs, self.events)?;
         writeln!(out, "{trips} trips, {without_cause} of them while the upstream was healthy")?;
         writeln!(out, "{outages} outages, {missed} of them without a trip")?;
+        writeln!(
+            out,
+            "{gathered} successes were gathered; counted at once, {early} of the trips would not have"
+        )?;
+        writeln!(out, "been, and {late} more would have")?;
         write!(out, "longest recovery: {:.1} s", self.longest_recovery.as_secs_f64())
     }
 }

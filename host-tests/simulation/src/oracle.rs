@@ -4,7 +4,7 @@
 use crate::step::{Asker, Moved, Step, Word};
 use crate::window::{Window, span};
 use core::time::Duration;
-use llm_breaker::breaker::{Admission, Order, Override, Permit, PermitKind, StateName};
+use llm_breaker::breaker::{Admission, Gathered, Order, Override, Permit, PermitKind, StateName};
 use llm_breaker::outcome::{ANSWER_RESOLUTION, Category, Counted, Outcome, Verdict};
 use llm_breaker::policy::{Mode, Policy, WindowShape};
 use llm_breaker::time::Instant;
@@ -114,6 +114,17 @@ impl Oracle {
             }
             Step::Look => (Word::Remaining(self.remaining(now), self.mode(policy, now)), None),
             Step::Obey(order) => (Word::Done, self.obey(*order, now)),
+        }
+    }
+
+    /// A worker writes the successes that it gathered.
+    pub fn merge(&mut self, gathered: &Gathered, now: Instant) {
+        if gathered.epoch != self.epoch {
+            return;
+        }
+        self.run.retain(|failure| *failure > gathered.latest_at);
+        for _ in 0..gathered.successes {
+            self.count(Counted::Success, None, gathered.window, now);
         }
     }
 

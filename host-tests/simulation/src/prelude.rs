@@ -4,6 +4,7 @@
 use crate::oracle::Phase;
 use crate::run::Run;
 use crate::scenario::{Fate, Instead, OPENAI, Request};
+use crate::truth::Weather;
 use crate::worker::Job;
 use core::time::Duration;
 use llm_breaker::breaker::StateName;
@@ -12,6 +13,9 @@ use llm_breaker::time::Instant;
 
 /// More calls than any threshold asks for.
 const ENOUGH_CALLS: u32 = 30;
+/// As many as any rate asks for.
+const FULL_WINDOW: u32 = 12;
+const LONGER_THAN_A_RAMP: Duration = Duration::from_secs(30);
 
 /// A state that a part begins in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub enum Beginning {
     HalfOpen,
     /// Closed after a half-open period.
     Closed,
+    /// Closed for a while, and all calls went well.
+    Healthy,
 }
 
 /// Bring all breakers there, as far as calls can.
@@ -53,8 +59,14 @@ pub fn lead(run: &mut Run, worker: usize, name: &str, beginning: Beginning) {
     }
     run.order(worker, Job::Tick);
     run.complete(worker);
-    if beginning == Beginning::Closed {
+    if matches!(beginning, Beginning::Closed | Beginning::Healthy) {
         repeat(run, worker, name, Fate::Answer(200, None), StateName::Closed);
+    }
+    if beginning == Beginning::Healthy {
+        let later = run.world.borrow().now + LONGER_THAN_A_RAMP;
+        run.world.borrow_mut().now = later;
+        run.world.borrow_mut().truth.becomes(Weather::Healthy, later);
+        (0..FULL_WINDOW).for_each(|_| call(run, worker, name, Fate::Answer(200, None)));
     }
 }
 

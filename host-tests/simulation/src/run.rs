@@ -20,7 +20,7 @@ use std::rc::Rc;
 /// The parts of a run, each of which begins in a state that is drawn.
 const PARTS: u32 = 6;
 /// The states, the shorter-lived ones more often.
-const BEGINNINGS: [Beginning; 7] = [
+const BEGINNINGS: [Beginning; 8] = [
     Beginning::AsItIs,
     Beginning::Open,
     Beginning::Due,
@@ -28,6 +28,7 @@ const BEGINNINGS: [Beginning; 7] = [
     Beginning::HalfOpen,
     Beginning::Closed,
     Beginning::Closed,
+    Beginning::Healthy,
 ];
 /// What happens in each of them.
 const EVENTS: u32 = 120;

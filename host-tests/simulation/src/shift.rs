@@ -18,7 +18,7 @@ use llm_breaker::dialect::{Api, Dialect};
 use llm_breaker::level::Level;
 use llm_breaker::outcome::{ANSWER_RESOLUTION, Outcome, Verdict};
 use llm_breaker::policy::{Mode, Policy};
-use llm_breaker::shared::{Ledger, Registration, allowance, key_names, register};
+use llm_breaker::shared::{Registration, allowance, key_names, register};
 use llm_breaker::time::Instant;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -275,6 +275,11 @@ impl Shift<'_> {
         let mut outcome = *outcome;
         for share in call.shares {
             let heard = share.level.hears(&outcome, &call.policy);
+            let ledger = self.vm.borrow_mut().ledger(&share.name);
+            if ledger.gather(&call.policy, self.now, share.permit.as_ref(), &heard) {
+                self.world.borrow_mut().truth.verdict.gathered += 1;
+                continue;
+            }
             let step = Step::Record { permit: share.permit.as_ref(), outcome: heard };
             if let (Some(Word::Recorded(category)), _) =
                 self.decide(Activity::Record, &share.name, &call.policy, &step)
@@ -430,8 +435,15 @@ impl Shift<'_> {
     ) -> (Option<Word>, Option<StateName>) {
         let asker = Asker { policy, now: self.now, jitter: Jitter::of(name, "node") };
         self.port.begin(activity);
-        let ledger = Ledger::of(name);
-        let decided = ledger.update(self.port, self.now, |breaker| step.ask(breaker, asker));
+        let ledger = self.vm.borrow_mut().ledger(name);
+        let gathered = ledger.gathered();
+        let decided = match step {
+            Step::Admit { .. } => {
+                ledger.ask(self.port, policy, self.now, |breaker| step.ask(breaker, asker))
+            }
+            _ => ledger.update(self.port, self.now, |breaker| step.ask(breaker, asker)),
+        };
+        let merged = gathered.filter(|_| ledger.gathered().is_none());
         let (conflicts, refused) = self.port.met();
         let mut world = self.world.borrow_mut();
         world.happened.conflicts += conflicts;
@@ -442,7 +454,7 @@ impl Shift<'_> {
         }
         let gave_up = conflicts > 3 || refused;
         assert!(decided.value.is_some() || gave_up, "{step:?} was not decided");
-        world.judge(name, step, asker, &decided);
+        world.judge(name, merged, step, asker, &decided);
         (decided.value, decided.state)
     }
 }

@@ -47,6 +47,13 @@ pub struct Tripped {
     pub outages: u64,
     /// And yet none opened.
     pub missed: u64,
+    /// Successes that were gathered, and not recorded one by one.
+    pub gathered: u64,
+    /// Failures or slow calls that opened a breaker, and would not have if each success had been
+    /// counted at once.
+    pub early: u64,
+    /// And that would have, but did not.
+    pub late: u64,
 }
 
 /// More failed calls in an outage than any threshold of the runs' policies.
@@ -102,5 +109,8 @@ impl Tripped {
         self.without_cause += other.without_cause;
         self.outages += other.outages;
         self.missed += other.missed;
+        self.gathered += other.gathered;
+        self.early += other.early;
+        self.late += other.late;
     }
 }

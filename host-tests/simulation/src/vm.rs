@@ -2,10 +2,11 @@
 
 use crate::scenario::Fate;
 use core::time::Duration;
-use llm_breaker::breaker::Permit;
+use llm_breaker::breaker::{Gathered, Permit};
 use llm_breaker::call::Exchange;
 use llm_breaker::level::Level;
 use llm_breaker::policy::Policy;
+use llm_breaker::shared::Ledger;
 use llm_breaker::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -19,6 +20,8 @@ pub struct Vm {
     /// A request that it is deciding about.
     pub deciding: Option<u32>,
     calls: BTreeMap<u32, Call>,
+    /// Its ways to the records, with what it has yet to write into each.
+    ledgers: BTreeMap<String, Rc<Ledger>>,
 }
 
 /// A call that was let through.
@@ -76,8 +79,25 @@ impl Vm {
     /// A VM that was just given this configuration.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        let (known, calls) = (BTreeSet::new(), BTreeMap::new());
-        Self { policy: Rc::new(policy), known, deciding: None, calls }
+        Self {
+            policy: Rc::new(policy),
+            known: BTreeSet::new(),
+            deciding: None,
+            calls: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
+        }
+    }
+
+    /// Its way to the record of a breaker.
+    pub fn ledger(&mut self, name: &str) -> Rc<Ledger> {
+        let ledger = self.ledgers.entry(name.to_owned());
+        Rc::clone(ledger.or_insert_with(|| Rc::new(Ledger::of(name))))
+    }
+
+    /// The successes of a breaker that it has yet to write.
+    #[must_use]
+    pub fn gathered(&self, name: &str) -> Option<Gathered> {
+        self.ledgers.get(name)?.gathered()
     }
 
     /// The policy in force.

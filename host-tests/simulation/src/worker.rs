@@ -62,6 +62,7 @@ impl Worker {
     pub fn new(world: &Rc<RefCell<World>>, policy: Policy, behind: Duration) -> Self {
         let now = world.borrow().now;
         let vm = Rc::new(RefCell::new(Vm::new(Policy { in_force_since: now, ..policy })));
+        world.borrow_mut().vms.push(Rc::downgrade(&vm));
         let (its_vm, its_world) = (Rc::clone(&vm), Rc::clone(world));
         let trouble = Rc::<Cell<Trouble>>::default();
         let its_trouble = Rc::clone(&trouble);

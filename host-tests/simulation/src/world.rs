@@ -7,13 +7,16 @@ use crate::memory::{Damage, Memory};
 use crate::oracle::Oracle;
 use crate::step::{Asker, Moved, Step, Word};
 use crate::truth::Truth;
+use crate::vm::Vm;
 use core::time::Duration;
-use llm_breaker::breaker::{Breaker, Permit, PermitKind, StateName};
+use llm_breaker::breaker::{Breaker, Gathered, Permit, PermitKind, StateName};
 use llm_breaker::outcome::Verdict;
 use llm_breaker::policy::Policy;
 use llm_breaker::shared::{Decided, allowance_key, breaker_key, decode};
 use llm_breaker::time::Instant;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Weak;
 
 /// Everything outside the workers.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct World {
     pub happened: Counted,
     /// How many calls a minute the spare takes.
     pub per_minute: u32,
+    /// The workers' VMs, those that crashed among them.
+    pub vms: Vec<Weak<RefCell<Vm>>>,
     breakers: BTreeMap<String, Known>,
     /// When each breaker was last made anew.
     made_at: BTreeMap<String, Instant>,
@@ -104,6 +109,7 @@ impl World {
             told: Counted::default(),
             happened: Counted::default(),
             per_minute,
+            vms: Vec::new(),
             breakers: BTreeMap::new(),
             made_at: BTreeMap::new(),
             damaged_at: BTreeMap::new(),
@@ -125,10 +131,11 @@ impl World {
         assert!(may, "request {request} was {before:?} and became {life:?}");
     }
 
-    /// Compare what a worker decided with what the rules say.
+    /// Compare what a worker decided, and what it merged before, with what the rules say.
     pub fn judge(
         &mut self,
         name: &str,
+        merged: Option<Gathered>,
         step: &Step<'_>,
         asker: Asker<'_>,
         decided: &Decided<Word>,
@@ -150,8 +157,12 @@ impl World {
             self.made_at.insert(name.to_owned(), asker.now);
         }
         self.coverage.meet(event(step, &oracle, asker.policy), met);
+        if let Some(gathered) = merged {
+            oracle.merge(&gathered, asker.now);
+        }
         let before = oracle.clone();
         let (expected, moved) = oracle.ask(step, asker);
+        self.compare_with_counting_at_once(name, &before, step, asker, moved);
         assert_eq!(*word, expected, "{step:?} met {before:?} at {:?}", asker.now);
         let told =
             decided.transition.map(|it| Moved { from: it.from, to: it.to, cause: it.cause.name() });
@@ -164,6 +175,26 @@ impl World {
         invariants::same(&mut oracle, &stored, asker.now, format_args!("{step:?} met {before:?}"));
         invariants::rules(&before, &stored, step, asker, word);
         self.breakers.insert(name.to_owned(), Known::Whole(Box::new(oracle)));
+    }
+
+    /// Would it have opened, had each success that workers have yet to write been counted at once?
+    fn compare_with_counting_at_once(
+        &mut self,
+        name: &str,
+        before: &Oracle,
+        step: &Step<'_>,
+        asker: Asker<'_>,
+        moved: Option<Moved>,
+    ) {
+        let vms = self.vms.iter().filter_map(Weak::upgrade);
+        let unwritten: Vec<Gathered> = vms.filter_map(|vm| vm.borrow().gathered(name)).collect();
+        let mut at_once = before.clone();
+        unwritten.iter().for_each(|gathered| at_once.merge(gathered, asker.now));
+        let (_, would_have) = at_once.ask(step, asker);
+        let opens = |moved: Option<Moved>| moved.is_some_and(|it| it.to == StateName::Open);
+        let verdict = &mut self.truth.verdict;
+        verdict.early += u64::from(opens(moved) && !opens(would_have));
+        verdict.late += u64::from(!opens(moved) && opens(would_have));
     }
 
     /// Whether it was made anew by who began then.

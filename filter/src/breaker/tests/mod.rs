@@ -4,6 +4,7 @@ mod because;
 mod closed;
 mod epoch;
 mod follow_up;
+mod gathered;
 mod half_open;
 mod histories;
 mod jitter;

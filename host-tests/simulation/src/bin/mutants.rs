@@ -46,7 +46,7 @@ const FAULTS: [Fault; 12] = [
     Fault {
         name: "expired window buckets still counted",
         file: "breaker/window.rs",
-        right: "self.total = self.total.minus(bucket.tally);",
+        right: "self.head.total = self.head.total.minus(bucket.tally);",
         wrong: "",
     },
     Fault {
@@ -89,8 +89,8 @@ const FAULTS: [Fault; 12] = [
     Fault {
         name: "record of another layout accepted",
         file: "shared/frame.rs",
-        right: "head.u16()? == LAYOUT_VERSION",
-        wrong: "head.u16()? > 0",
+        right: "*stored == head(kind)",
+        wrong: "stored.last_chunk::<2>() == head(kind).last_chunk()",
     },
 ];
 

@@ -1,0 +1,86 @@
+//! Does a breaker survive its record, and does nothing else pass for one?
+
+use super::*;
+use crate::breaker::{Admission, Jitter, Order};
+use crate::outcome::{Category, Outcome};
+use crate::policy::{Mode, Policy};
+use core::time::Duration;
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_nanos(seconds * 1_000_000_000)
+}
+
+/// The breaker after some failures, and then, if there were enough, after a probe was sent.
+fn breaker_after(failures: usize, seconds: u64) -> Breaker {
+    let policy = Policy::default();
+    let mut breaker = Breaker::new(at(1));
+    for _ in 0..failures {
+        if let (Admission::Pass(permit), _) = breaker.admit(&policy, at(2), 0.0) {
+            let outcome = Outcome::of(Category::ServerError);
+            let jitter = Jitter::of("key", "node");
+            let _ = breaker.record(&policy, at(2), Some(&permit), &outcome, jitter);
+        }
+    }
+    let _ = breaker.admit(&policy, at(seconds), 0.0);
+    breaker
+}
+
+#[test]
+fn a_breaker_survives_its_record_in_every_state() {
+    for (failures, seconds) in [(0, 2), (3, 2), (5, 2), (5, 60)] {
+        let breaker = breaker_after(failures, seconds);
+        assert_eq!(decode(&encode(&breaker)), Some(breaker));
+    }
+}
+
+#[test]
+fn a_last_resort_and_the_reason_survive_it_too() {
+    let mut breaker = breaker_after(5, 2);
+    let _ = breaker.lend(&Policy::default(), at(3));
+    let read = decode(&encode(&breaker)).expect("ours");
+    assert_eq!(read.last_resort, Some(at(63)));
+    assert_eq!(read.opened_by, Some(Category::ServerError));
+}
+
+#[test]
+fn what_an_operator_ordered_and_the_generation_survive_it_too() {
+    for mode in Mode::ALL {
+        for lasts in [None, Some(Duration::from_secs(90))] {
+            let mut breaker = breaker_after(5, 60);
+            breaker.reset_generation = (1 << 53) - 1;
+            let _ = breaker.obey(Order::Override { mode, lasts }, at(70));
+            assert_eq!(decode(&encode(&breaker)), Some(breaker));
+        }
+    }
+}
+
+#[test]
+fn the_size_depends_on_the_policy_not_on_the_state() {
+    let sizes: Vec<usize> = [(1, 2), (4, 2), (5, 2), (5, 60)]
+        .into_iter()
+        .map(|(failures, seconds)| encode(&breaker_after(failures, seconds)).len())
+        .collect();
+    assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let record = encode(&breaker_after(5, 60));
+    let mut seed = 11_u64;
+    for _ in 0..20_000 {
+        let mut bytes = record[16..].to_vec();
+        for _ in 0..4 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let place = (seed >> 33) as usize % bytes.len();
+            bytes[place] = (seed >> 20) as u8;
+        }
+        bytes.truncate((seed >> 13) as usize % (bytes.len() + 1));
+        let mut forged = frame::start(Kind::Breaker, 0);
+        forged.extend_from_slice(&bytes);
+        // With a right checksum, so that the reader behind it is what is tested.
+        if let Some(mut breaker) = decode(&frame::seal(forged)) {
+            let _ = breaker.tick(&Policy::default(), at(100));
+            let _ = breaker.admit(&Policy::default(), at(100), 0.5);
+        }
+    }
+}
