@@ -16,7 +16,7 @@ static TAKEN: [AtomicU8; EDGES] = [const { AtomicU8::new(0) }; EDGES];
 
 static MODULE: LazyLock<Module> = LazyLock::new(|| Module::optimized("llm_breaker"));
 
-fuzz_target!(init: drop(LazyLock::force(&MODULE)), |bytes: &[u8]| {
+fuzz_target!(init: { let _ = LazyLock::force(&MODULE); }, |bytes: &[u8]| {
     let played = play(&MODULE, bytes);
     assert!((1..=EDGES).contains(&played.edges.len()), "{} edges", played.edges.len());
     for (taken, times) in TAKEN.iter().zip(played.edges) {
