@@ -127,6 +127,7 @@ async fn what_a_mesh_pulls_is_the_module_that_was_built_and_envoy_runs_it() -> O
     assert!(said.contains(&format!("{}/llm-breaker@{digest}", registry.address)), "{said}");
     assert_eq!(digest, dist("image.digest")?.trim(), "the registry keeps the manifest as it is");
     assert_eq!(hex(&module), hex(&std::fs::read(filter_module())?), "of `make build`");
+    assert!(module.len() < 1 << 20, "envoy/istio/envoy-filter.yaml mounts it from a ConfigMap");
     let line = format!("{}  llm_breaker.wasm", hex(&module));
     assert!(dist("SHA256SUMS")?.lines().any(|it| it == line), "{line}");
 

@@ -21,7 +21,8 @@ fn typed(name: &str, mut value: Value) -> Value {
 fn with_filter() -> Outcome<Value> {
     let module = filter_module().canonicalize()?;
     let filter = json!({"config": {
-        "name": "llm_breaker",
+        // By the listener's name it would be the listener's plugin, for Envoy as for the filter.
+        "name": "llm_breaker_of_cluster",
         "failure_policy": "FAIL_RELOAD",
         "vm_config": {
             "vm_id": "llm-breaker",
@@ -65,10 +66,10 @@ async fn beneath_the_router_it_refuses_to_work_with_one_error() -> Outcome {
 async fn in_the_listener_it_works_beside_one_that_is_misplaced() -> Outcome {
     let provider = Simulator::start().await?;
     let envoy = beneath(&provider)?.start().await?;
-    provider.behave(Behaviour::Close);
+    provider.behave(Behaviour::status(500));
     let answers = envoy.client().burst(1, &Call::chat()).await;
-    assert_reached(&answers[0], 503);
-    let labels = [("llm_cluster", OPENAI), ("category", "connection_reset")];
+    assert_reached(&answers[0], 500);
+    let labels = [("llm_cluster", OPENAI), ("category", "server_error")];
     envoy.wait_for_stat("llm_circuit_breaker_outcomes_total", &labels, |n| n == 1.0).await;
     Ok(())
 }
