@@ -381,11 +381,11 @@ $(MUTANTS):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-mutants@$(CARGO_MUTANTS_VERSION)
 
 .PHONY: mutants
-mutants: $(MUTANTS) ## Change the core, one change at a time: a test must notice each; MUTANTS_OF= one file
+mutants: $(MUTANTS) ## Change the core, one change at a time: a test must notice each; MUTANTS_OF=filter/src/key.rs
 	@# In a copy, whose dependencies stay built from one time to the next.
 	CARGO_TARGET_DIR=$(CURDIR)/target/mutants/build CARGO_PROFILE_DEV_DEBUG=none CARGO_PROFILE_TEST_DEBUG=none \
 		$(MUTANTS) mutants --config filter/mutants.toml --package llm-breaker --output target \
-		$(if $(MUTANTS_OF),--file $(MUTANTS_OF))
+		$(if $(MUTANTS_OF),--re "^$(MUTANTS_OF)")
 
 .PHONY: lint
 lint: setup ## Formatting, clippy and documentation, for both targets, without a warning
