@@ -31,7 +31,7 @@ const BEGINNINGS: [Beginning; 8] = [
     Beginning::Healthy,
 ];
 /// What happens in each of them.
-const EVENTS: u32 = 120;
+const EVENTS: u32 = 136;
 
 /// What one run showed.
 #[derive(Debug, Default)]
