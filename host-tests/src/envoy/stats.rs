@@ -43,7 +43,9 @@ impl Stats {
     /// The sum over all samples of this name, whatever their labels; 0 if there is none.
     #[must_use]
     pub fn sum(&self, name: &str) -> f64 {
-        self.samples.iter().filter(|sample| sample.name == name).map(|sample| sample.value).sum()
+        let named = self.samples.iter().filter(|sample| sample.name == name);
+        // The sum of no numbers at all would be the negative zero.
+        named.fold(0.0, |sum, sample| sum + sample.value)
     }
 
     /// Name, labels and value of each sample whose name begins with `prefix`.
