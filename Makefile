@@ -231,12 +231,13 @@ PACK := tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go
 
 .PHONY: release
 release: image ## All that a release consists of, in dist/, with its checksums: RELEASING.md
+	@find $(DIST) -maxdepth 1 -type f -name 'llm-breaker-*' ! -name 'llm-breaker-$(VERSION).*' -delete
 	@cp docs/configuration.schema.json $(DIST)/llm-breaker-$(VERSION).schema.json
 	@$(PACK) $(DIST)/llm-breaker-$(VERSION).image.tar --directory $(DIST)/image .
 	@$(PACK) $(DIST)/llm-breaker-$(VERSION).envoy.tar --directory $(DIST) envoy
 	@awk -v version='$(VERSION)' '/^## / { shown = index($$0, "## " version) == 1 || (!seen && /^## Unreleased/); seen = 1 } shown' \
 		CHANGELOG.md > $(DIST)/CHANGES.md
-	@cd $(DIST) && rm -f SHA256SUMS && sha256sum $$(find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort) > SHA256SUMS
+	@cd $(DIST) && rm -f SHA256SUMS && sha256sum $$(find . -maxdepth 1 -type f ! -name SHA256SUMS ! -name CHANGES.md -printf '%P\n' | sort) > SHA256SUMS
 	@cat $(DIST)/SHA256SUMS
 
 .PHONY: check-config
@@ -457,4 +458,4 @@ observe: envoy prometheus build ## Watch faults come and go, with Prometheus and
 .PHONY: clean
 clean: ## Remove what was built and installed
 	cargo clean
-	rm -rf $(VENV) $(SDK)/node_modules $(MANIFESTS)/node_modules host-tests/browser/node_modules $(TOOLS)
+	rm -rf $(VENV) $(SDK)/node_modules $(MANIFESTS)/node_modules host-tests/browser/node_modules $(TOOLS) $(DIST)

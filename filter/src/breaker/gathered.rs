@@ -4,7 +4,8 @@
 //! A breaker is healthy where a success more or less decides nothing: it is closed and not in a ramp,
 //! nothing failed or was slow in any of its windows, none of which must let go of a bucket yet, and
 //! the policy's window holds as many calls as a rate asks for. Failures and slow calls are never
-//! gathered, and come with what their worker gathered before them.
+//! gathered, and come with what their worker gathered before them. In a window by count each call
+//! has its place: what came late would push out what others recorded meanwhile.
 
 use crate::breaker::{Breaker, Change, Permit, PermitKind, Window};
 use crate::outcome::Outcome;
@@ -31,6 +32,8 @@ pub struct Healthy {
     window: WindowShape,
     /// Until when that may be relied on.
     until: Instant,
+    /// When the first of its windows lets go of a bucket.
+    bucket_ends: Instant,
 }
 
 /// Successes of one epoch that were not recorded yet.
@@ -42,8 +45,8 @@ pub struct Gathered {
     pub window: WindowShape,
     /// How many.
     pub successes: u32,
-    /// When the first of them ended.
-    pub first_at: Instant,
+    /// When they are to be merged: after a second, and before they are of two buckets.
+    pub due: Instant,
     /// When the latest did.
     pub latest_at: Instant,
 }
@@ -69,11 +72,12 @@ impl Gathering {
         {
             return false;
         }
-        let Healthy { epoch, window, .. } = healthy;
-        let none_yet = Gathered { epoch, window, successes: 0, first_at: now, latest_at: now };
+        let Healthy { epoch, window, bucket_ends, .. } = healthy;
+        let due = bucket_ends.min(now + GATHERED_FOR);
+        let none_yet = Gathered { epoch, window, successes: 0, due, latest_at: now };
         // Those of another epoch count no more.
         let gathered = self.gathered.filter(|it| it.epoch == epoch).unwrap_or(none_yet);
-        if gathered.window != window || gathered.is_old(now) {
+        if gathered.window != window || gathered.is_due(now) {
             return false;
         }
         let successes = gathered.successes.saturating_add(1);
@@ -93,7 +97,7 @@ impl Gathering {
     ) -> (Self, Option<Gathered>) {
         let healthy = breaker.healthy(policy, now);
         let is_due =
-            |it: &Gathered| it.epoch != breaker.epoch || healthy.is_none() || it.is_old(now);
+            |it: &Gathered| it.epoch != breaker.epoch || healthy.is_none() || it.is_due(now);
         match self.gathered.filter(is_due) {
             due @ Some(_) => (Self { healthy, gathered: None }, due),
             None => (Self { healthy, ..self }, None),
@@ -102,22 +106,22 @@ impl Gathering {
 }
 
 impl Gathered {
-    fn is_old(&self, now: Instant) -> bool {
-        now >= self.first_at + GATHERED_FOR
+    fn is_due(&self, now: Instant) -> bool {
+        now >= self.due
     }
 }
 
 impl Breaker {
     /// Count what a worker gathered. As with a stale permit, what belongs to another epoch moves
     /// nothing.
-    pub fn merge(&mut self, gathered: &Gathered, now: Instant) -> Change {
+    pub fn merge(&mut self, gathered: &Gathered) -> Change {
         // Every transition begins an epoch: in theirs it is still closed.
         if gathered.epoch != self.epoch {
             return Change::Nothing;
         }
         // The failures that others recorded after them stay in a row.
         self.run.forget_until(gathered.latest_at);
-        self.windows.record_successes(gathered.window, gathered.successes, now);
+        self.windows.record_successes(gathered.window, gathered.successes, gathered.latest_at);
         Change::Data
     }
 
@@ -125,13 +129,14 @@ impl Breaker {
         let windows = self.windows.as_slice();
         let is_healthy = self.flows(policy)
             && self.run.times().is_empty()
-            && windows.iter().all(|window| window.total().holds_only_successes())
+            && windows.iter().all(Window::holds_only_successes_by_time)
             && self.windows.total(policy.window).calls >= policy.trip.minimum_calls.max(1);
-        let until = windows.iter().map(Window::until).min()?;
-        (is_healthy && now < until).then(|| Healthy {
+        let bucket_ends = windows.iter().map(Window::until).min()?;
+        (is_healthy && now < bucket_ends).then(|| Healthy {
             epoch: self.epoch,
             window: policy.window,
-            until: until.min(now + GATHERED_FOR),
+            until: bucket_ends.min(now + GATHERED_FOR),
+            bucket_ends,
         })
     }
 }

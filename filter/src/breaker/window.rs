@@ -97,21 +97,32 @@ impl Window {
         }
     }
 
-    /// Count so many successes as of now.
-    pub(super) fn record_successes(&mut self, successes: u32, now: Instant) {
-        match self.shape {
-            WindowShape::Time { .. } => {
-                self.advance(now);
-                if let Some(bucket) = self.ring.get_mut(self.head.newest) {
-                    bucket.tally.count_successes(successes);
-                    self.head.total.count_successes(successes);
-                }
-            }
-            // More than it holds push out each other.
-            WindowShape::Count { calls, .. } => {
-                (0..successes.min(calls)).for_each(|_| self.record(Counted::Success, None, now));
-            }
+    /// Count so many successes of one bucket, which ended then, in theirs: others may have recorded
+    /// later ones. A window by count, which is younger than they are, does without them: its places
+    /// are those of the latest calls.
+    pub(super) fn record_successes(&mut self, successes: u32, then: Instant) {
+        if let WindowShape::Count { .. } = self.shape {
+            return;
         }
+        self.advance(then);
+        let behind = self.head.until.as_nanos().saturating_sub(then.as_nanos()).saturating_sub(1);
+        let steps = behind.checked_div(self.shape.bucket_nanos()).unwrap_or(0);
+        let Some(bucket) = self.bucket_before(steps) else { return };
+        bucket.tally.count_successes(successes);
+        self.head.total.count_successes(successes);
+    }
+
+    /// The bucket so many places before the newest; `None` if the window let go of it.
+    fn bucket_before(&mut self, steps: u64) -> Option<&mut Bucket> {
+        let length = self.ring.len();
+        let steps = usize::try_from(steps).ok().filter(|steps| *steps < length)?;
+        let place = self.head.newest.saturating_add(length).saturating_sub(steps);
+        self.ring.get_mut(if place < length { place } else { place.saturating_sub(length) })
+    }
+
+    /// Whether it is one by time, in which nothing failed or was slow.
+    pub(super) fn holds_only_successes_by_time(&self) -> bool {
+        matches!(self.shape, WindowShape::Time { .. }) && self.head.total.holds_only_successes()
     }
 
     /// Let go of what left the window by now. A worker's clock may read slightly behind: its calls

@@ -61,11 +61,11 @@ impl Windows {
         }
     }
 
-    /// The same for so many successes.
-    pub(super) fn record_successes(&mut self, shape: WindowShape, successes: u32, now: Instant) {
-        self.use_by(shape, now);
+    /// The same for so many successes of one bucket, which ended then.
+    pub(super) fn record_successes(&mut self, shape: WindowShape, successes: u32, then: Instant) {
+        self.use_by(shape, then);
         for window in &mut self.windows {
-            window.record_successes(successes, now);
+            window.record_successes(successes, then);
         }
     }
 

@@ -73,7 +73,7 @@ impl Ledger {
         let mut latest = None;
         // All decisions share the code behind this, whatever their values.
         let decided = self.carry_out(cell, now, &mut |breaker| {
-            let merged = merge(gathered, breaker, now);
+            let merged = merge(gathered, breaker);
             let (value, change) = decide(breaker);
             latest = Some(value);
             merged.and(change)
@@ -93,17 +93,22 @@ impl Ledger {
         mut decide: impl FnMut(&mut Breaker) -> (T, Change),
     ) -> Decided<T> {
         let before = self.gathering.get();
-        let (mut latest, mut after) = (None, before);
+        let (mut latest, mut after, mut only_merges) = (None, before, false);
         let decided = self.carry_out(cell, now, &mut |breaker| {
             let (known, due) = before.at_admission(breaker, policy, now);
-            let merged = merge(due, breaker, now);
+            let merged = merge(due, breaker);
             let (value, change) = decide(breaker);
             (latest, after) = (Some(value), known);
+            only_merges = merged != Change::Nothing && change == Change::Nothing;
             merged.and(change)
         });
-        let unknown = Gathering { healthy: None, ..before };
-        self.gathering.set(if decided.value.is_some() { after } else { unknown });
-        decided.with(latest)
+        if decided.value.is_some() {
+            self.gathering.set(after);
+            return decided.with(latest);
+        }
+        self.gathering.set(Gathering { healthy: None, ..before });
+        // What could not be stored was the merging alone: the admission holds without it.
+        Decided { value: only_merges.then_some(()), ..decided }.with(latest)
     }
 
     /// A call ended: whether it is a success that was gathered, so that nothing is left to be
@@ -167,8 +172,8 @@ impl Ledger {
     }
 }
 
-fn merge(gathered: Option<Gathered>, breaker: &mut Breaker, now: Instant) -> Change {
-    gathered.map_or(Change::Nothing, |gathered| breaker.merge(&gathered, now))
+fn merge(gathered: Option<Gathered>, breaker: &mut Breaker) -> Change {
+    gathered.map_or(Change::Nothing, |gathered| breaker.merge(&gathered))
 }
 
 impl Decided<()> {

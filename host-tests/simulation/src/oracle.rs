@@ -118,13 +118,14 @@ impl Oracle {
     }
 
     /// A worker writes the successes that it gathered.
-    pub fn merge(&mut self, gathered: &Gathered, now: Instant) {
+    pub fn merge(&mut self, gathered: &Gathered) {
         if gathered.epoch != self.epoch {
             return;
         }
         self.run.retain(|failure| *failure > gathered.latest_at);
-        for _ in 0..gathered.successes {
-            self.count(Counted::Success, None, gathered.window, now);
+        let Gathered { successes, window: shape, latest_at, .. } = *gathered;
+        for window in self.used_by(shape, latest_at) {
+            window.record_successes(successes, latest_at);
         }
     }
 
@@ -590,16 +591,20 @@ impl Oracle {
         shape: WindowShape,
         now: Instant,
     ) {
+        for window in self.used_by(shape, now) {
+            window.record(counted, announced, now);
+        }
+    }
+
+    /// All windows, once a policy of this shape records.
+    fn used_by(&mut self, shape: WindowShape, now: Instant) -> &mut [Window] {
         self.windows.retain(|it| it.shape == shape || now.since(it.used_at) < span(it.shape));
         if self.window(shape).is_none() {
             self.windows.push(Window::new(shape, now));
         }
-        for window in &mut self.windows {
-            window.record(counted, announced, now);
-            if window.shape == shape {
-                window.used_at = window.used_at.max(now);
-            }
-        }
+        let its = self.windows.iter_mut().filter(|it| it.shape == shape);
+        its.for_each(|window| window.used_at = window.used_at.max(now));
+        &mut self.windows
     }
 
     /// The window of this shape.

@@ -66,6 +66,17 @@ impl Window {
         self.calls.push(Call { place: self.head(), counted, announced_until });
     }
 
+    /// Successes that ended then, in the same bucket, are told of now. A window by count has no place
+    /// for what comes late.
+    pub fn record_successes(&mut self, successes: u32, then: Instant) {
+        if let WindowShape::Time { duration, buckets } = self.shape {
+            self.latest = self.latest.max(then);
+            let place = then.as_nanos() / (nanos(duration) / u64::from(buckets));
+            let call = Call { place, counted: Counted::Success, announced_until: Instant::ZERO };
+            self.calls.extend((0..successes).map(|_| call));
+        }
+    }
+
     /// What it holds at the time of the latest record.
     #[must_use]
     pub fn total(&self) -> Total {

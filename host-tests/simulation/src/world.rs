@@ -158,7 +158,7 @@ impl World {
         }
         self.coverage.meet(event(step, &oracle, asker.policy), met);
         if let Some(gathered) = merged {
-            oracle.merge(&gathered, asker.now);
+            oracle.merge(&gathered);
         }
         let before = oracle.clone();
         let (expected, moved) = oracle.ask(step, asker);
@@ -189,7 +189,7 @@ impl World {
         let vms = self.vms.iter().filter_map(Weak::upgrade);
         let unwritten: Vec<Gathered> = vms.filter_map(|vm| vm.borrow().gathered(name)).collect();
         let mut at_once = before.clone();
-        unwritten.iter().for_each(|gathered| at_once.merge(gathered, asker.now));
+        unwritten.iter().for_each(|gathered| at_once.merge(gathered));
         let (_, would_have) = at_once.ask(step, asker);
         let opens = |moved: Option<Moved>| moved.is_some_and(|it| it.to == StateName::Open);
         let verdict = &mut self.truth.verdict;

@@ -62,6 +62,9 @@ fn every_block_says_its_language() {
 #[test]
 fn the_filter_takes_every_configuration_that_is_shown() {
     let fields = fields();
+    let schema: Value =
+        serde_json::from_str(&repository::read("docs/configuration.schema.json")).expect("JSON");
+    let schema = jsonschema::options().build(&schema).expect("a schema");
     let (mut judged, mut wrong) = (0, Vec::new());
     for Block { place, text, .. } in of("yaml") {
         let shown: Vec<Value> = match serde_saphyr::from_multiple(&text) {
@@ -75,6 +78,9 @@ fn the_filter_takes_every_configuration_that_is_shown() {
             judged += 1;
             if let Err(errors) = Config::parse(configuration.to_string().as_bytes()) {
                 wrong.push(format!("{place}: {errors}"));
+            }
+            if let Err(error) = schema.validate(&configuration) {
+                wrong.push(format!("{place}: the schema says {error}"));
             }
         }
     }

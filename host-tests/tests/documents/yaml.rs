@@ -57,10 +57,10 @@ fn sources() -> String {
     of_tests.map(|path| repository::read(path)).collect()
 }
 
-/// Its path, its name, or the folder that it lies in, as a text of the tests' code.
+/// Its path or its name, as a text of the tests' code.
 fn is_named(path: &str, sources: &str) -> bool {
-    let (folder, name) = path.rsplit_once('/').expect("a folder");
-    [path, name, folder].iter().any(|it| sources.contains(&format!("\"{it}\"")))
+    let (_, name) = path.rsplit_once('/').expect("a folder");
+    [path, name].iter().any(|it| sources.contains(&format!("\"{it}\"")))
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl Worker {
             self.gathering.at_admission(&scene.breaker, &scene.policy, scene.now);
         self.gathering = gathering;
         if let Some(gathered) = &due {
-            let change = scene.breaker.merge(gathered, scene.now);
+            let change = scene.breaker.merge(gathered);
             scene.note(change);
         }
         due
@@ -159,14 +159,28 @@ fn those_of_another_epoch_move_nothing() {
 }
 
 #[test]
-fn a_window_by_count_holds_the_latest_of_them() {
+fn in_a_window_by_count_each_is_recorded() {
     let mut scene = Scene::with(|policy| {
         policy.window = WindowShape::Count { calls: 20, max_age: seconds(600.0) };
     });
     scene.succeeds(15);
+    assert!(!takes_a_success(&mut scene), "late, it would push out what came meanwhile");
+}
+
+#[test]
+fn they_are_counted_in_the_bucket_that_they_ended_in() {
+    let mut scene = healthy();
     let mut worker = Worker::asked(&mut scene);
-    (0..100).for_each(|_| assert!(worker.takes(&scene, SUCCESS)));
-    scene.after(1.0);
+    scene.after(5.9);
     let _ = worker.asks(&mut scene);
-    assert_eq!(scene.breaker.windows.total(scene.policy.window).calls, 20);
+    (0..100).for_each(|_| assert!(worker.takes(&scene, SUCCESS)));
+    scene.after(0.2);
+    scene.fails(1);
+    assert_eq!(worker.asks(&mut scene).map(|it| it.successes), Some(100));
+    let total = |scene: &Scene| scene.breaker.windows.total(scene.policy.window).calls;
+    assert_eq!(total(&scene), 10 + 100 + 1);
+    // A window of 60 s in 10 buckets lets go of the first of them, and of nothing that came later.
+    scene.after(54.0);
+    scene.fails(1);
+    assert_eq!(total(&scene), 2);
 }

@@ -18,10 +18,17 @@ const CALLERS: usize = 8;
 /// Requests that begin after an order was answered.
 const AFTERWARDS: usize = 1_000;
 
+/// One request.
+struct Seen {
+    began: Instant,
+    ended: Instant,
+    is_refused: bool,
+}
+
 /// Callers who send one chat after another, each on a connection of its own.
 struct Traffic {
     is_over: Arc<AtomicBool>,
-    callers: Vec<JoinHandle<Vec<(Instant, bool)>>>,
+    callers: Vec<JoinHandle<Vec<Seen>>>,
 }
 
 impl Traffic {
@@ -31,8 +38,8 @@ impl Traffic {
         Self { callers: callers.collect(), is_over }
     }
 
-    /// When each request began, and whether the filter refused it.
-    async fn stops(self) -> Vec<(Instant, bool)> {
+    /// When each request began and ended, and whether the filter refused it.
+    async fn stops(self) -> Vec<Seen> {
         self.is_over.store(true, Ordering::Relaxed);
         let mut seen = Vec::new();
         for caller in self.callers {
@@ -42,12 +49,13 @@ impl Traffic {
     }
 }
 
-async fn calls(client: Client, is_over: Arc<AtomicBool>) -> Vec<(Instant, bool)> {
+async fn calls(client: Client, is_over: Arc<AtomicBool>) -> Vec<Seen> {
     let mut seen = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         let began = Instant::now();
         let answer = client.send(&Call::chat()).await.expect("an answer");
-        seen.push((began, answer.breaker() == Some("open")));
+        let is_refused = answer.breaker() == Some("open");
+        seen.push(Seen { began, ended: Instant::now(), is_refused });
     }
     seen
 }
@@ -86,22 +94,23 @@ async fn from_its_answer_on_no_request_on_any_worker_sees_the_old_mode() -> Outc
     stage.requests_pass(100).await;
     stage.ordered("open", &json!({"user": "ann", "reason": "an exercise"})).await;
     let opened = Instant::now();
-    stage.requests_pass(AFTERWARDS + CALLERS).await;
+    stage.requests_pass(AFTERWARDS + 2 * CALLERS).await;
     let before_release = Instant::now();
     stage.ordered("close", &json!({})).await;
     let released = Instant::now();
-    stage.requests_pass(AFTERWARDS + CALLERS).await;
+    stage.requests_pass(AFTERWARDS + 2 * CALLERS).await;
     let seen = traffic.stops().await;
 
     let during: Vec<bool> = seen
         .iter()
-        .filter(|(began, _)| *began > opened && *began < before_release)
-        .map(|(_, is_refused)| *is_refused)
+        // One that was still on its way may have been decided by the next order.
+        .filter(|it| it.began > opened && it.ended < before_release)
+        .map(|it| it.is_refused)
         .collect();
     assert!(during.len() >= AFTERWARDS, "{} requests", during.len());
     assert!(during.iter().all(|is_refused| *is_refused), "a request was let through");
     let after: Vec<bool> =
-        seen.iter().filter(|(began, _)| *began > released).map(|(_, refused)| *refused).collect();
+        seen.iter().filter(|it| it.began > released).map(|it| it.is_refused).collect();
     assert!(after.len() >= AFTERWARDS, "{} requests", after.len());
     assert!(!after.contains(&true), "a request was refused");
     let workers = stage.connections_by_worker().await;
