@@ -41,6 +41,18 @@ const CLAIMS: &[(&str, Claim)] = &[
         ".github/workflows/",
         Claim::By("documents/workflows::every_workflow_calls_make_and_only_targets_that_are_there"),
     ),
+    (
+        "envoy/cookbook/dynamic/",
+        Claim::By(
+            "envoy/cookbook/shadow_rollout::enforcing_costs_no_call_and_what_was_learnt_stays",
+        ),
+    ),
+    (
+        "envoy/cookbook/secrets/",
+        Claim::By(
+            "envoy/cookbook/credentials::each_provider_gets_its_own_key_and_nobody_can_read_it_from_envoy",
+        ),
+    ),
     ("envoy/llm-", Claim::Here),
     ("envoy/", Claim::ByName),
     ("docs/", Claim::ByName),
