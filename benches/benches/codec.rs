@@ -6,6 +6,7 @@ use core::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use llm_breaker::config::Config;
 use llm_breaker::outcome::{Category, Outcome};
+use llm_breaker_benches::many::Many;
 use llm_breaker_benches::sample::Sample;
 
 const SUCCESS: Outcome = Outcome::of(Category::Success);
@@ -25,19 +26,12 @@ fn records(criterion: &mut Criterion) {
 fn many(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one of so many breakers");
     for count in [1_usize, 100, 10_000] {
-        let mut sample = Sample::closed();
-        let mut records = vec![sample.record().to_vec(); count];
+        let mut many = Many::of(count);
         group.bench_function(BenchmarkId::new("hot", count), |b| {
-            b.iter(|| sample.record_in(&mut records[0], &SUCCESS));
+            b.iter(|| many.record_in_one(&SUCCESS));
         });
-        let mut at = 0_usize;
         group.bench_function(BenchmarkId::new("random", count), |b| {
-            b.iter(|| {
-                at = at
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                sample.record_in(&mut records[(at >> 33) % count], &SUCCESS);
-            });
+            b.iter(|| many.record_in_any(&SUCCESS));
         });
     }
     group.finish();

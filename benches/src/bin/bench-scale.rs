@@ -1,15 +1,17 @@
 //! `make bench-scale`: what the cost does as breakers, streams, workers and windows grow.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use llm_breaker::outcome::{Category, Outcome};
 use llm_breaker::policy::WindowShape;
 use llm_breaker_benches::envoy::{
     Answer, Failure, Load, Stage, Variant, interleaved, memory_bytes,
 };
+use llm_breaker_benches::many::Many;
 use llm_breaker_benches::sample::Sample;
 use llm_breaker_benches::spread::Spread;
+use llm_breaker_benches::stopwatch::nanoseconds;
 use llm_breaker_benches::{page as pages, plot};
 use llm_breaker_host_tests::host::{Call, Module, Request, Response, World};
 
@@ -85,31 +87,13 @@ fn page(
     Ok(text + "\n")
 }
 
-/// The best of several runs: a neighbour only ever makes one slower.
-fn nanoseconds(mut act: impl FnMut()) -> f64 {
-    const CALLS: u32 = 100_000;
-    let mut run = || {
-        let start = Instant::now();
-        (0..CALLS).for_each(|_| act());
-        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
-    };
-    (0..9).map(|_| run()).fold(f64::MAX, f64::min)
-}
-
 fn breakers() -> Vec<Line> {
     let mut hot = Vec::new();
     let mut random = Vec::new();
     for count in [1_usize, 10, 100, 1_000, 10_000] {
-        let mut sample = Sample::closed();
-        // One breaker in memory for all records, as a VM has it.
-        let mut records = vec![sample.record().to_vec(); count];
-        hot.push((count as f64, nanoseconds(|| sample.record_in(&mut records[0], &SUCCESS))));
-        let mut at = 1_usize;
-        let one = nanoseconds(|| {
-            at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            sample.record_in(&mut records[(at >> 33) % count], &SUCCESS);
-        });
-        random.push((count as f64, one));
+        let mut many = Many::of(count);
+        hot.push((count as f64, nanoseconds(|| many.record_in_one(&SUCCESS))));
+        random.push((count as f64, nanoseconds(|| many.record_in_any(&SUCCESS))));
     }
     vec![("the same one".to_owned(), hot), ("a random one".to_owned(), random)]
 }

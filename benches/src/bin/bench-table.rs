@@ -1,7 +1,6 @@
 //! `make bench-table`: every budget of `docs/performance.md`, measured in one run, and whether it is
 //! kept. A miss does not fail the command: it is a figure like the others.
 
-use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -11,9 +10,11 @@ use llm_breaker::policy::WindowShape;
 use llm_breaker_benches::envoy::{
     Answer, Costs, Failure, Load, Stage, Variant, interleaved, microseconds_over,
 };
+use llm_breaker_benches::many::Many;
 use llm_breaker_benches::page;
 use llm_breaker_benches::sample::Sample;
 use llm_breaker_benches::spread::Spread;
+use llm_breaker_benches::stopwatch::nanoseconds;
 use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI};
 use llm_breaker_host_tests::host::{Module, Request, Response, World, path_of};
 use serde_json::json;
@@ -77,17 +78,6 @@ async fn measure() -> Result<(), Failure> {
     page::put("table", &table.text())
 }
 
-/// The best of several runs: a neighbour only ever makes one slower.
-fn nanoseconds<T>(mut act: impl FnMut() -> T) -> f64 {
-    const CALLS: u32 = 200_000;
-    let mut run = || {
-        let start = Instant::now();
-        (0..CALLS).for_each(|_| drop(black_box(act())));
-        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
-    };
-    (0..15).map(|_| run()).fold(f64::MAX, f64::min)
-}
-
 fn decisions(table: &mut Table) {
     let mut closed = Sample::closed();
     let ours = nanoseconds(|| closed.call(&SUCCESS));
@@ -119,13 +109,9 @@ fn records(table: &mut Table) {
         measured,
         admit <= 150.0 && record <= 150.0,
     );
-    let mut records = vec![sample.record().to_vec(); 10_000];
-    let hot = nanoseconds(|| sample.record_in(&mut records[0], &SUCCESS));
-    let mut at = 1_usize;
-    let random = nanoseconds(|| {
-        at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        sample.record_in(&mut records[(at >> 33) % 10_000], &SUCCESS);
-    });
+    let mut many = Many::of(10_000);
+    let hot = nanoseconds(|| many.record_in_one(&SUCCESS));
+    let random = nanoseconds(|| many.record_in_any(&SUCCESS));
     let is_kept = hot <= 1.15 * record && random <= record + 150.0;
     let measured = format!("hot {hot:.0} ns, random {random:.0} ns");
     table.add(
