@@ -19,6 +19,7 @@
 //! | [`key`], [`level`] | whose breaker is it, and what does it hear of a call with two? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
+//! | [`admission`] | may a call with several breakers go out, and what is each of them told of it? |
 //! | [`call`] | what has been seen of one call? |
 //! | [`fallback`] | what is answered in an upstream's place? |
 //! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
@@ -42,6 +43,7 @@
 
 pub mod access_log;
 pub mod admin;
+pub mod admission;
 pub mod breaker;
 pub mod call;
 pub mod category;
