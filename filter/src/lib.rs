@@ -25,6 +25,7 @@
 //! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
 //! | [`pairs`] | how does proxy-wasm write maps? |
 //! | [`admin`] | what does the admin listener answer? |
+//! | `replay` | what would these breakers have done with the calls of a log? (feature `tools`) |
 //! | `plugin` | which callback does what, and which host calls? |
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -57,6 +58,8 @@ pub mod matcher;
 pub mod outcome;
 pub mod pairs;
 pub mod policy;
+#[cfg(all(feature = "tools", not(target_arch = "wasm32")))]
+pub mod replay;
 pub mod shared;
 pub mod span;
 pub mod stats;
