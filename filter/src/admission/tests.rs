@@ -308,6 +308,27 @@ fn a_probe_that_goes_well_leaves_a_permit_for_what_may_follow() {
 }
 
 #[test]
+fn successes_of_a_healthy_breaker_are_gathered() {
+    let (map, ledger, policy) = (Map::default(), Ledger::of(MODEL), Policy::default());
+    let asker = Asker { policy: &policy, now: NOW, jitter: Jitter::of(MODEL, "node") };
+    let succeed = || {
+        let admit = Question::Admit { random: 0.0, watchers: Watchers::Agree };
+        let permit = match admit.put_to(&ledger, &map, asker).value {
+            Some(Answer::Admission(Admission::Pass(permit), _)) => permit,
+            other => panic!("{other:?}"),
+        };
+        let success = Outcome::of(Category::Success);
+        let record = Question::Record { permit: Some(&permit), outcome: &success };
+        record.put_to(&ledger, &map, asker).value
+    };
+    for _ in 0..policy.trip.minimum_calls {
+        assert_eq!(succeed(), Some(Answer::Recorded(Category::Success)));
+    }
+    assert_eq!(succeed(), Some(Answer::Gathered));
+    assert_eq!(ledger.gathered().map(|it| it.successes), Some(1));
+}
+
+#[test]
 fn an_answer_is_noted_by_the_first_breaker_once_a_second() {
     let policy = Policy::default();
     let desk = Desk::with([(MODEL, CLOSED), (PROVIDER, CLOSED)]);
