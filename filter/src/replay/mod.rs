@@ -11,11 +11,13 @@ mod call;
 mod course;
 mod engine;
 mod findings;
+pub mod log;
 mod process;
 mod rejudge;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
 pub use course::{Course, Merge};
@@ -24,3 +26,4 @@ pub use findings::{
     Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown,
 };
 pub use spread::Spread;
+pub use text::text;
