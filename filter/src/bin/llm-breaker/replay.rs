@@ -93,7 +93,7 @@ fn replayed(arguments: &Arguments) -> Result<Findings, String> {
         Some(path) => in_file(path, Fields::parse(&read(path)?))?,
         None => Fields::default(),
     };
-    let inputs = in_order(arguments.logs.iter().map(input).collect(), &fields)?;
+    let inputs = in_order(arguments.logs.iter().map(|path| input(path)).collect(), &fields)?;
     let mut reader = Reader::new(Options { fields, reorder: arguments.reorder });
     let mut replay = Replay::new(candidates);
     let progress = Progress::of(&inputs);
@@ -133,8 +133,8 @@ fn passes(arguments: &Arguments, findings: &Findings) -> bool {
     passes
 }
 
-fn input(path: &PathBuf) -> Input {
-    if path.as_os_str() == "-" { Input::Standard } else { Input::File(path.clone()) }
+fn input(path: &Path) -> Input {
+    if path.as_os_str() == "-" { Input::Standard } else { Input::File(path.to_owned()) }
 }
 
 /// The configurations in these files, or the built-in one.
