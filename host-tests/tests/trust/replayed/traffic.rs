@@ -112,7 +112,7 @@ impl Traffic {
     async fn begin(&mut self, provider: &mut Simulator, fault: Fault) {
         let error = Behaviour::status;
         let quota = r#"{"error": {"code": "insufficient_quota", "message": "…"}}"#;
-        provider.behave(match fault {
+        let behaviour = match fault {
             Fault::Errors => error(500),
             Fault::SomeErrors => {
                 let fails =
@@ -132,7 +132,8 @@ impl Traffic {
             Fault::Cut => Behaviour::cut_after(3),
             Fault::Closed => Behaviour::Close,
             Fault::Slow => Behaviour::Healthy.after_milliseconds(350),
-        });
+        };
+        provider.behave(behaviour);
     }
 
     async fn wait(&mut self) {
