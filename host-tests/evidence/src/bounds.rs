@@ -1,0 +1,44 @@
+//! Which of it must hold of the defaults?
+
+use crate::campaign::Campaign;
+use crate::incidents::{KINDS, What};
+use crate::profiles::PROFILES;
+use crate::subject::Subject;
+
+/// Good calls that are held back while nothing is wrong: less than this share.
+pub const GOOD_BLOCKED: f64 = 0.01;
+/// Hours with a trip while nothing is wrong: less than this share.
+pub const HOURS_WITH_A_TRIP: f64 = 0.01;
+
+/// Whether each incident that can be told must be.
+#[must_use]
+pub fn must_be_told(what: What) -> bool {
+    matches!(what, What::Quota | What::Hangs) || what == What::Fails(1.0)
+}
+
+/// Everything that does not hold.
+#[must_use]
+pub fn slips(campaign: &Campaign) -> Vec<String> {
+    let ours = Subject::Ours as usize;
+    let mut slips = Vec::new();
+    for (profile, by_subject) in PROFILES.iter().zip(&campaign.healthy) {
+        let healthy = by_subject[ours];
+        let (blocked, hours) = (healthy.share_blocked(), healthy.share_of_hours());
+        if blocked >= GOOD_BLOCKED {
+            slips.push(format!("{}: {:.2} % of the good calls held back", profile.name, 100.0 * blocked));
+        }
+        if hours >= HOURS_WITH_A_TRIP {
+            slips.push(format!("{}: a trip in {:.2} % of the hours", profile.name, 100.0 * hours));
+        }
+    }
+    for (kind, incidents) in KINDS.iter().zip(&campaign.incidents) {
+        let missed = |costs: &&[crate::measure::Cost; Subject::ALL.len()]| {
+            costs[ours].can_be_told && costs[ours].detected_after.is_none()
+        };
+        let missed = incidents.iter().filter(missed).count();
+        if must_be_told(kind.what.is) && missed > 0 {
+            slips.push(format!("{}: {missed} incidents were not told", kind.name));
+        }
+    }
+    slips
+}

@@ -1,0 +1,29 @@
+//! How is a parameter known? Published somewhere, or assumed.
+
+/// Where a parameter comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Somebody published it.
+    Published(&'static str),
+    /// Nobody did: it is our guess, and says so.
+    Assumed,
+}
+
+/// A parameter and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known<T> {
+    /// The parameter.
+    pub is: T,
+    /// Where it comes from.
+    pub from: Source,
+}
+
+/// What somebody published.
+pub const fn published<T: Copy>(is: T, from: &'static str) -> Known<T> {
+    Known { is, from: Source::Published(from) }
+}
+
+/// Our guess.
+pub const fn assumed<T: Copy>(is: T) -> Known<T> {
+    Known { is, from: Source::Assumed }
+}
