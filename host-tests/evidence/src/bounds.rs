@@ -32,11 +32,18 @@ pub fn slips(campaign: &Campaign) -> Vec<String> {
         }
     }
     for (kind, incidents) in KINDS.iter().zip(&campaign.incidents) {
+        if !must_be_told(kind.what.is) {
+            continue;
+        }
+        let can_be_told = incidents.iter().filter(|costs| costs[ours].can_be_told).count();
+        if 2 * can_be_told < incidents.len() {
+            slips.push(format!("{}: only {can_be_told} incidents can be told", kind.name));
+        }
         let missed = |costs: &&[crate::measure::Cost; Subject::ALL.len()]| {
             costs[ours].can_be_told && costs[ours].detected_after.is_none()
         };
         let missed = incidents.iter().filter(missed).count();
-        if must_be_told(kind.what.is) && missed > 0 {
+        if missed > 0 {
             slips.push(format!("{}: {missed} incidents were not told", kind.name));
         }
     }

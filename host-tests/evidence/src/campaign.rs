@@ -6,7 +6,7 @@ use crate::incident::Incident;
 use crate::incidents::KINDS;
 use crate::measure::{self, Cost, Healthy, HealthyMeter};
 use crate::ours::Setting;
-use crate::profiles::PROFILES;
+use crate::profiles::{ERRING_CHAT, PROFILES};
 use crate::subject::Subject;
 use crate::traffic::Traffic;
 use crate::watched::{Seen, watch};
@@ -19,8 +19,6 @@ const PIECES: u64 = 4;
 
 /// How likely a call fails if the one before it did: what the defaults bear is looked for.
 pub const STICKING: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
-/// The profile that is tried for it.
-pub const STICKING_PROFILE: usize = 4;
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +99,7 @@ impl Work {
                 Done::Healthy(profile, healthy(calls, Subject::ALL, setting))
             }
             Self::Sticking { which, piece } => {
-                let traffic = Traffic::of(&PROFILES[STICKING_PROFILE], piece_seed(size, piece));
+                let traffic = Traffic::of(&ERRING_CHAT, piece_seed(size, piece));
                 let calls = traffic.sticking(STICKING[which]).take(piece_calls(size));
                 let [ours] = healthy(calls, [Subject::Ours], setting);
                 Done::Sticking(which, ours)

@@ -2,9 +2,9 @@
 
 use crate::call::{Asks, Call, End};
 use crate::chance::Chance;
-use crate::incidents::{Kind, MANNERS, Manner, PATIENCE, RATES, What};
+use crate::incidents::{Kind, MANNERS, Manner, PATIENCE, What};
 use crate::known::assumed;
-use crate::profiles::{Arrivals, PROFILES, Profile};
+use crate::profiles::{Arrivals, CHAT, Profile};
 use crate::traffic::{Traffic, at, error, failing, left, seconds};
 use core::time::Duration;
 use llm_breaker::time::Instant;
@@ -44,7 +44,7 @@ impl Incident {
             _ => 1.0,
         };
         let manner = chance.one_of(&MANNERS);
-        let base = base(what, &mut chance);
+        let base = base(kind, &mut chance);
         Self { begins: at(begins), ends: at(ends), what, manner, down, factor, base, seed }
     }
 
@@ -63,10 +63,10 @@ impl Incident {
         (self.begins..self.ends).contains(&moment)
     }
 
-    /// Whether its calls hang, and are known to stream.
+    /// What happens in it.
     #[must_use]
-    pub fn hangs(&self) -> bool {
-        self.what == What::Hangs
+    pub const fn what(&self) -> What {
+        self.what
     }
 
     fn strikes(&self, call: Call, chance: &mut Chance) -> Call {
@@ -165,9 +165,9 @@ fn periods(what: What, begins: f64, ends: f64, chance: &mut Chance) -> Vec<(Inst
 }
 
 /// Chat, with one error in a hundred, at a rate that differs from incident to incident.
-fn base(what: What, chance: &mut Chance) -> Profile {
-    let per_second = chance.between_logs(RATES.0, RATES.1);
-    let asks = match what {
+fn base(kind: &Kind, chance: &mut Chance) -> Profile {
+    let per_second = chance.between_logs(kind.rates.is.low, kind.rates.is.high);
+    let asks = match kind.what.is {
         What::Hangs | What::Cuts(_) => Asks::Stream,
         What::HangsUnseen => Asks::StreamInBody,
         _ => chance.one_of(&[Asks::Stream, Asks::StreamInBody, Asks::Whole]),
@@ -175,6 +175,6 @@ fn base(what: What, chance: &mut Chance) -> Profile {
     Profile {
         arrivals: assumed(Arrivals::Steady { per_second, shape: 1.0 }),
         asks: assumed(asks),
-        ..PROFILES[3]
+        ..CHAT
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::chance::Spread;
 use crate::known::{Known, assumed, published};
+use core::fmt;
 
 /// Incidents of one kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,6 +13,17 @@ pub struct Kind {
     pub what: Known<What>,
     /// For how long, in seconds.
     pub lasts: Known<Spread>,
+    /// How often applications call, from one incident to the next.
+    pub rates: Known<Rates>,
+}
+
+/// Calls a second, evenly over orders of magnitude.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// At least.
+    pub low: f64,
+    /// At most.
+    pub high: f64,
 }
 
 /// What happens to the calls of an incident.
@@ -65,9 +77,8 @@ pub enum Manner {
     Reset,
 }
 
-/// How often applications call, from one incident to the next: per second, evenly over orders of
-/// magnitude. From one a minute on, where nothing can be told, to five a second. Assumed.
-pub const RATES: (f64, f64) = (1.0 / 60.0, 5.0);
+/// From one call a minute on, where nothing can be told, to five a second.
+const RATES: Known<Rates> = assumed(Rates { low: 1.0 / 60.0, high: 5.0 });
 
 /// For how long a caller waits for an answer that does not come.
 pub const PATIENCE: Known<Spread> = published(
@@ -85,7 +96,7 @@ const LONG: Known<Spread> =
     published(Spread { median: 900.0, p99: 10_800.0, at_most: 7_200.0 }, HISTORIES);
 
 const fn kind(name: &'static str, what: What) -> Kind {
-    Kind { name, what: assumed(what), lasts: LONG }
+    Kind { name, what: assumed(what), lasts: LONG, rates: RATES }
 }
 
 /// All of them.
@@ -115,6 +126,46 @@ pub const KINDS: [Kind; 12] = [
     },
     Kind {
         lasts: assumed(Spread { median: 8.0, p99: 45.0, at_most: 60.0 }),
+        // Where little is asked for, nothing is too much.
+        rates: assumed(Rates { low: 0.5, high: 20.0 }),
         ..kind("burst of 429s", What::Limits(0.9))
     },
 ];
+
+impl fmt::Display for Rates {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.low < 0.1 {
+            write!(out, "one in {:.0} s", 1.0 / self.low)?;
+        } else {
+            write!(out, "{}", self.low)?;
+        }
+        write!(out, " to {} a second, evenly over orders of magnitude", self.high)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fails(1.0) => out.write_str("all calls fail, and what is in flight when it begins"),
+            Self::Fails(share) => write!(out, "{:.0} % of the calls fail", 100.0 * share),
+            Self::Slows(low, high) => {
+                write!(out, "first contents come {low} to {high} times as late")
+            }
+            Self::Hangs => out.write_str(
+                "streams begin or are known by their requests, and nothing comes; nor do whole answers",
+            ),
+            Self::HangsUnseen => {
+                out.write_str("nothing comes at all, and only bodies say that streams are asked for")
+            }
+            Self::Cuts(after) => write!(out, "all streams break off after: {after}"),
+            Self::Quota => out.write_str("429 with `insufficient_quota`, and nothing says until when"),
+            Self::Flaps { down, up } => write!(out, "all calls fail for: {down}; all work for: {up}"),
+            Self::OneModel => out.write_str("all calls to one of five models fail"),
+            Self::Limits(share) => write!(
+                out,
+                "{:.0} % of the calls get a 429 whose `Retry-After` is what is left of it",
+                100.0 * share
+            ),
+        }
+    }
+}

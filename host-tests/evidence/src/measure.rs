@@ -2,6 +2,7 @@
 
 use crate::call::{Call, Worth};
 use crate::incident::Incident;
+use crate::incidents::What;
 use crate::subject::{Deciding, Fate};
 use core::time::Duration;
 use llm_breaker::policy::{Policy, WindowShape};
@@ -155,12 +156,19 @@ pub fn can_be_told(incident: &Incident, calls: &[(Call, Seen)], policy: &Policy)
         WindowShape::Time { duration, .. } => duration,
         WindowShape::Count { max_age, .. } => max_age,
     };
-    let limit = incident.hangs().then_some(policy.limits.first_token).flatten();
-    if limit.is_some_and(|limit| incident.ends < incident.begins + limit + window) {
-        return false;
+    if incident.what() == What::Hangs {
+        let Some(limit) = policy.limits.first_token else { return false };
+        if incident.ends < incident.begins + limit + window {
+            return false;
+        }
     }
     let fails = |seen: &Seen| {
-        let verdict = policy.verdicts.on(seen.outcome.category);
+        // Of those who left without a byte all may count, where nobody got one.
+        let outcome = match incident.what() {
+            What::HangsUnseen => seen.outcome.judged(Instant::ZERO),
+            _ => seen.outcome,
+        };
+        let verdict = policy.verdicts.on(outcome.category);
         matches!(verdict, Verdict::Failure | Verdict::Open) && incident.lasts_at(seen.settled)
     };
     let mut failures: Vec<Instant> = calls

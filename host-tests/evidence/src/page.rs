@@ -1,10 +1,10 @@
 //! How is it told? As tables between their marks in the page that explains them.
 
-use crate::campaign::{Campaign, STICKING, STICKING_PROFILE, Size};
-use crate::incidents::{KINDS, Kind, MANNERS, Manner, PATIENCE, RATES, What};
+use crate::campaign::{Campaign, STICKING, Size};
+use crate::incidents::{KINDS, Kind, MANNERS, Manner, PATIENCE};
 use crate::known::{Known, Source};
 use crate::measure::{Cost, Healthy, share};
-use crate::profiles::PROFILES;
+use crate::profiles::{ERRING_CHAT, PROFILES};
 use crate::subject::Subject;
 use core::fmt::{Display, Write as _};
 use core::time::Duration;
@@ -110,7 +110,7 @@ fn sticking(campaign: &Campaign) -> String {
     let mut table = format!(
         "| a call of “{}” fails after one that failed | good calls held back | hours with a trip |\n\
          |---|---|---|\n",
-        PROFILES[STICKING_PROFILE].name
+        ERRING_CHAT.name
     );
     for (sticks, healthy) in STICKING.iter().zip(&campaign.sticking) {
         let (blocked, hours) = (percent(healthy.share_blocked()), percent(healthy.share_of_hours()));
@@ -156,26 +156,11 @@ fn traffic_parameters() -> String {
 fn incident_parameters() -> String {
     let mut table = String::from("| what | value | source |\n|---|---|---|\n");
     for kind in &KINDS {
-        let told = |what: &What| format!("{what:?}");
-        let what = told(&kind.what.is);
-        let what = Known { is: what.as_str(), from: kind.what.from };
-        let _ = writeln!(table, "| {} |", parameter(&format!("**{}**", kind.name), &what));
+        let _ = writeln!(table, "| {} |", parameter(&format!("**{}**", kind.name), &kind.what));
     }
-    let mut lengths: Vec<(Known<crate::chance::Spread>, Vec<&str>)> = Vec::new();
-    for Kind { name, lasts, .. } in &KINDS {
-        match lengths.iter_mut().find(|(known, _)| known == lasts) {
-            Some((_, names)) => names.push(name),
-            None => lengths.push((*lasts, vec![name])),
-        }
-    }
-    for (lasts, names) in lengths {
-        let whose = if names.len() > 1 { "all others" } else { names[0] };
-        let _ = writeln!(table, "| {} |", parameter(&format!("how long: {whose}"), &lasts));
-    }
+    by_kind(&mut table, "how long", |kind| kind.lasts.from, |kind| kind.lasts.is.to_string());
+    by_kind(&mut table, "calls", |kind| kind.rates.from, |kind| kind.rates.is.to_string());
     let _ = writeln!(table, "| {} |", parameter("how long a caller waits for what hangs", &PATIENCE));
-    let rates = format!("one in {:.0} s to {} a second", 1.0 / RATES.0, RATES.1);
-    let rates = Known { is: rates.as_str(), from: Source::Assumed };
-    let _ = writeln!(table, "| {} |", parameter("calls, evenly over orders of magnitude", &rates));
     for (manner, after) in MANNERS {
         let name = match manner {
             Manner::Status(status) => format!("an outage's calls end with {status} after"),
@@ -188,9 +173,32 @@ fn incident_parameters() -> String {
     table
 }
 
+/// A parameter that most kinds share.
+fn by_kind(
+    table: &mut String,
+    name: &str,
+    source: impl Fn(&Kind) -> Source,
+    value: impl Fn(&Kind) -> String,
+) {
+    let mut values: Vec<(String, Source, Vec<&str>)> = Vec::new();
+    for kind in &KINDS {
+        let (value, source) = (value(kind), source(kind));
+        match values.iter_mut().find(|(known, from, _)| *known == value && *from == source) {
+            Some((.., names)) => names.push(kind.name),
+            None => values.push((value, source, vec![kind.name])),
+        }
+    }
+    for (value, from, names) in values {
+        let whose = if names.len() > KINDS.len() / 2 { "most".to_owned() } else { names.join(", ") };
+        let known = Known { is: value.as_str(), from };
+        let _ = writeln!(table, "| {} |", parameter(&format!("{name}: {whose}"), &known));
+    }
+}
+
 fn parameter(name: &str, known: &Known<impl Display>) -> String {
     let source = match known.from {
         Source::Published(source) => source,
+        Source::Required => "what a breaker must bear",
         Source::Assumed => "*assumed*",
     };
     format!("{name} | {} | {source}", known.is)

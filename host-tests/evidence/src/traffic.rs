@@ -172,7 +172,7 @@ impl Iterator for Traffic {
 mod tests {
     use super::*;
     use crate::call::Worth;
-    use crate::profiles::PROFILES;
+    use crate::profiles::{BATCH, ERRING_CHAT, PROFILES, REASONING};
 
     fn share(calls: &[Call], is: impl Fn(&Call) -> bool) -> f64 {
         calls.iter().filter(|call| is(call)).count() as f64 / calls.len() as f64
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn reasoning_models_keep_callers_waiting_as_published() {
-        let calls = Traffic::of(&PROFILES[0], 1).take(100_000);
+        let calls = Traffic::of(&REASONING, 1).take(100_000);
         let mut firsts: Vec<Duration> = calls.filter_map(|call| call.first).collect();
         firsts.sort();
         let p99 = firsts[firsts.len() * 99 / 100].as_secs_f64();
@@ -205,7 +205,7 @@ mod tests {
     fn errors_that_come_in_a_row_are_no_more_of_them() {
         for sticks in [0.0, 0.1, 0.5] {
             let calls: Vec<Call> =
-                Traffic::of(&PROFILES[4], 1).sticking(sticks).take(200_000).collect();
+                Traffic::of(&ERRING_CHAT, 1).sticking(sticks).take(200_000).collect();
             let failing = share(&calls, |call| call.worth() == Worth::Failing);
             assert!((0.017..0.023).contains(&failing), "{sticks}: {failing}");
         }
@@ -213,8 +213,7 @@ mod tests {
 
     #[test]
     fn a_job_runs_when_it_should_and_nothing_comes_between() {
-        let batch = PROFILES[5];
-        assert!(Traffic::of(&batch, 1).take(20_000).all(|call| {
+        assert!(Traffic::of(&BATCH, 1).take(20_000).all(|call| {
             (call.at.since(at(0.0)).as_secs_f64() % 3_600.0) < 600.5
         }));
     }

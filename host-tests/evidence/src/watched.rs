@@ -2,7 +2,6 @@
 //! Envoy watches it here.
 
 use crate::call::{Asks, Call, End};
-use crate::traffic::seconds;
 use core::time::Duration;
 use llm_breaker::call::{
     AskedFor, ClientTimeouts, Coding, Ending, Exchange, Flags, MediaType, Protocol, ResponseHead,
@@ -149,7 +148,7 @@ fn tick_after(moment: Instant) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::{at, error};
+    use crate::traffic::{at, error, seconds};
     use llm_breaker::outcome::{Category, EndedBy};
 
     const CALL: Call = Call {
