@@ -83,6 +83,11 @@ impl Replay {
         }
     }
 
+    /// What each configuration has done so far.
+    pub fn so_far(&self) -> impl Iterator<Item = &Replayed> {
+        self.trials.iter().map(|trial| &trial.replayed)
+    }
+
     /// No more calls of this source come: its process has ended.
     pub fn source_ended(&mut self, source: &Source) {
         for trial in &mut self.trials {

@@ -1,6 +1,7 @@
 //! What do many calls and incidents come to? Each profile and each incident is a piece of work of its own
 //! seed, so that all cores work and nothing depends on how many there are.
 
+use crate::bounds::must_be_told;
 use crate::call::Call;
 use crate::incident::Incident;
 use crate::incidents::KINDS;
@@ -13,6 +14,9 @@ use crate::watched::{Seen, watch};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+
+/// Where our breakers run: it is part of their jitter.
+const NODE: &str = "node";
 
 /// In how many pieces a profile's calls are made.
 const PIECES: u64 = 4;
@@ -31,13 +35,22 @@ pub struct Size {
     pub incidents: u64,
 }
 
+/// What of it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All kinds, and all who decide.
+    Everything,
+    /// What the bounds are about: our breaker, and the kinds of incidents that it must tell.
+    Bounds,
+}
+
 /// What all of it came to.
 #[derive(Clone, Debug, Default)]
 pub struct Campaign {
-    /// For each profile, for each subject.
-    pub healthy: Vec<[Healthy; Subject::ALL.len()]>,
-    /// For each kind, for each incident, for each subject.
-    pub incidents: Vec<Vec<[Cost; Subject::ALL.len()]>>,
+    /// For each profile, for each subject, ours first.
+    pub healthy: Vec<Vec<Healthy>>,
+    /// For each kind, for each incident, for each subject; a kind that was not run has none.
+    pub incidents: Vec<Vec<Vec<Cost>>>,
     /// For each probability of [`STICKING`], our breaker.
     pub sticking: Vec<Healthy>,
 }
@@ -49,19 +62,40 @@ enum Work {
     Incident { kind: usize, number: u64 },
 }
 
-/// Run all of it.
+impl Scope {
+    /// Who decides.
+    #[must_use]
+    pub const fn subjects(self) -> &'static [Subject] {
+        match self {
+            Self::Everything => &Subject::ALL,
+            Self::Bounds => &[Subject::Ours],
+        }
+    }
+
+    fn has(self, work: &Work) -> bool {
+        match (self, work) {
+            (Self::Everything, _) | (Self::Bounds, Work::Healthy { .. }) => true,
+            (Self::Bounds, Work::Sticking { .. }) => false,
+            (Self::Bounds, Work::Incident { kind, .. }) => must_be_told(KINDS[*kind].what.is),
+        }
+    }
+}
+
+/// Run it.
 #[must_use]
-pub fn run(setting: &Setting, size: Size) -> Campaign {
-    let work = pieces(size);
+pub fn run(setting: &Setting, size: Size, scope: Scope) -> Campaign {
+    let mut work = pieces(size);
+    work.retain(|work| scope.has(work));
+    let subjects = scope.subjects();
     let empty = Campaign {
-        healthy: vec![Default::default(); PROFILES.len()],
-        incidents: vec![vec![Default::default(); size.incidents as usize]; KINDS.len()],
+        healthy: vec![vec![Healthy::default(); subjects.len()]; PROFILES.len()],
+        incidents: vec![Vec::new(); KINDS.len()],
         sticking: vec![Healthy::default(); STICKING.len()],
     };
     let (campaign, next) = (Mutex::new(empty), AtomicUsize::new(0));
     let worker = || {
         while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let done = work.done(setting, size);
+            let done = work.done(setting, size, subjects);
             campaign.lock().unwrap_or_else(PoisonError::into_inner).take(done);
         }
     };
@@ -85,28 +119,27 @@ fn pieces(size: Size) -> Vec<Work> {
 }
 
 enum Done {
-    Healthy(usize, [Healthy; Subject::ALL.len()]),
-    Sticking(usize, Healthy),
-    Incident(usize, u64, Box<[Cost; Subject::ALL.len()]>),
+    Healthy(usize, Vec<Healthy>),
+    Sticking(usize, Vec<Healthy>),
+    Incident(usize, u64, Vec<Cost>),
 }
 
 impl Work {
-    fn done(self, setting: &Setting, size: Size) -> Done {
+    fn done(self, setting: &Setting, size: Size, subjects: &[Subject]) -> Done {
         match self {
             Self::Healthy { profile, piece } => {
                 let traffic = Traffic::of(&PROFILES[profile], piece_seed(size, piece));
                 let calls = traffic.take(piece_calls(size));
-                Done::Healthy(profile, healthy(calls, Subject::ALL, setting))
+                Done::Healthy(profile, healthy(calls, subjects, setting))
             }
             Self::Sticking { which, piece } => {
                 let traffic = Traffic::of(&ERRING_CHAT, piece_seed(size, piece));
                 let calls = traffic.sticking(STICKING[which]).take(piece_calls(size));
-                let [ours] = healthy(calls, [Subject::Ours], setting);
-                Done::Sticking(which, ours)
+                Done::Sticking(which, healthy(calls, &[Subject::Ours], setting))
             }
             Self::Incident { kind, number } => {
                 let incident = Incident::of(&KINDS[kind], size.seed + number);
-                Done::Incident(kind, number, Box::new(costs(&incident, setting)))
+                Done::Incident(kind, number, costs(&incident, subjects, setting))
             }
         }
     }
@@ -120,15 +153,14 @@ fn piece_calls(size: Size) -> usize {
     usize::try_from(size.calls / PIECES).unwrap_or(usize::MAX)
 }
 
-fn healthy<const N: usize>(
+fn healthy(
     calls: impl Iterator<Item = Call>,
-    subjects: [Subject; N],
+    subjects: &[Subject],
     setting: &Setting,
-) -> [Healthy; N] {
+) -> Vec<Healthy> {
     let policy = setting.policy();
-    let mut deciding = subjects.map(|subject| {
-        (subject.begins(setting, "node"), HealthyMeter::default())
-    });
+    let begin = |subject: &Subject| (subject.begins(setting, NODE), HealthyMeter::default());
+    let mut deciding: Vec<_> = subjects.iter().map(begin).collect();
     for call in calls {
         let seen = watch(&call, policy);
         for (subject, meter) in &mut deciding {
@@ -136,32 +168,38 @@ fn healthy<const N: usize>(
             meter.note(&call, fate);
         }
     }
-    deciding.map(|(subject, meter)| meter.finish(&subject.trips()))
+    deciding.into_iter().map(|(subject, meter)| meter.finish(&subject.trips())).collect()
 }
 
-/// What this incident costs each of them.
-#[must_use]
-pub fn costs(incident: &Incident, setting: &Setting) -> [Cost; Subject::ALL.len()] {
+fn costs(incident: &Incident, subjects: &[Subject], setting: &Setting) -> Vec<Cost> {
     let policy = setting.policy();
     let calls: Vec<(Call, Seen)> =
         incident.calls().map(|call| (call, watch(&call, policy))).collect();
     let can_be_told = measure::can_be_told(incident, &calls, policy);
-    Subject::ALL.map(|subject| {
-        let cost = measure::incident(incident, &calls, subject.begins(setting, "node"));
+    let cost = |subject: &Subject| {
+        let cost = measure::incident(incident, &calls, subject.begins(setting, NODE));
         Cost { can_be_told, ..cost }
-    })
+    };
+    subjects.iter().map(cost).collect()
 }
 
 impl Campaign {
     fn take(&mut self, done: Done) {
+        let add = |whole: &mut Healthy, piece: Healthy| *whole = whole.and(piece);
         match done {
             Done::Healthy(profile, pieces) => {
-                for (whole, piece) in self.healthy[profile].iter_mut().zip(pieces) {
-                    *whole = whole.and(piece);
-                }
+                let wholes = self.healthy[profile].iter_mut();
+                wholes.zip(pieces).for_each(|(whole, piece)| add(whole, piece));
             }
-            Done::Sticking(which, piece) => self.sticking[which] = self.sticking[which].and(piece),
-            Done::Incident(kind, number, costs) => self.incidents[kind][number as usize] = *costs,
+            Done::Sticking(which, pieces) => {
+                pieces.into_iter().for_each(|piece| add(&mut self.sticking[which], piece));
+            }
+            Done::Incident(kind, number, costs) => {
+                let number = usize::try_from(number).unwrap_or(usize::MAX);
+                let incidents = &mut self.incidents[kind];
+                incidents.resize(incidents.len().max(number + 1), Vec::new());
+                incidents[number] = costs;
+            }
         }
     }
 }

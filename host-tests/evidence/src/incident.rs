@@ -133,8 +133,12 @@ impl Incident {
         let Some(first) = call.first else { return call };
         let slow = first.mul_f64(self.factor);
         let later = |moment: Duration| moment + slow - first;
-        let slowed =
-            Call { head: call.head.map(later), first: Some(slow), lasts: later(call.lasts), ..call };
+        let slowed = Call {
+            head: call.head.map(later),
+            first: Some(slow),
+            lasts: later(call.lasts),
+            ..call
+        };
         // Who sees an answer grow waits for its end.
         if slow.as_secs_f64() > patience { left(slowed, seconds(patience)) } else { slowed }
     }

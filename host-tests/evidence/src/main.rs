@@ -1,7 +1,7 @@
 //! `make evidence`: everything is run, told and held against its bounds. `SEED=` runs it from another
 //! seed on and changes no page; `CALLS=` and `INCIDENTS=` say how much.
 
-use llm_breaker_evidence::campaign::{Size, run};
+use llm_breaker_evidence::campaign::{Scope, Size, run};
 use llm_breaker_evidence::ours::Setting;
 use llm_breaker_evidence::{bounds, page};
 use std::env;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         incidents: incidents.unwrap_or(200).max(1),
     };
     let begun = Instant::now();
-    let campaign = run(&Setting::defaults(), size);
+    let campaign = run(&Setting::defaults(), size, Scope::Everything);
     let tables = page::tables(&campaign, size);
     for (name, table) in &tables[..4] {
         println!("{name}\n\n{table}\n");

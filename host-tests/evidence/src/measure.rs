@@ -77,7 +77,11 @@ impl HealthyMeter {
         let mut hours: Vec<u64> = trips.iter().map(|trip| hour(*trip)).collect();
         hours.sort_unstable();
         hours.dedup();
-        Healthy { hours: hour(self.last) + 1, hours_with_a_trip: hours.len() as u64, ..self.healthy }
+        Healthy {
+            hours: hour(self.last) + 1,
+            hours_with_a_trip: hours.len() as u64,
+            ..self.healthy
+        }
     }
 }
 

@@ -45,8 +45,7 @@ impl Setting {
         use llm_breaker::glob::Glob;
         use llm_breaker::policy::KeyBy;
         let models = (0..MODELS).map(|model| Glob::new(model_name(model))).collect();
-        let defaults =
-            Policy { key_by: KeyBy::Model, models, ..self.config.defaults.clone() };
+        let defaults = Policy { key_by: KeyBy::Model, models, ..self.config.defaults.clone() };
         let fingerprint = defaults.fingerprint();
         Self { config: Config { defaults, ..self.config.clone() }, fingerprint }
     }

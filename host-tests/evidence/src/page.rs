@@ -57,7 +57,7 @@ fn healthy(campaign: &Campaign) -> String {
     let _ = writeln!(table, "|---|---|{}", "---|".repeat(names.len()));
     for (profile, by_subject) in PROFILES.iter().zip(&campaign.healthy) {
         let hours = by_subject[0].hours;
-        let cells = by_subject.each_ref().map(blocked_and_hours);
+        let cells = by_subject.iter().map(blocked_and_hours).collect::<Vec<_>>();
         let _ = writeln!(table, "| {} | {hours} | {} |", profile.name, cells.join(" | "));
     }
     table
@@ -74,9 +74,9 @@ fn incidents(campaign: &Campaign) -> String {
          |---|---|---|---|---|---|---|---|---|---|\n",
     );
     for (kind, costs) in KINDS.iter().zip(&campaign.incidents) {
-        for subject in Subject::ALL {
-            let costs: Vec<Cost> = costs.iter().map(|costs| costs[subject as usize]).collect();
-            let name = if subject == Subject::Ours { kind.name } else { "" };
+        for (index, subject) in Subject::ALL.iter().enumerate() {
+            let costs: Vec<Cost> = costs.iter().map(|costs| costs[index]).collect();
+            let name = if index == 0 { kind.name } else { "" };
             let _ = writeln!(table, "| {name} | {} | {} |", subject.name(), row(&costs));
         }
     }
@@ -90,6 +90,8 @@ fn row(costs: &[Cost]) -> String {
         format!("{told} of {}", those.count())
     };
     let sum = |of: fn(&Cost) -> u64| costs.iter().map(of).sum::<u64>();
+    let good_blocked = sum(|cost| cost.good_blocked);
+    let held_back = good_blocked / (costs.len() as u64).max(1);
     let times = |of: &dyn Fn(&Cost) -> Option<Duration>| {
         spread(costs.iter().filter_map(of).map(|time| time.as_secs_f64()).collect(), " s")
     };
@@ -101,7 +103,7 @@ fn row(costs: &[Cost]) -> String {
         times(&|cost| cost.detected_after),
         times(&|cost| cost.detected_after.and(cost.first_after)),
         times(&|cost| cost.detected_after.map(|_| cost.recovered_after)),
-        percent(share(sum(|cost| cost.good_blocked), sum(|cost| cost.good))),
+        format!("{held_back} of each; {}", percent(share(good_blocked, sum(|cost| cost.good)))),
     ]
     .join(" | ")
 }
@@ -113,7 +115,8 @@ fn sticking(campaign: &Campaign) -> String {
         ERRING_CHAT.name
     );
     for (sticks, healthy) in STICKING.iter().zip(&campaign.sticking) {
-        let (blocked, hours) = (percent(healthy.share_blocked()), percent(healthy.share_of_hours()));
+        let (blocked, hours) =
+            (percent(healthy.share_blocked()), percent(healthy.share_of_hours()));
         let _ = writeln!(table, "| {} | {blocked} | {hours} |", percent(*sticks));
     }
     table
@@ -122,12 +125,12 @@ fn sticking(campaign: &Campaign) -> String {
 /// Each value once, with all profiles that have it.
 fn traffic_parameters() -> String {
     let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
-    let mut note = |row: String, profile: &'static str| {
-        match rows.iter_mut().find(|(known, _)| *known == row) {
+    let mut note =
+        |row: String, profile: &'static str| match rows.iter_mut().find(|(known, _)| *known == row)
+        {
             Some((_, profiles)) => profiles.push(profile),
             None => rows.push((row, vec![profile])),
-        }
-    };
+        };
     for profile in &PROFILES {
         let stalls = profile.stalls.is.map_or_else(
             || "none".to_owned(),
@@ -160,7 +163,8 @@ fn incident_parameters() -> String {
     }
     by_kind(&mut table, "how long", |kind| kind.lasts.from, |kind| kind.lasts.is.to_string());
     by_kind(&mut table, "calls", |kind| kind.rates.from, |kind| kind.rates.is.to_string());
-    let _ = writeln!(table, "| {} |", parameter("how long a caller waits for what hangs", &PATIENCE));
+    let _ =
+        writeln!(table, "| {} |", parameter("how long a caller waits for what hangs", &PATIENCE));
     for (manner, after) in MANNERS {
         let name = match manner {
             Manner::Status(status) => format!("an outage's calls end with {status} after"),
@@ -189,7 +193,8 @@ fn by_kind(
         }
     }
     for (value, from, names) in values {
-        let whose = if names.len() > KINDS.len() / 2 { "most".to_owned() } else { names.join(", ") };
+        let whose =
+            if names.len() > KINDS.len() / 2 { "most".to_owned() } else { names.join(", ") };
         let known = Known { is: value.as_str(), from };
         let _ = writeln!(table, "| {} |", parameter(&format!("{name}: {whose}"), &known));
     }

@@ -81,10 +81,7 @@ pub const REASONING: Profile = Profile {
     asks: assumed(Asks::Stream),
     first: published(Spread { median: 8.0, p99: 94.0, at_most: 600.0 }, DESIGN),
     rest: assumed(Spread { median: 20.0, p99: 180.0, at_most: 600.0 }),
-    stalls: published(
-        Some((0.01, Spread { median: 123.0, p99: 400.0, at_most: 600.0 })),
-        STALLED,
-    ),
+    stalls: published(Some((0.01, Spread { median: 123.0, p99: 400.0, at_most: 600.0 })), STALLED),
     cancelled: assumed(0.05),
     errors: required(0.005),
     mistakes: assumed(0.01),
@@ -147,7 +144,9 @@ impl fmt::Display for Arrivals {
             Self::Steady { per_second, shape } if per_second < 0.1 => {
                 write!(out, "one in {:.0} s, shape {shape}", 1.0 / per_second)
             }
-            Self::Steady { per_second, shape } => write!(out, "{per_second} a second, shape {shape}"),
+            Self::Steady { per_second, shape } => {
+                write!(out, "{per_second} a second, shape {shape}")
+            }
             Self::Jobs { per_second, lasting, every } => {
                 write!(out, "{per_second} a second for {lasting:.0} s, each {every:.0} s")
             }

@@ -74,7 +74,11 @@ impl Traffic {
             Arrivals::Jobs { per_second, lasting, every } => {
                 let next = self.now + self.chance.memoryless(1.0 / per_second);
                 let since_job = next % every;
-                if since_job > lasting { every - since_job + next - self.now } else { next - self.now }
+                if since_job > lasting {
+                    every - since_job + next - self.now
+                } else {
+                    next - self.now
+                }
             }
         };
         self.now
@@ -85,7 +89,11 @@ impl Traffic {
         let model = self.chance.one_of(&[0, 1, 2, 3, 4]);
         let asks = self.profile.asks.is;
         let healthy = self.healthy(at, model, asks);
-        let share = if self.failed { self.sticks.max(self.share_of_errors()) } else { self.share_of_errors() };
+        let share = if self.failed {
+            self.sticks.max(self.share_of_errors())
+        } else {
+            self.share_of_errors()
+        };
         self.failed = self.chance.is(share);
         if self.failed {
             let end = self.background_error();
@@ -213,8 +221,10 @@ mod tests {
 
     #[test]
     fn a_job_runs_when_it_should_and_nothing_comes_between() {
-        assert!(Traffic::of(&BATCH, 1).take(20_000).all(|call| {
-            (call.at.since(at(0.0)).as_secs_f64() % 3_600.0) < 600.5
-        }));
+        assert!(
+            Traffic::of(&BATCH, 1)
+                .take(20_000)
+                .all(|call| { (call.at.since(at(0.0)).as_secs_f64() % 3_600.0) < 600.5 })
+        );
     }
 }

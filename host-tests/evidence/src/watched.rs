@@ -15,9 +15,11 @@ use llm_breaker::time::Instant;
 const CONTENT: &[u8] = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
 const DONE: &[u8] =
     b"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-const WHOLE: &[u8] = b"{\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":\
+const WHOLE: &[u8] =
+    b"{\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{\"role\":\
     \"assistant\",\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}";
-const PLAIN_ERROR: &[u8] = b"{\"error\":{\"message\":\"\",\"type\":\"server_error\",\"code\":null}}";
+const PLAIN_ERROR: &[u8] =
+    b"{\"error\":{\"message\":\"\",\"type\":\"server_error\",\"code\":null}}";
 const QUOTA: &[u8] =
     b"{\"error\":{\"message\":\"\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}";
 

@@ -36,7 +36,8 @@ fn each_opens_after_as_many_failures_as_its_documentation_says() {
 fn envoy_ejects_for_longer_each_time_and_lets_back_at_a_sweep() {
     let mut rule = OutlierDetection::default();
     assert!(rule.admits(at(0.0)).is_some());
-    let fail = |rule: &mut OutlierDetection, now| (0..5).any(|_| rule.hears(&ended(error(503)), 0, now));
+    let fail =
+        |rule: &mut OutlierDetection, now| (0..5).any(|_| rule.hears(&ended(error(503)), 0, now));
     assert!(fail(&mut rule, at(1.0)));
     assert!(rule.admits(at(39.9)).is_none());
     assert!(rule.admits(at(40.0)).is_some(), "the first sweep after 30 s");
