@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::key::Key;
 use crate::replay::call::{Call, Fate, Source};
 use crate::replay::findings::{Blocked, BreakerFindings, Findings, Replayed, Series, Tally, Turn};
+use crate::replay::log::Sink;
 use crate::replay::process::{Passage, Process, Witness};
 use crate::time::Instant;
 use core::time::Duration;
@@ -20,6 +21,9 @@ const MAX_SERIES: usize = 1_000;
 
 /// Those of them that are told over time as well.
 const MAX_COURSES: usize = 32;
+
+/// Breakers of a configuration at most, of all proxies and all their restarts.
+const MAX_BREAKERS: usize = 1 << 14;
 
 /// A configuration that is tried.
 #[derive(Clone, Debug)]
@@ -88,15 +92,6 @@ impl Replay {
         self.trials.iter().map(|trial| &trial.replayed)
     }
 
-    /// No more calls of this source come: its process has ended.
-    pub fn source_ended(&mut self, source: &Source) {
-        for trial in &mut self.trials {
-            if let Some(mut process) = trial.processes.remove(&source.id) {
-                process.finish(&mut trial.replayed);
-            }
-        }
-    }
-
     /// No more calls come at all.
     #[must_use]
     pub fn finish(self) -> Findings {
@@ -132,6 +127,20 @@ impl Replay {
             parts.insert(call.part.clone(), series);
         }
         self.series.get_mut(&call.cluster)?.get_mut(&call.part)
+    }
+}
+
+impl Sink for Replay {
+    fn call(&mut self, call: &Call) {
+        self.feed(call);
+    }
+
+    fn source_ended(&mut self, source: &Source) {
+        for trial in &mut self.trials {
+            if let Some(mut process) = trial.processes.remove(&source.id) {
+                process.finish(&mut trial.replayed);
+            }
+        }
     }
 }
 
@@ -222,14 +231,17 @@ impl Tally {
 }
 
 impl Witness for Replayed {
-    fn met(&mut self, source: &Source, key: &Key) -> usize {
+    fn met(&mut self, source: &Source, key: &Key) -> Option<usize> {
+        if self.breakers.len() >= MAX_BREAKERS {
+            return None;
+        }
         self.breakers.push(BreakerFindings {
             node: source.node.clone(),
             cluster: key.cluster.clone(),
             part: key.part.clone(),
             ..BreakerFindings::default()
         });
-        self.breakers.len() - 1
+        Some(self.breakers.len() - 1)
     }
 
     fn turned(

@@ -9,13 +9,17 @@
 
 mod call;
 mod course;
+mod desk;
 mod engine;
 mod findings;
+mod flight;
+pub mod log;
 mod process;
 mod rejudge;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
 pub use course::{Course, Merge};
@@ -24,3 +28,4 @@ pub use findings::{
     Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown,
 };
 pub use spread::Spread;
+pub use text::text;
