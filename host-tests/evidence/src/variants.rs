@@ -17,13 +17,14 @@ const fn variant(name: &'static str, policy: &'static str) -> Variant {
 }
 
 /// All that are tried, the defaults first.
-pub const VARIANTS: [Variant; 8] = [
+pub const VARIANTS: [Variant; 9] = [
     variant("the defaults", "{}"),
     variant("`consecutive_failures: 10`", r#"{"trip": {"consecutive_failures": 10}}"#),
     variant("`consecutive_failures: null`", r#"{"trip": {"consecutive_failures": null}}"#),
     variant("`open.base: 10s`", r#"{"open": {"base": "10s"}}"#),
     variant("`open.multiplier: 1.5`", r#"{"open": {"multiplier": 1.5}}"#),
     variant("`open.max: 120s`", r#"{"open": {"max": "120s"}}"#),
+    variant("`open.reset_after: 120s`", r#"{"open": {"reset_after": "120s"}}"#),
     variant("`open.quota: 60s`", r#"{"open": {"quota": "60s"}}"#),
     variant(
         "`slow.first_token: 15s`, `slow_rate: 0.5`",
