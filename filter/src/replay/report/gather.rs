@@ -237,7 +237,7 @@ pub(super) fn moment(unix_ns: u64) -> SystemTime {
 /// A name that others gave: not longer than can be read, and without what changes the line that it
 /// stands in.
 #[must_use]
-pub(super) fn clean(name: &str) -> String {
+pub fn clean(name: &str) -> String {
     let mut text = String::new();
     for (at, letter) in name.chars().enumerate() {
         if at == MAX_NAME {
