@@ -19,11 +19,13 @@
 //! | [`key`], [`level`] | whose breaker is it, and what does it hear of a call with two? |
 //! | [`breaker`] | may this call go out, and what does that outcome change? |
 //! | [`shared`] | how do all workers share one breaker? |
+//! | [`admission`] | may a call with several breakers go out, and what is each of them told of it? |
 //! | [`call`] | what has been seen of one call? |
 //! | [`fallback`] | what is answered in an upstream's place? |
 //! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
 //! | [`pairs`] | how does proxy-wasm write maps? |
 //! | [`admin`] | what does the admin listener answer? |
+//! | `replay` | what would these breakers have done with the calls of a log? (feature `tools`) |
 //! | `plugin` | which callback does what, and which host calls? |
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -41,6 +43,7 @@
 
 pub mod access_log;
 pub mod admin;
+pub mod admission;
 pub mod breaker;
 pub mod call;
 pub mod category;
@@ -55,6 +58,8 @@ pub mod matcher;
 pub mod outcome;
 pub mod pairs;
 pub mod policy;
+#[cfg(all(feature = "tools", not(target_arch = "wasm32")))]
+pub mod replay;
 pub mod shared;
 pub mod span;
 pub mod stats;

@@ -27,6 +27,7 @@ pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
 pub use grpc::GrpcStatus;
 pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
+pub use pace::Waits;
 pub use protocol::{AskedFor, Protocol, Streams};
 pub use renamed_model::with_model;
 pub use request_body::{Facts, RequestBody, Wants};

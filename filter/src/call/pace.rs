@@ -47,20 +47,21 @@ impl Pace {
 
 /// How long was waited for what, or has been until now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Waits {
+pub struct Waits {
     /// For the answer's head.
-    pub(super) response_headers: Duration,
+    pub response_headers: Duration,
     /// Of a stream, for its first content.
-    pub(super) first_token: Duration,
+    pub first_token: Duration,
     /// Of a stream, between two contents at most.
-    pub(super) gap: Duration,
+    pub gap: Duration,
     /// For the answer's end.
-    pub(super) total: Duration,
+    pub total: Duration,
 }
 
 impl Waits {
     /// Whether any of it is slow.
-    pub(super) fn are_slow(&self, slow: &Slow) -> bool {
+    #[must_use]
+    pub fn are_slow(&self, slow: &Slow) -> bool {
         let exceeds = |wait: Duration, limit: Option<Duration>| limit.is_some_and(|it| wait > it);
         exceeds(self.response_headers, slow.response_headers)
             || exceeds(self.first_token, slow.first_token)
@@ -69,7 +70,8 @@ impl Waits {
     }
 
     /// Whether any of it is too long to wait on.
-    pub(super) fn are_too_long(&self, limits: &Limits) -> bool {
+    #[must_use]
+    pub fn are_too_long(&self, limits: &Limits) -> bool {
         let reaches = |wait: Duration, limit: Option<Duration>| limit.is_some_and(|it| wait >= it);
         reaches(self.first_token, limits.first_token)
             || reaches(self.gap, limits.gap)

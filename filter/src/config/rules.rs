@@ -50,7 +50,13 @@ pub(super) fn decimal(text: &str) -> Option<f64> {
     let (digits, exponent) = number.split_at_checked(end)?;
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_plain = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
-    if whole.len() + fraction.len() == 0 || !is_plain(whole) || !is_plain(fraction) {
+    // The reader of JSON would take blanks behind it.
+    let is_exponent = |it: u8| it.is_ascii_digit() || matches!(it, b'e' | b'E' | b'+' | b'-');
+    if whole.len() + fraction.len() == 0
+        || !is_plain(whole)
+        || !is_plain(fraction)
+        || !exponent.bytes().all(is_exponent)
+    {
         return None;
     }
     let point = if fraction.is_empty() { "" } else { "." };

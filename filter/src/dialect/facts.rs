@@ -206,7 +206,7 @@ impl ErrorFacts {
     pub fn announced(&self) -> Option<Duration> {
         let said = self.message().split_once("Please retry in ").and_then(|(_, after)| {
             let word = after
-                .split(|it: char| it.is_ascii() && !it.is_ascii_alphanumeric() && it != '.')
+                .split(|it: char| !it.is_ascii_alphanumeric() && !matches!(it, '.' | 'µ'))
                 .next()?;
             super::limits::go_duration(word.trim_end_matches('.'))
         });

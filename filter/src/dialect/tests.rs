@@ -471,6 +471,11 @@ fn a_message_in_pieces_is_bounded_and_still_says_when_to_come_back() {
     }
     facts.found(message, Found::Text { prefix: &text.as_bytes()[..5], cut: true });
     assert_eq!(facts.announced(), Some(Duration::from_secs(65)));
+    for text in ["Please retry in 34s。", "Please retry in 34sé", "Please retry in 34s µ"] {
+        let mut facts = ErrorFacts::default();
+        facts.found(message, Found::Text { prefix: text.as_bytes(), cut: false });
+        assert_eq!(facts.announced(), Some(Duration::from_secs(34)), "{text}");
+    }
     let mut facts = ErrorFacts::default();
     let long = "ä".repeat(facts::MESSAGE_LIMIT);
     facts.found(message, Found::Text { prefix: long.as_bytes(), cut: false });

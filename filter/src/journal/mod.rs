@@ -113,6 +113,12 @@ pub fn configuration_refused(error: &str) -> String {
     format!("llm-breaker: configuration refused: {error}")
 }
 
+/// The host gave another number of bytes than it had said.
+#[must_use]
+pub fn not_given(said: usize, given: usize) -> String {
+    format!("the host gave {given} of {said} bytes of it")
+}
+
 fn event(name: &str, breaker: &Key) -> Line {
     let mut line = Line::default();
     line.add("event", name);

@@ -1,11 +1,11 @@
 //! One request that was let through: what of it reaches its breakers and the stats, and when.
 
 use crate::access_log::Ending;
-use crate::breaker::{Permit, PermitKind};
+use crate::admission::{self, Share};
 use crate::call::{Exchange, RequestBody};
 use crate::fallback::Asked;
-use crate::level::Level;
-use crate::outcome::{ANSWER_RESOLUTION, Category, Outcome, Verdict};
+use crate::outcome::{Outcome, Verdict};
+use crate::plugin::admission::{Shares, Vm};
 use crate::plugin::entry::Entry;
 use crate::plugin::host;
 use crate::plugin::trace::Trace;
@@ -18,7 +18,7 @@ use std::rc::Rc;
 /// A request that was let through.
 pub(super) struct Call {
     /// Its breakers, one at least, and what each of them gave; the first one keeps its stats.
-    pub(super) shares: Vec<Share>,
+    pub(super) shares: Shares,
     /// As it was when the request came: a configuration update leaves it alone.
     pub(super) policy: Rc<Policy>,
     pub(super) exchange: Exchange,
@@ -68,37 +68,23 @@ impl Hold {
     }
 }
 
-/// One breaker's share in a call.
-pub(super) struct Share {
-    pub(super) level: Level,
-    pub(super) entry: Rc<Entry>,
-    /// Its mode when the call was let through.
-    pub(super) mode: Mode,
-    /// Without one the outcome is for the stats only.
-    pub(super) permit: Option<Permit>,
-}
-
 impl Call {
     /// Tell the others that this upstream answers, unless they know.
     pub(super) fn note_answer(&mut self, now: Instant) {
-        if now.since(self.answered_at) >= ANSWER_RESOLUTION
-            && let Some(share) = self.shares.first()
-        {
-            self.answered_at = now;
-            let _ = share.entry.decide(now, |breaker| ((), breaker.note_answer(now)));
-        }
+        let Self { shares, answered_at, policy, .. } = self;
+        *answered_at = admission::note_answer(&Vm, shares, *answered_at, policy, now);
     }
 
     pub(super) fn count(&self, stat: Stat) {
         if let Some(share) = self.shares.first() {
-            share.entry.stats.count(stat);
+            share.breaker.stats.count(stat);
         }
     }
 
     pub(super) fn note_first_content(&self, waited: Duration) {
         self.trace.note(|record| record.first_token = Some(waited));
         if let Some(share) = self.shares.first() {
-            share.entry.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
+            share.breaker.stats.record(Stat::TimeToFirstToken, milliseconds(waited));
         }
     }
 
@@ -153,78 +139,24 @@ impl Call {
         matches!(self.hold, Hold::Held { since, .. } if now.since(since) >= self.policy.hold_max)
     }
 
-    /// A probe whose answer began well is good: others need not wait minutes for its end. What it
-    /// is in the stats, its end tells.
+    /// A probe whose answer began well is judged. What it is in the stats, its end tells.
     pub(super) fn judge_early(&mut self, now: Instant) {
         let Self { shares, policy, exchange, trace, .. } = self;
-        let is_probe = |permit: &mut Permit| matches!(permit.kind, PermitKind::Probe { .. });
-        for share in shares {
-            if let Some(permit) = share.permit.take_if(is_probe) {
-                let outcome = exchange.success_so_far(policy, now);
-                trace.note(|record| record.judged_early_at = Some(now));
-                share.permit = share.judge_early(&permit, &outcome, policy, now);
-            }
+        if shares.iter().any(Share::is_probe) {
+            trace.note(|record| record.judged_early_at = Some(now));
+            let outcome = exchange.success_so_far(policy, now);
+            admission::judge_early(&Vm, shares, &outcome, policy, now);
         }
     }
 
     /// Use the permits up.
     pub(super) fn settle(self, outcome: &Outcome, now: Instant) {
-        let Self { shares, policy, exchange, trace, .. } = self;
-        let mut shares = shares.into_iter();
-        let Some(first) = shares.next() else { return };
-        let category = first.record(outcome, &policy, now);
-        let outcome = Outcome { category, ..*outcome };
-        for share in shares {
-            share.record(&outcome, &policy, now);
-        }
-        let verdict = policy.verdicts.on(category);
+        let Self { mut shares, policy, exchange, trace, .. } = self;
+        let outcome = admission::settle(&Vm, &mut shares, outcome, &policy, now);
+        let Some(first) = shares.first() else { return };
+        let verdict = policy.verdicts.on(outcome.category);
         trace.note(|record| record.ending = Some(Ending::of(&outcome, verdict, now)));
-        count(&first.entry, &outcome, verdict, now.since(exchange.requested_at()));
-    }
-}
-
-impl Share {
-    /// The same for a call whose outcome is for the stats only.
-    pub(super) fn without_permit(&self) -> Self {
-        Self { level: self.level, entry: Rc::clone(&self.entry), mode: self.mode, permit: None }
-    }
-
-    /// What is left of a probe's permit, if anything.
-    fn judge_early(
-        &self,
-        permit: &Permit,
-        outcome: &Outcome,
-        policy: &Policy,
-        now: Instant,
-    ) -> Option<Permit> {
-        let heard = self.level.hears(outcome, policy);
-        let decided = self.entry.decide(now, |breaker| {
-            let (change, follow_up) =
-                breaker.record_early(policy, now, permit, &heard, self.entry.jitter);
-            (follow_up, change)
-        });
-        if let Some(transition) = decided.transition {
-            self.entry.report(&transition, Some(outcome), now);
-        }
-        decided.value.flatten()
-    }
-
-    /// The category that was recorded: a client's leaving may turn out to be a time-out.
-    fn record(&self, outcome: &Outcome, policy: &Policy, now: Instant) -> Category {
-        let heard = self.level.hears(outcome, policy);
-        let permit = self.permit.as_ref();
-        if self.entry.gathers(policy, now, permit, &heard) {
-            return outcome.category;
-        }
-        let decided = self.entry.decide(now, |breaker| {
-            let recorded = breaker.record(policy, now, permit, &heard, self.entry.jitter);
-            (recorded.category, recorded.change)
-        });
-        let category = decided.value.unwrap_or(outcome.category);
-        if let Some(transition) = decided.transition {
-            self.entry.report(&transition, Some(&Outcome { category, ..*outcome }), now);
-        }
-        category
+        count(&first.breaker, &outcome, verdict, now.since(exchange.requested_at()));
     }
 }
 

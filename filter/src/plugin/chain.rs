@@ -1,12 +1,12 @@
 //! What is done in the upstream's place? The first fallback of the list that holds and can.
 
 use crate::access_log::{Admission, Said, Way};
+use crate::admission::{Decision, Share, give_back, lend};
 use crate::breaker::Shown;
 use crate::fallback::{self, Reply};
 use crate::key::Key;
 use crate::level::Level;
-use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
-use crate::plugin::call::Share;
+use crate::plugin::admission::{self, Forwarded, Rejected, Vm};
 use crate::plugin::entry::Entry;
 use crate::plugin::heads::Part;
 use crate::plugin::host;
@@ -39,7 +39,7 @@ pub(super) fn instead(request: &Request, rejected: &Rejected) -> Instead {
         Mode::ForcedOpen => Some(Reason::ForcedOpen),
         _ => rejected.because.map(Reason::Category),
     };
-    let part = rejected.part.as_deref();
+    let part = rejected.finest.key.part.as_deref();
     let choices = policy.fallback.iter().filter(|choice| holds(choice, reason, part));
     let choices: Vec<&Fallback> = choices.map(|choice| &choice.fallback).collect();
     let (now, wait) = (host::now(), rejected.retry_after);
@@ -130,9 +130,9 @@ impl Chain<'_> {
         let levels = self.request.levels(&target, &part, self.now);
         let mut heard = None;
         let forwarded = match admission::ask(&levels, &policy, self.now, &mut heard) {
-            Answer::Untracked => None,
-            Answer::Forward(forwarded) => Some(forwarded),
-            Answer::Reject(rejected) => {
+            Decision::Untracked => None,
+            Decision::Forward(forwarded) => Some(forwarded),
+            Decision::Reject(rejected) => {
                 self.wait = self.wait.min(rejected.retry_after);
                 return None;
             }
@@ -169,7 +169,7 @@ impl Chain<'_> {
         let kind = FallbackKind::LastResort;
         match target {
             Target::Own { .. } => {
-                let (permit, _) = self.rejected.by.lend(self.policy, self.now)?;
+                let (permit, _) = lend(&Vm, &self.rejected.by, self.policy, self.now)?;
                 self.count(kind);
                 self.request.trace.note(|record| {
                     if let Some(way) = &mut record.routed {
@@ -182,12 +182,13 @@ impl Chain<'_> {
             }
             Target::Route { route, changes, entry, .. } => {
                 let policy = entry.policy();
-                let (permit, Shown { state, mode, .. }) = entry.lend(&policy, self.now)?;
+                let (permit, Shown { state, mode, .. }) = lend(&Vm, &entry, &policy, self.now)?;
                 let key = Rc::clone(&entry.key);
                 let mut said = Said::nothing(key, mode, Admission::LastResort);
                 (said.state, said.policy) = (Some(state), Some(entry.fingerprint()));
                 said.gave(&permit);
-                let share = Share { level: Level::Sole, entry, mode, permit: Some(permit) };
+                let (level, permit) = (Level::Sole, Some(permit));
+                let share = Share { level, breaker: entry, mode, permit };
                 let forwarded = Forwarded { shares: vec![share], answered_at: Instant::ZERO };
                 let way = Some(Way::begin(said));
                 self.send(route, &changes, way, Some((forwarded, policy)), kind)
@@ -206,8 +207,8 @@ impl Chain<'_> {
     ) -> Option<Instead> {
         // A call that the host then does not send stays counted: better too few than too many.
         if !reroute::is_allowed(route, self.now) || !reroute::take(route, changes) {
-            if let Some((forwarded, _)) = call {
-                admission::give_back(forwarded.shares, self.now);
+            if let Some((forwarded, policy)) = call {
+                give_back(&Vm, forwarded.shares, &policy, self.now);
             }
             return None;
         }

@@ -1,6 +1,7 @@
 //! One breaker as this VM sees it: its key, the policy in force, and the way to its shared record.
 
-use crate::breaker::{Breaker, Change, Jitter, Permit, Shown, StateName, Transition};
+use crate::admission::{Answer, Asker, Question};
+use crate::breaker::{Breaker, Change, Jitter, StateName, Transition};
 use crate::config::LogFormat;
 use crate::journal::{self, Line};
 use crate::key::Key;
@@ -24,7 +25,7 @@ pub(super) struct Entry {
     /// The key's name in shared data.
     pub(super) name: String,
     ledger: Ledger,
-    pub(super) jitter: Jitter,
+    jitter: Jitter,
     pub(super) stats: Stats,
     log_format: LogFormat,
     in_force: RefCell<InForce>,
@@ -115,19 +116,6 @@ impl Entry {
         }
     }
 
-    /// A permit to call all the same, if no other such call is out; and how the breaker shows itself.
-    pub(super) fn lend(&self, policy: &Policy, now: Instant) -> Option<(Permit, Shown)> {
-        let decided = self.decide(now, |breaker| {
-            let (permit, change) = breaker.lend(policy, now);
-            let shown = breaker.shown(policy, now);
-            (permit.map(|permit| (permit, shown)), change)
-        });
-        if let Some(transition) = decided.transition {
-            self.report(&transition, None, now);
-        }
-        decided.value.flatten()
-    }
-
     /// Whether an operator put another mode in the policy's place.
     pub(super) fn is_overridden(&self, now: Instant) -> bool {
         let look = |it: &mut Breaker| (it.override_in_force(now).is_some(), Change::Nothing);
@@ -145,27 +133,21 @@ impl Entry {
         decided
     }
 
-    /// The same for an admission.
-    pub(super) fn ask<T>(
+    /// Put a question of a call's to the shared record, and count and log what that changed.
+    pub(super) fn ask(
         &self,
+        question: &Question<'_>,
         policy: &Policy,
         now: Instant,
-        decide: impl FnMut(&mut Breaker) -> (T, Change),
-    ) -> Decided<T> {
-        let decided = self.ledger.ask(&SharedData, policy, now, decide);
+    ) -> Decided<Answer> {
+        let asker = Asker { policy, now, jitter: self.jitter };
+        let decided = question.put_to(&self.ledger, &SharedData, asker);
         self.tell_of(&decided, now);
+        if let Some(transition) = &decided.transition {
+            let outcome = question.told(decided.value.as_ref());
+            self.report(transition, outcome.as_ref(), now);
+        }
         decided
-    }
-
-    /// Whether this outcome is a success that need not be recorded now: it is counted within a second.
-    pub(super) fn gathers(
-        &self,
-        policy: &Policy,
-        now: Instant,
-        permit: Option<&Permit>,
-        outcome: &Outcome,
-    ) -> bool {
-        self.ledger.gather(policy, now, permit, outcome)
     }
 
     fn tell_of<T>(&self, decided: &Decided<T>, now: Instant) {

@@ -111,12 +111,12 @@ pub(super) fn set_tick_period(period: Duration) {
     unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
 }
 
-pub(super) fn plugin_configuration() -> Vec<u8> {
+pub(super) fn plugin_configuration() -> Option<Vec<u8>> {
     let read = |value: *mut *mut u8, size: *mut usize| {
         // SAFETY: the host writes one pointer and one size where it is told to.
         unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, value, size) }
     };
-    returned(read).unwrap_or_default()
+    returned(read)
 }
 
 /// Bytes of the piece of the answer's body that its callback is about; fewer if it has fewer.

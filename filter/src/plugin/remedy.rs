@@ -41,7 +41,7 @@ impl Remedy {
             return None;
         }
         let (asked, is_known) = (call.asking.asked, call.asking.is_known);
-        let entries: Vec<_> = call.shares.iter().map(|share| Rc::clone(&share.entry)).collect();
+        let entries: Vec<_> = call.shares.iter().map(|share| Rc::clone(&share.breaker)).collect();
         let entry = Rc::clone(entries.first()?);
         let (category, announced) = (outcome.category, outcome.announced);
         let policy = Rc::clone(&call.policy);

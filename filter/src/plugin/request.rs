@@ -2,10 +2,11 @@
 //! sent another way.
 
 use crate::access_log::{Admission, Said, Way};
+use crate::admission::Decision;
 use crate::call::{Exchange, Facts, RequestBody};
 use crate::fallback::Asked;
 use crate::level::Level;
-use crate::plugin::admission::{self, Answer, Forwarded, Rejected};
+use crate::plugin::admission::{self, Forwarded, Rejected};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::{Asking, Call, Hold};
 use crate::plugin::chain::{self, Instead};
@@ -161,9 +162,9 @@ impl Request {
         let answer = admission::ask(&levels, &policy, now, &mut heard);
         self.trace.note(|record| (record.routed, record.admitted_at) = (heard, Some(now)));
         match answer {
-            Answer::Untracked => Decided::Continue,
-            Answer::Forward(forwarded) => self.forward(forwarded, policy),
-            Answer::Reject(rejected) => {
+            Decision::Untracked => Decided::Continue,
+            Decision::Forward(forwarded) => self.forward(forwarded, policy),
+            Decision::Reject(rejected) => {
                 self.rejected = Some(rejected);
                 self.fall_back()
             }
@@ -197,7 +198,7 @@ impl Request {
     }
 
     fn begin(&self, forwarded: Forwarded, policy: Rc<Policy>, rerouted_to: Option<String>) {
-        forwarded.count_probes();
+        admission::count_probes(&forwarded);
         let Forwarded { shares, answered_at } = forwarded;
         let RequestHead { timeouts, protocol, .. } = self.head;
         let exchange = Exchange::begin(self.requested_at, timeouts, protocol);

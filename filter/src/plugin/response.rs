@@ -1,16 +1,18 @@
 //! What becomes of an answer? It is judged as it passes, and where the policy wants it, replaced
 //! before anything of it was sent.
 
+use crate::admission::give_back;
 use crate::call::{Ending, Flags, Source};
 use crate::journal;
 use crate::outcome::{EndedBy, Outcome};
+use crate::plugin::admission::Vm;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::call::Call;
 use crate::plugin::heads::{response_head, routed_cluster, trailing_grpc_status};
 use crate::plugin::host::{self, Map};
 use crate::plugin::in_flight::Slot;
+use crate::plugin::remedy;
 use crate::plugin::remedy::Remedy;
-use crate::plugin::{admission, remedy};
 use crate::stats::Stat;
 use crate::time::Instant;
 use proxy_wasm::types::Action;
@@ -118,7 +120,7 @@ impl Response<'_> {
         if self.breakers.is_first_misrouted(meant) {
             self.breakers.warn(&journal::reroute_not_taken(meant));
         }
-        admission::give_back(call.shares, now);
+        give_back(&Vm, call.shares, &call.policy, now);
     }
 }
 

@@ -69,16 +69,8 @@ impl Context for Root {
 }
 
 impl RootContext for Root {
-    fn on_configure(&mut self, _: usize) -> bool {
-        let mut config = match Config::parse(&host::plugin_configuration()) {
-            Ok(config) => config,
-            Err(errors) => {
-                for error in errors.to_string().lines() {
-                    host::log(Level::Error, &journal::configuration_refused(error));
-                }
-                return false;
-            }
-        };
+    fn on_configure(&mut self, size: usize) -> bool {
+        let Some(mut config) = configuration(size) else { return false };
         // A host that cannot show them would show bytes that mean nothing to anybody.
         config.access_log = config.access_log && trace::declare();
         let now = host::now();
@@ -122,6 +114,24 @@ impl RootContext for Root {
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
+    }
+}
+
+/// The configuration, of which the host said the size; what is wrong with it is in the log.
+fn configuration(size: usize) -> Option<Config> {
+    let refuse = |error: &str| host::log(Level::Error, &journal::configuration_refused(error));
+    let document = host::plugin_configuration().unwrap_or_default();
+    // What cannot be had is no empty one, by which every cluster would be watched.
+    if document.len() != size {
+        refuse(&journal::not_given(size, document.len()));
+        return None;
+    }
+    match Config::parse(&document) {
+        Ok(config) => Some(config),
+        Err(errors) => {
+            errors.to_string().lines().for_each(refuse);
+            None
+        }
     }
 }
 

@@ -18,8 +18,9 @@ pub(super) fn look_after(breakers: &Breakers, now: Instant) {
         }
     }
     for slot in breakers.in_flight.held_too_long(now) {
-        slot.with(|call| call.hold = Hold::LetGo);
+        // Where the host does not play along, the next tick tries again.
         if host::set_effective_context(slot.context) {
+            slot.with(|call| call.hold = Hold::LetGo);
             host::continue_response();
         }
     }

@@ -38,6 +38,9 @@ pub struct Decided<T> {
     pub reset_to: Option<u64>,
     /// The state after it, or the last one seen.
     pub state: Option<StateName>,
+    /// The override that the record has or, where nothing was decided, had when it was last seen;
+    /// its time may be over.
+    pub overridden: Option<Override>,
     /// How often another worker was faster.
     pub conflicts: u32,
     /// The record held bytes that are no breaker, and this decision replaced them.
@@ -139,7 +142,7 @@ impl Ledger {
         now: Instant,
         decide: &mut dyn FnMut(&mut Breaker) -> Change,
     ) -> Decided<()> {
-        let mut state = None;
+        let mut seen = None;
         let mut desk = DESK.take().unwrap_or_else(|| Box::new(Breaker::new(now)));
         let breaker = &mut *desk;
         let swapped = swap(cell, &self.key, |bytes| {
@@ -152,7 +155,8 @@ impl Ledger {
             let before = breaker.state.name();
             let (overridden, generation) = (breaker.overridden, breaker.reset_generation);
             let change = decide(breaker);
-            state = Some((before, breaker.state.name()));
+            let after = breaker.state.name();
+            seen = Some(Seen { before, after, overridden: breaker.overridden });
             // One that an operator drops before its time has not ended by itself.
             let ended = overridden.filter(|it| !it.holds(now) && breaker.overridden != Some(*it));
             // A breaker that is new has nothing to reset.
@@ -168,12 +172,37 @@ impl Ledger {
             }
         });
         DESK.set(Some(desk));
-        Decided::new(swapped, state)
+        Decided::new(swapped, seen)
     }
 }
 
 fn merge(gathered: Option<Gathered>, breaker: &mut Breaker) -> Change {
     gathered.map_or(Change::Nothing, |gathered| breaker.merge(&gathered))
+}
+
+/// What a record held when it was last decided on.
+#[derive(Clone, Copy)]
+struct Seen {
+    before: StateName,
+    after: StateName,
+    overridden: Option<Override>,
+}
+
+impl<T> Decided<T> {
+    /// Something that was decided without a look at the record.
+    #[must_use]
+    pub const fn without_a_look(value: T) -> Self {
+        Self {
+            value: Some(value),
+            transition: None,
+            ended: None,
+            reset_to: None,
+            state: None,
+            overridden: None,
+            conflicts: 0,
+            reset: false,
+        }
+    }
 }
 
 impl Decided<()> {
@@ -185,14 +214,16 @@ impl Decided<()> {
             ended: self.ended,
             reset_to: self.reset_to,
             state: self.state,
+            overridden: self.overridden,
             conflicts: self.conflicts,
             reset: self.reset,
         }
     }
 
-    /// From what was carried out, and the state before and after it.
-    fn new(swapped: Swapped<Carried>, state: Option<(StateName, StateName)>) -> Self {
+    /// From what was carried out, and what was seen last.
+    fn new(swapped: Swapped<Carried>, seen: Option<Seen>) -> Self {
         let conflicts = swapped.conflicts;
+        let overridden = seen.and_then(|seen| seen.overridden);
         match swapped.decided {
             Some(Carried { change, reset, ended, reset_to }) => Self {
                 value: Some(()),
@@ -202,7 +233,8 @@ impl Decided<()> {
                 },
                 ended,
                 reset_to,
-                state: state.map(|(_, after)| after),
+                state: seen.map(|seen| seen.after),
+                overridden,
                 conflicts,
                 reset,
             },
@@ -211,7 +243,8 @@ impl Decided<()> {
                 transition: None,
                 ended: None,
                 reset_to: None,
-                state: state.map(|(before, _)| before),
+                state: seen.map(|seen| seen.before),
+                overridden,
                 conflicts,
                 reset: false,
             },

@@ -1,6 +1,6 @@
 //! What the configuration's bytes may be, what is refused, and what an update keeps.
 
-use llm_breaker_host_tests::host::{Level, Module, Rejected, Response, World};
+use llm_breaker_host_tests::host::{Level, Module, Rejected, Response, Status, World};
 use serde_json::{Value, json};
 
 use crate::scene::{
@@ -430,4 +430,13 @@ fn a_long_configuration_is_read_whole() {
     let scene = Scene::configured(1, document);
     scene.fail(TRIP + 1);
     assert_eq!(scene.count("requests_would_block_total"), 1);
+}
+
+#[test]
+fn a_configuration_that_the_host_does_not_give_is_no_empty_one() {
+    let scene = Scene::under(json!({"mode": "shadow"}));
+    scene.fail_next("proxy_get_buffer_bytes", Status::NotFound, 1);
+    let rejected = scene.reconfigure(defaults(json!({"mode": "disabled"}))).expect_err("not given");
+    assert!(rejected.log.iter().any(|line| line.message.contains("the host gave 0 of")));
+    scene.reconfigure(defaults(json!({"mode": "disabled"}))).expect("given");
 }

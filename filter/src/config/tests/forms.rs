@@ -37,6 +37,10 @@ fn decimals_that_envoys_yaml_loader_left_as_strings_are_numbers() {
     assert_eq!(config.defaults.trip.minimum_calls, 20);
     assert_eq!(config.defaults.open.multiplier, 1.5);
     assert_eq!(config.defaults.open.jitter, 0.0);
+    for text in ["0.25 ", "25e-2 ", "25e-2\n", " 0.25", "25e", "0x1"] {
+        let document = json!({"defaults": {"trip": {"failure_rate": text}}});
+        Config::parse(document.to_string().as_bytes()).expect_err(text);
+    }
 }
 
 #[test]
