@@ -13,13 +13,15 @@ mod engine;
 mod findings;
 mod process;
 mod rejudge;
+pub mod report;
 mod spread;
 #[cfg(test)]
 mod tests;
+pub mod tune;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
 pub use course::{Course, Merge};
-pub use engine::{Candidate, Replay};
+pub use engine::{Candidate, Decision, Replay};
 pub use findings::{
     Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown,
 };

@@ -119,7 +119,7 @@ pub(super) struct Room<'r> {
 /// Windows, rates and minimum calls, each with each: one makes up for another.
 fn rates(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
     let windows = match from.window {
-        Some(window) => with(window, &[30, 60, 120, 300, 600].map(Duration::from_secs)).into_iter().map(Some).collect(),
+        Some(window) => with(window, &[60, 120, 300, 600].map(Duration::from_secs)).into_iter().map(Some).collect(),
         None => vec![None],
     };
     let most = match room.base.window {
@@ -128,7 +128,7 @@ fn rates(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
     };
     let mut all = Vec::new();
     for window in windows {
-        for minimum_calls in with(from.minimum_calls, &[3, 5, 10, 20, 50]) {
+        for minimum_calls in with(from.minimum_calls, &[3, 5, 10, 20]) {
             for failure_rate in with(from.failure_rate, &[0.25, 0.5, 0.75].map(Some)) {
                 if minimum_calls <= most {
                     all.push(Knobs { window, minimum_calls, failure_rate, ..*from });

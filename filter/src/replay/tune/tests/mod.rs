@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::*;
 use crate::config::Config;
 use crate::policy::Policy;
-use scenes::{CLUSTER, End, HOUR, browned_out, hanging, noisy, scene, sparse};
+use scenes::{End, SLOT, SLOTS, browned_out, hanging, noisy, scene, sparse};
 
 fn advice(calls: &ClusterCalls, prices: &Prices) -> Advice {
     tune(calls, &Policy::default(), prices, |_| {})
@@ -17,8 +17,8 @@ fn advised(calls: &ClusterCalls) -> Advice {
     advice(calls, &Prices::default())
 }
 
-fn is_bad_now_and_then(hour: u64) -> bool {
-    hour % 3 == 1
+fn is_bad_now_and_then(slot: u64) -> bool {
+    slot % 3 == 1
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_lower_limit_is_found_where_calls_hang() {
     let advice = advised(&hanging());
     assert_eq!(advice.reason, Reason::Better, "{}", text(&advice, &Prices::default()));
     let limit = advice.chosen().knobs.first_token.expect("a limit");
-    assert!((5..60).contains(&limit.as_secs()), "{limit:?}");
+    assert!((5..=60).contains(&limit.as_secs()), "{limit:?}");
     assert!(advice.found.bills.held_back().failed < advice.own.bills.held_back().failed);
 }
 
@@ -51,18 +51,17 @@ fn slowness_opens_only_where_it_costs_something() {
     let calls = browned_out();
     let indifferent = advised(&calls);
     assert_eq!(indifferent.reason, Reason::TooFewFailures);
-    let prices = Prices { patience: Some(Duration::from_secs(20)), ..Prices::default() };
+    let prices = Prices { patience: Some(Duration::from_secs(10)), ..Prices::default() };
     let advice = advice(&calls, &prices);
     assert_eq!(advice.reason, Reason::Better, "{}", text(&advice, &prices));
-    let Knobs { slow_rate, slow_first_token, first_token, .. } = advice.chosen().knobs;
-    let by_slowness = slow_rate.is_some() && slow_first_token < Some(Duration::from_secs(60));
-    let by_limit = first_token < Some(Duration::from_secs(60));
-    assert!(by_slowness || by_limit, "{:?}", advice.chosen().knobs);
+    let Knobs { slow_rate, slow_first_token, .. } = advice.chosen().knobs;
+    let limit = slow_first_token.expect("a limit").as_secs();
+    assert!(slow_rate.is_some() && (4..12).contains(&limit), "{:?}", advice.chosen().knobs);
 }
 
 #[test]
 fn noise_is_not_fitted() {
-    for (seed, rate) in [(1, 0.01), (2, 0.02), (3, 0.05), (4, 0.05), (5, 0.1), (6, 0.2)] {
+    for (seed, rate) in [(1, 0.01), (2, 0.05), (3, 0.2)] {
         let advice = advised(&noisy(seed, rate));
         assert!(!advice.reason.is_better(), "{seed}: {}", text(&advice, &Prices::default()));
         assert_eq!(advice.chosen().knobs, advice.own.knobs);
@@ -71,7 +70,7 @@ fn noise_is_not_fitted() {
 
 #[test]
 fn one_incident_is_an_anecdote() {
-    let advice = advised(&sparse(|hour| hour == 5));
+    let advice = advised(&sparse(|slot| slot == 4));
     assert_eq!(advice.reason, Reason::OneStretch, "{}", text(&advice, &Prices::default()));
     assert!(advice.reason.is_too_little());
     assert!(text(&advice, &Prices::default()).contains("a longer log would tell"));
@@ -80,14 +79,13 @@ fn one_incident_is_an_anecdote() {
 #[test]
 fn what_holds_only_where_it_was_searched_is_not_advised() {
     // Where the time is held back, failures are short: what opens by few calls blocks good ones.
-    let stretch = 4 * HOUR;
-    let calls = scene((0..48 * HOUR / 15).map(|place| {
+    let calls = scene((0..SLOTS * SLOT / 15).map(|place| {
         let second = place * 15;
-        let is_held_back = second / stretch % 3 == 2;
+        let is_held_back = second / SLOT / 3 % 3 == 2;
         let fails = if is_held_back {
-            second % 1_200 < 45
+            second % SLOT < 45
         } else {
-            is_bad_now_and_then(second / HOUR) && place % 4 != 3
+            is_bad_now_and_then(second / SLOT) && place % 4 != 3
         };
         let took = if is_held_back { 1.0 } else { 30.0 };
         (second as f64, if fails { End::Fails(took) } else { End::Whole(1.0) })
@@ -137,7 +135,8 @@ fn what_is_written_is_a_configuration_that_says_what_was_found() {
     let prices = Prices { patience: Some(Duration::from_secs(20)), ..Prices::default() };
     let mut odd = sparse(is_bad_now_and_then);
     odd.cluster = "a \"quoted\" *\n# name: {of} a cluster".into();
-    let few = scene((0..50).map(|it| (f64::from(it), End::Fails(1.0))));
+    let mut few = scene((0..50).map(|it| (f64::from(it), End::Fails(1.0))));
+    few.cluster = "sparse".into();
     let advices = [advice(&odd, &prices), advice(&hanging(), &prices), advice(&few, &prices)];
     let written = yaml(&advices, &prices);
     let config = parsed(&written);
@@ -148,7 +147,7 @@ fn what_is_written_is_a_configuration_that_says_what_was_found() {
     assert!(written.contains("# On the time searched"), "{written}");
     let nothing = yaml(&[advice(&few, &prices)], &prices);
     assert_eq!(parsed(&nothing), Config::default(), "{nothing}");
-    assert!(nothing.contains(&format!("# {CLUSTER}: leave it")), "{nothing}");
+    assert!(nothing.contains("# sparse: leave it"), "{nothing}");
 }
 
 #[test]

@@ -9,15 +9,13 @@ use crate::replay::{Call, Ended, Measured, Source};
 use crate::time::Instant;
 
 pub(super) const CLUSTER: &str = "outbound|443||api.openai.com";
-pub(super) const HOUR: u64 = 3_600;
-
 /// How a call ends, and after how many seconds; of a stream also its first token.
 #[derive(Clone, Copy)]
 pub(super) enum End {
     Whole(f64),
     Stream(f64),
     Fails(f64),
-    /// Nothing comes until the client leaves.
+    /// Nothing comes until the client leaves; it is judged after two minutes.
     Hangs(f64),
 }
 
@@ -40,7 +38,8 @@ fn ended(admitted: Instant, end: End) -> Ended {
         End::Hangs(took) => (took, Category::Timeout),
     };
     let answered = category == Category::Success;
-    let ended_by = if answered { EndedBy::Upstream } else { EndedBy::Envoy };
+    let hangs = matches!(end, End::Hangs(_));
+    let ended_by = if hangs { EndedBy::Limit } else { EndedBy::Upstream };
     let outcome = Outcome { answered, ended_by, ..Outcome::of(category) };
     let first_token = match end {
         End::Stream(first_token) => Some(seconds(first_token)),
@@ -49,7 +48,8 @@ fn ended(admitted: Instant, end: End) -> Ended {
     let response_headers = answered.then_some(first_token.unwrap_or(seconds(took)));
     let duration = Some(seconds(took));
     let measured = Measured { response_headers, first_token, duration };
-    Ended { measured, ..Ended::at(admitted + seconds(took), outcome) }
+    let judged = if hangs { 120.0 } else { took };
+    Ended { measured, ..Ended::at(admitted + seconds(judged), outcome) }
 }
 
 fn seconds(number: f64) -> Duration {
@@ -64,40 +64,46 @@ pub(super) fn chance(seed: u64, place: u64) -> f64 {
     ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Four calls a minute for two days. In some hours three of four fail after 30 s: never five in a
+/// For how many seconds something happens, or not.
+pub(super) const SLOT: u64 = 600;
+/// Three slots are a stretch.
+pub(super) const SLOTS: u64 = 36;
+
+/// Four calls a minute for six hours. In some slots three of four fail after 30 s: never five in a
 /// row, and never ten in a minute.
 pub(super) fn sparse(is_bad: impl Fn(u64) -> bool) -> ClusterCalls {
-    scene((0..48 * HOUR / 15).map(|place| {
+    scene((0..SLOTS * SLOT / 15).map(|place| {
         let at = place * 15;
-        let fails = is_bad(at / HOUR) && place % 4 != 3;
+        let fails = is_bad(at / SLOT) && place % 4 != 3;
         (at as f64, if fails { End::Fails(30.0) } else { End::Whole(1.0) })
     }))
 }
 
-/// A call a second, of which some fail at once, whatever the time.
+/// A call every four seconds, of which some fail at once, whatever the time.
 pub(super) fn noisy(seed: u64, rate: f64) -> ClusterCalls {
-    scene((0..12 * HOUR).map(|second| {
-        let fails = chance(seed, second) < rate;
-        (second as f64, if fails { End::Fails(0.5) } else { End::Whole(1.0) })
+    scene((0..1_500).map(|place| {
+        let fails = chance(seed, place) < rate;
+        ((place * 4) as f64, if fails { End::Fails(0.5) } else { End::Whole(1.0) })
     }))
 }
 
-/// A stream each three seconds; now and then all hang for ten minutes, until their clients leave.
+/// A stream every 15 seconds. In one slot of three all hang: they are judged after two minutes, as
+/// the default has it, and their clients wait for ten.
 pub(super) fn hanging() -> ClusterCalls {
-    scene((0..24 * HOUR / 3).map(|place| {
-        let second = place * 3;
-        let hangs = second % (2 * HOUR) >= HOUR && second % HOUR < 600;
+    scene((0..SLOTS * SLOT / 15).map(|place| {
+        let second = place * 15;
         let first_token = 1.0 + 4.0 * chance(1, place);
+        let hangs = second / SLOT % 3 == 1;
         (second as f64, if hangs { End::Hangs(600.0) } else { End::Stream(first_token) })
     }))
 }
 
-/// A stream each five seconds; now and then all begin after a minute only.
+/// A stream every 15 seconds. In one slot of three all begin late.
 pub(super) fn browned_out() -> ClusterCalls {
-    scene((0..24 * HOUR / 5).map(|place| {
-        let second = place * 5;
-        let is_slow = second % (2 * HOUR) >= HOUR && second % HOUR < 1_800;
-        let first_token = if is_slow { 60.0 } else { 1.0 + 3.0 * chance(1, place) };
+    scene((0..SLOTS * SLOT / 15).map(|place| {
+        let second = place * 15;
+        let is_slow = second / SLOT % 3 == 1;
+        let first_token = if is_slow { 12.0 } else { 1.0 + 3.0 * chance(1, place) };
         (second as f64, End::Stream(first_token))
     }))
 }
