@@ -13,6 +13,8 @@ mod exchange;
 mod flags;
 mod grpc;
 mod head;
+#[cfg(feature = "tools")]
+mod logged;
 mod matched_body;
 mod pace;
 mod protocol;
@@ -27,6 +29,8 @@ pub use exchange::{Exchange, Seen};
 pub use flags::{Ending, Flags};
 pub use grpc::GrpcStatus;
 pub use head::{Coding, MediaType, ResponseHead, Source, error_type};
+#[cfg(feature = "tools")]
+pub use logged::category_by_log;
 pub use pace::Waits;
 pub use protocol::{AskedFor, Protocol, Streams};
 pub use renamed_model::with_model;

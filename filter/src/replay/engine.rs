@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::key::Key;
 use crate::replay::call::{Call, Fate, Source};
 use crate::replay::findings::{Blocked, BreakerFindings, Findings, Replayed, Series, Tally, Turn};
+use crate::replay::log::Sink;
 use crate::replay::process::{Passage, Process, Witness};
 use crate::time::Instant;
 use core::time::Duration;
@@ -97,15 +98,6 @@ impl Replay {
         }
     }
 
-    /// No more calls of this source come: its process has ended.
-    pub fn source_ended(&mut self, source: &Source) {
-        for trial in &mut self.trials {
-            if let Some(mut process) = trial.processes.remove(&source.id) {
-                process.finish(&mut trial.replayed);
-            }
-        }
-    }
-
     /// No more calls come at all.
     #[must_use]
     pub fn finish(self) -> Findings {
@@ -141,6 +133,20 @@ impl Replay {
             parts.insert(call.part.clone(), series);
         }
         self.series.get_mut(&call.cluster)?.get_mut(&call.part)
+    }
+}
+
+impl Sink for Replay {
+    fn call(&mut self, call: &Call) {
+        self.feed(call);
+    }
+
+    fn source_ended(&mut self, source: &Source) {
+        for trial in &mut self.trials {
+            if let Some(mut process) = trial.processes.remove(&source.id) {
+                process.finish(&mut trial.replayed);
+            }
+        }
     }
 }
 

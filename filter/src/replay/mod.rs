@@ -11,12 +11,14 @@ mod call;
 mod course;
 mod engine;
 mod findings;
+pub mod log;
 mod process;
 mod rejudge;
 pub mod report;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod tune;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
@@ -26,3 +28,4 @@ pub use findings::{
     Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown,
 };
 pub use spread::Spread;
+pub use text::text;

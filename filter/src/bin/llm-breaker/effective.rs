@@ -174,7 +174,7 @@ fn lookup<'v>(layer: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 /// What Envoy makes of a value of metadata for a filter.
-fn property(metadata: &Value, path: &[&str]) -> Option<Vec<u8>> {
+pub(crate) fn property(metadata: &Value, path: &[&str]) -> Option<Vec<u8>> {
     let value = path.iter().try_fold(metadata, |value, name| value.get(name))?;
     Some(match value {
         Value::Number(number) => number.as_f64().unwrap_or(f64::NAN).to_le_bytes().to_vec(),

@@ -4,6 +4,8 @@ mod check;
 mod effective;
 mod found;
 mod opens;
+mod progress;
+mod replay;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +35,9 @@ enum Command {
         #[arg(long)]
         changed: bool,
     },
+    /// Replays access logs: what would these configurations have done? 0: well, 1: nothing could be
+    /// replayed, 2: a bound was passed that an option sets
+    Replay(replay::Arguments),
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Prints the reference of the configuration in Markdown
@@ -40,7 +45,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_wrong = error.use_stderr();
+            // Where nobody reads it, nothing can be done.
+            let _ = error.print();
+            return if is_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match arguments.command {
         Command::CheckConfig { file, cluster, changed } => {
             let show = effective::Show { cluster, only_changed: changed };
             let verdict = check::check(&file, &show);
@@ -48,6 +62,7 @@ fn main() -> ExitCode {
             eprint!("{}", verdict.complaint);
             if verdict.complaint.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Schema => {
             println!("{:#}", schema::json_schema());
             ExitCode::SUCCESS

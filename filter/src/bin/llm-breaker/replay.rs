@@ -1,0 +1,188 @@
+//! What would other thresholds have done with the calls of a log?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use llm_breaker::config::{Config, Role, metadata};
+use llm_breaker::glob::Glob;
+use llm_breaker::replay::log::{Fields, Input, Options, Reader, in_order};
+use llm_breaker::replay::{Candidate, Findings, Replay, text};
+use serde_json::json;
+
+use crate::effective;
+use crate::found::{self, Contents, Found};
+use crate::progress::Progress;
+
+/// A file could not be read, or there is nothing to replay.
+const UNREADABLE: u8 = 1;
+
+/// A bound was passed that the caller set.
+const TOO_MUCH: u8 = 2;
+
+/// What is replayed, and how.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Access logs: a JSON object a line, packed by gzip or not; `-` is the standard input
+    #[arg(required = true, value_name = "LOG")]
+    logs: Vec<PathBuf>,
+    /// A file that check-config takes; repeat it to compare several. Without one: the built-in policy
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Where the fields of logs in another format stand: `name: path` lines, YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    fields: Option<PathBuf>,
+    /// How much later than calls that began after it a call may stand in the log
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
+    reorder: Duration,
+    /// Fail (2) if a configuration would have blocked a larger share of the good calls, e.g. 0.5%
+    #[arg(long, value_name = "SHARE")]
+    max_false_alarms: Option<Share>,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// A part of a whole, from 0 to 1.
+#[derive(Clone, Copy)]
+struct Share(f64);
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<f64>().ok();
+        let share = match text.strip_suffix('%') {
+            Some(percent) => number(percent).map(|it| it / 100.0),
+            None => number(text),
+        };
+        let share = share.filter(|it| (0.0..=1.0).contains(it)).map(Self);
+        share.ok_or_else(|| "a percentage such as 0.5%, or a share from 0 to 1".into())
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Replays, prints, and says whether that is well.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match replayed(arguments) {
+        Ok(findings) if passes(arguments, &findings) => ExitCode::SUCCESS,
+        Ok(_) => TOO_MUCH.into(),
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            UNREADABLE.into()
+        }
+    }
+}
+
+fn replayed(arguments: &Arguments) -> Result<Findings, String> {
+    let candidates = candidates(&arguments.config)?;
+    let fields = match &arguments.fields {
+        Some(path) => in_file(path, Fields::parse(&read(path)?))?,
+        None => Fields::default(),
+    };
+    let inputs = in_order(arguments.logs.iter().map(input).collect(), &fields)?;
+    let mut reader = Reader::new(Options { fields, reorder: arguments.reorder });
+    let mut replay = Replay::new(candidates);
+    let progress = Progress::of(&inputs);
+    for input in &inputs {
+        let opened = input.open(progress.watch());
+        let text = opened.map_err(|error| format!("{}: {error}", input.name()))?;
+        reader.read(&input.name(), text, &mut replay);
+    }
+    let reading = reader.finish(&mut replay);
+    progress.end();
+    let findings = replay.finish();
+    match arguments.format {
+        Format::Text => print!("{}", text(&findings, &reading)),
+        Format::Json => println!("{}", json!({ "reading": reading, "findings": findings })),
+    }
+    if reading.calls == 0 {
+        return Err("nothing to replay: no line tells of a call".into());
+    }
+    Ok(findings)
+}
+
+fn passes(arguments: &Arguments, findings: &Findings) -> bool {
+    let Some(Share(limit)) = arguments.max_false_alarms else { return true };
+    let mut passes = true;
+    for it in &findings.configurations {
+        let share = it.tally.false_alarm_share();
+        if share > limit {
+            let percent = [share, limit].map(|it| it * 100.0);
+            let [share, limit] = percent;
+            eprintln!(
+                "{}: {share:.3} % of the good calls would have been blocked, more than {limit} %",
+                it.name
+            );
+            passes = false;
+        }
+    }
+    passes
+}
+
+fn input(path: &PathBuf) -> Input {
+    if path.as_os_str() == "-" { Input::Standard } else { Input::File(path.clone()) }
+}
+
+/// The configurations in these files, or the built-in one.
+pub(crate) fn candidates(files: &[PathBuf]) -> Result<Vec<Candidate>, String> {
+    if files.is_empty() {
+        return Ok(vec![Candidate { name: "built-in".into(), config: Config::default() }]);
+    }
+    let mut candidates = Vec::new();
+    for file in files {
+        let contents = in_file(file, found::read(&read(file)?))?;
+        let before = candidates.len();
+        for Found { place, document } in &contents.configurations {
+            let name = match place.as_str() {
+                "" => file.display().to_string(),
+                place => format!("{}: {place}", file.display()),
+            };
+            let config = Config::parse(document.as_bytes());
+            let config = config.map_err(|errors| format!("{name}: {errors}"))?;
+            // One that only shows breakers has no say in calls.
+            if config.role == Role::Traffic {
+                candidates.push(Candidate { name, config: with_metadata(config, &contents) });
+            }
+        }
+        if candidates.len() == before {
+            return Err(format!("{}: no configuration of llm-breaker's in it", file.display()));
+        }
+    }
+    Ok(candidates)
+}
+
+/// What the metadata of the file's clusters changes comes before all entries.
+fn with_metadata(mut config: Config, contents: &Contents) -> Config {
+    let told = contents.clusters.iter().filter(|cluster| !cluster.metadata.is_null());
+    let tightened: Vec<_> = told
+        .map(|cluster| {
+            let property = |path: &[&str]| effective::property(&cluster.metadata, path);
+            let (policy, _) = metadata::tighten(config.policy_for(&cluster.name), property);
+            (Glob::new(&cluster.name), policy)
+        })
+        .collect();
+    config.breakers.splice(0..0, tightened);
+    config
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    in_file(path, fs::read_to_string(path).map_err(|error| error.to_string()))
+}
+
+fn in_file<T>(path: &Path, result: Result<T, String>) -> Result<T, String> {
+    result.map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,74 @@
+//! What another program sees of it, such as a pipeline that tries a change of thresholds.
+
+use crate::command::{file, replay, replay_of};
+use crate::lines::Scene;
+
+/// An outage of 30 s at 10 calls a second, whose breaker stays open for 30 s at least.
+fn log() -> String {
+    Scene { rate: 10, ..Scene::default() }.text(3_000)
+}
+
+#[test]
+fn false_alarms_beyond_the_bound_are_told_by_the_exit_code() {
+    let log = file("alarms.log", log());
+    let long = file("long.yaml", "defaults: {open: {base: 60s}}");
+    let alarms = |arguments: &[&str]| {
+        let mut all = vec!["--config", long.as_str(), log.as_str()];
+        all.extend(arguments);
+        replay(&all)
+    };
+    assert_eq!(alarms(&[]).code, Some(0));
+    assert_eq!(alarms(&["--max-false-alarms", "50%"]).code, Some(0));
+    let beyond = alarms(&["--max-false-alarms", "0.5%"]);
+    assert_eq!(beyond.code, Some(2), "{}", beyond.out);
+    assert!(beyond.complaint.contains("long.yaml: "), "{}", beyond.complaint);
+    assert!(beyond.complaint.contains("more than 0.5 %"), "{}", beyond.complaint);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_apart_from_what_is_too_much() {
+    let log = file("readable.log", log());
+    let wrong = file("wrong.yaml", "defaults: {trip: {failure_rate: 2}}");
+    let empty = file("empty.log", "");
+    for (arguments, says) in [
+        (vec![], "required"),
+        (vec!["/nowhere"], "/nowhere: "),
+        (vec![empty.as_str()], "nothing to replay"),
+        (vec!["--config", wrong.as_str(), log.as_str()], "defaults.trip.failure_rate"),
+        (vec!["--config", "/nowhere", log.as_str()], "/nowhere: "),
+        (vec!["--max-false-alarms", "half", log.as_str()], "a percentage such as 0.5%"),
+        (vec!["--reorder", "long", log.as_str()], "reorder"),
+    ] {
+        let said = replay(&arguments);
+        assert_eq!(said.code, Some(1), "{arguments:?}: {}", said.complaint);
+        assert!(said.complaint.contains(says), "{arguments:?}: {}", said.complaint);
+    }
+}
+
+#[test]
+fn configurations_stand_side_by_side_in_text_and_json() {
+    let log = log();
+    let long = file("side.yaml", "defaults: {open: {base: 60s}}");
+    let brief = file("brief.yaml", "{}");
+    let configurations = ["--config", brief.as_str(), "--config", long.as_str(), "-"];
+    let said = replay_of(log.as_bytes(), &configurations);
+    assert_eq!(said.code, Some(0), "{}", said.complaint);
+    for words in [
+        "3000 lines, 3000 calls",
+        "0 lines skipped",
+        "brief.yaml",
+        "side.yaml",
+        "consecutive_failures 5.000 of 5 (server_error)",
+    ] {
+        assert!(said.out.contains(words), "{words} is not in {}", said.out);
+    }
+    let mut as_json = vec!["--format", "json"];
+    as_json.extend(configurations);
+    let told = replay_of(log.as_bytes(), &as_json).json();
+    let of = |index: usize| told["findings"]["configurations"][index].clone();
+    let alarms = |index: usize| of(index)["tally"]["blocked"]["succeeded"].as_u64();
+    assert!(alarms(1) > alarms(0), "{told:#}");
+    assert_eq!(of(0)["breakers"][0]["trips"][0]["category"], "server_error");
+    assert_eq!(of(0)["tally"]["sent"]["failed"], 300);
+    assert_eq!(told["reading"]["lines"], 3_000);
+}
