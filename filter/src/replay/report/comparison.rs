@@ -14,11 +14,7 @@ struct Line {
 
 const LINES: [Line; 8] = [
     Line { title: "Trips", meaning: "how often a breaker opened", of: |it| count(it.trips) },
-    Line {
-        title: "Open",
-        meaning: "or half-open, all breakers together",
-        of: |it| span(it.open),
-    },
+    Line { title: "Open", meaning: "or half-open, all breakers together", of: |it| span(it.open) },
     Line {
         title: "Blocked, and would have failed",
         meaning: "the calls saved",
@@ -89,8 +85,8 @@ fn field<'r>(run: &'r Run, name: &str) -> &'r str {
 /// The same table as text, a column for each configuration.
 #[must_use]
 pub fn text(runs: &[Run]) -> String {
-    let mut rows = vec![vec![String::new()]];
-    rows[0].extend(runs.iter().map(|run| run.name.clone()));
+    let names = runs.iter().map(|run| run.name.clone());
+    let mut rows = vec![[String::new()].into_iter().chain(names).collect::<Vec<_>>()];
     for line in &LINES {
         let cells = runs.iter().map(|run| (line.of)(&run.totals));
         rows.push([line.title.to_owned()].into_iter().chain(cells).collect());

@@ -43,7 +43,8 @@ fn of_policy(fields: &mut BTreeMap<String, String>, name: &str, policy: &Policy)
 }
 
 fn collect(all: &mut BTreeMap<String, String>, path: &str, outline: &Outline) {
-    let word_of = |tag: &str| outline.fields.iter().find(|field| field.name == tag)?.default.clone();
+    let word_of =
+        |tag: &str| outline.fields.iter().find(|field| field.name == tag)?.default.clone();
     let variants = outline.variants.iter().filter_map(|variants| {
         let word = word_of(variants.tag)?;
         variants.of.iter().find(|(known, _)| Some(*known) == word.as_str())

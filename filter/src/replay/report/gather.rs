@@ -20,7 +20,7 @@ const MAX_NAME: usize = 120;
 
 /// What was read, beside the calls.
 #[derive(Clone, Debug, Default)]
-pub struct Reading {
+pub struct Log {
     /// The files' names.
     pub sources: Vec<String>,
     /// Lines that were not replayed: why, and how many.
@@ -30,16 +30,16 @@ pub struct Reading {
 impl Sheet {
     /// What there is to tell of `findings`, which came of these candidates in this order.
     #[must_use]
-    pub fn of(findings: &Findings, candidates: &[Candidate], reading: &Reading) -> Self {
+    pub fn of(findings: &Findings, candidates: &[Candidate], log: &Log) -> Self {
         let (from, until) = findings.span_unix_ns.unwrap_or_default();
         let series_calls = |it: &Series| it.ends.total() + it.blocked_live;
         let calls = findings.series.iter().map(series_calls).sum::<u64>();
         let read = Read {
-            sources: reading.sources.iter().map(|it| clean(it)).collect(),
+            sources: log.sources.iter().map(|it| clean(it)).collect(),
             calls: calls + findings.calls_beyond_series,
             from: moment(from),
             until: moment(until),
-            skipped: reading.skipped.iter().map(|(why, lines)| (clean(why), *lines)).collect(),
+            skipped: log.skipped.iter().map(|(why, lines)| (clean(why), *lines)).collect(),
         };
         let mut subjects = subjects(findings, Grid::over(findings));
         let further = subjects.len().saturating_sub(MAX_SUBJECTS);
@@ -165,7 +165,8 @@ fn subject_run(breakers: &[&BreakerFindings], grid: Grid) -> SubjectRun {
     }
     let mut tally = Tally::default();
     breakers.iter().for_each(|breaker| join(&mut tally, &breaker.tally));
-    let mut trips: Vec<_> = breakers.iter().flat_map(|it| it.trips.iter().map(move |trip| (it, trip))).collect();
+    let mut trips: Vec<_> =
+        breakers.iter().flat_map(|it| it.trips.iter().map(move |trip| (it, trip))).collect();
     trips.sort_by_key(|(_, trip)| trip.opened_unix_ns);
     let several = breakers.len() > 1;
     let told = trips.iter().take(MAX_TRIPS).map(|(breaker, trip)| told(breaker, trip, several));
@@ -227,7 +228,11 @@ fn told(breaker: &BreakerFindings, trip: &crate::replay::Trip, several: bool) ->
         let part = breaker.part.as_deref().map(|part| format!("{}: ", clean(part)));
         why = format!("{} {}{why}", clean(&breaker.node), part.unwrap_or_default());
     }
-    Trip { at: moment(trip.opened_unix_ns), why: why.trim_start().to_owned(), lasted: trip.length() }
+    Trip {
+        at: moment(trip.opened_unix_ns),
+        why: why.trim_start().to_owned(),
+        lasted: trip.length(),
+    }
 }
 
 pub(super) fn moment(unix_ns: u64) -> SystemTime {

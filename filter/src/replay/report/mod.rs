@@ -14,7 +14,7 @@ mod timelines;
 mod words;
 
 pub use comparison::{aligned, text};
-pub use gather::{Reading, clean};
+pub use gather::{Log, clean};
 pub use page::page;
 
 #[cfg(test)]

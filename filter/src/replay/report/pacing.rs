@@ -55,7 +55,14 @@ fn pace(
     });
     let model = series.part.as_deref().map(|part| format!(", {}", clean(part)));
     let name = format!("{}{}", clean(&series.cluster), model.unwrap_or_default());
-    Some(Pace { name, what, from: low, columns: columns.collect(), percentiles, limits: told(spread, limits) })
+    Some(Pace {
+        name,
+        what,
+        from: low,
+        columns: columns.collect(),
+        percentiles,
+        limits: told(spread, limits),
+    })
 }
 
 fn told(spread: &Spread, limits: Vec<(String, Duration)>) -> Vec<(String, Duration, u64)> {
@@ -63,12 +70,11 @@ fn told(spread: &Spread, limits: Vec<(String, Duration)>) -> Vec<(String, Durati
     limits.into_iter().map(|(name, limit)| (name, limit, beyond(limit))).collect()
 }
 
+/// Two limits of a policy, as it names them.
+type LimitsOf = fn(&Policy) -> [(&'static str, Option<Duration>); 2];
+
 /// A limit that all configurations have stands alone, any other with the names of those that have it.
-fn limits(
-    series: &Series,
-    candidates: &[Candidate],
-    of: fn(&Policy) -> [(&'static str, Option<Duration>); 2],
-) -> Vec<(String, Duration)> {
+fn limits(series: &Series, candidates: &[Candidate], of: LimitsOf) -> Vec<(String, Duration)> {
     let mut limits: Vec<(&str, Duration, Vec<String>)> = Vec::new();
     for candidate in candidates {
         for (name, limit) in of(candidate.config.policy_for(&series.cluster)) {
@@ -80,7 +86,11 @@ fn limits(
         }
     }
     let named = |(name, limit, by): (&str, Duration, Vec<String>)| {
-        let whose = if by.len() == candidates.len() { String::new() } else { format!(" ({})", by.join(", ")) };
+        let whose = if by.len() == candidates.len() {
+            String::new()
+        } else {
+            format!(" ({})", by.join(", "))
+        };
         (format!("{name}{whose}"), limit)
     };
     limits.into_iter().map(named).collect()

@@ -22,7 +22,8 @@ fn sheet(name: &str) -> Sheet {
     let is_down = |column: &usize| (120..130).contains(column);
     let all = || 0..COLUMNS;
     let calls: Vec<u64> = all().map(|column| 80 + (column * 37 % 41) as u64).collect();
-    let failures = all().map(|it| if is_down(&it) { 70 } else { u64::from(it % 17 == 0) }).collect();
+    let failures =
+        all().map(|it| if is_down(&it) { 70 } else { u64::from(it % 17 == 0) }).collect();
     let first_tokens = all().map(|it| {
         let slower = if is_down(&it) { 9 } else { 1 };
         (it % 50 != 0).then(|| [400, 1_500, 4_000].map(|it| Duration::from_millis(it * slower)))
@@ -47,10 +48,16 @@ fn sheet(name: &str) -> Sheet {
     };
     let run = |trips: u64| SubjectRun {
         totals: totals(trips),
-        states: all().map(|it| if is_down(&it) { [0.9, 0.1] } else { [0.0, f64::from(u8::from(it == 130))] }).collect(),
+        states: all()
+            .map(|it| if is_down(&it) { [0.9, 0.1] } else { [0.0, f64::from(u8::from(it == 130))] })
+            .collect(),
         blocked: all().map(|it| if is_down(&it) { [68, 3] } else { [0, 0] }).collect(),
         trips: (0..trips.min(5))
-            .map(|it| Trip { at: at(43_200 + it * 60), why: format!("5 failures in a row ({name})"), lasted: Some(second(31)) })
+            .map(|it| Trip {
+                at: at(43_200 + it * 60),
+                why: format!("5 failures in a row ({name})"),
+                lasted: Some(second(31)),
+            })
             .collect(),
     };
     let fields = |calls: &str| vec![("trip.minimum_calls".into(), calls.into())];
@@ -67,15 +74,26 @@ fn sheet(name: &str) -> Sheet {
             Run { name: name.into(), totals: totals(9), fields: fields("10") },
             Run { name: "proposed.yaml".into(), totals: totals(4), fields: fields(name) },
         ],
-        subjects: vec![Subject { name: name.into(), calls: 24_680, failures: 740, timeline, runs: vec![run(9), run(4)] }],
+        subjects: vec![Subject {
+            name: name.into(),
+            calls: 24_680,
+            failures: 740,
+            timeline,
+            runs: vec![run(9), run(4)],
+        }],
         further: 3,
         paces: vec![Pace {
             name: name.into(),
             what: "first token",
             from: Duration::from_millis(67),
-            columns: (0..24).map(|it| (bound(it), 4_000 / (1 + u64::from((it - 6).unsigned_abs().pow(2))))).collect(),
+            columns: (0..24)
+                .map(|it| (bound(it), 4_000 / (1 + u64::from((it - 6).unsigned_abs().pow(2)))))
+                .collect(),
             percentiles: [400, 1_500, 4_000].map(Duration::from_millis),
-            limits: vec![(format!("limits.first_token {name}"), second(120), 0), ("slow.first_token".into(), second(30), 12)],
+            limits: vec![
+                (format!("limits.first_token {name}"), second(120), 0),
+                ("slow.first_token".into(), second(30), 12),
+            ],
         }],
     }
 }
@@ -95,9 +113,12 @@ fn what_a_log_holds_never_becomes_markup() {
 #[test]
 fn the_page_asks_for_nothing_and_runs_nothing() {
     let page = page(&sheet("outbound|443||api.openai.com"));
-    for foreign in [" src=", "href=", "url(", "@import", "<link", "http:", "https:", " style=", " on"] {
+    for foreign in
+        [" src=", "href=", "url(", "@import", "<link", "http:", "https:", " style=", " on"]
+    {
         let found = page.find(foreign).map(|at| &page[at..(at + 60).min(page.len())]);
-        let is_word = foreign == " on" && !page.contains(" onerror=") && !page.contains(" onclick=");
+        let is_word =
+            foreign == " on" && !page.contains(" onerror=") && !page.contains(" onclick=");
         assert!(found.is_none() || is_word, "{found:?}");
     }
     assert!(page.contains("default-src 'none'"));
@@ -107,14 +128,11 @@ fn the_page_asks_for_nothing_and_runs_nothing() {
 #[test]
 fn the_configurations_stand_side_by_side_as_text_too() {
     let text = comparison::text(&sheet("today").runs);
-    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split("  ").filter(|it| !it.is_empty()).map(str::trim).collect()).collect();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split("  ").filter(|it| !it.is_empty()).map(str::trim).collect())
+        .collect();
     assert_eq!(rows[0], ["today", "proposed.yaml"]);
     assert_eq!(rows[1], ["Trips", "9", "4"]);
     assert!(rows.contains(&vec!["False alarms of all good calls", "0.01 %", "0.01 %"]), "{text}");
-}
-
-#[test]
-#[ignore]
-fn write_it() {
-    std::fs::write("/tmp/team/R3/page.html", page(&sheet("outbound|443||api.openai.com"))).unwrap();
 }

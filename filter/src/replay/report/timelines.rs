@@ -41,7 +41,8 @@ fn breaker(at: usize, subject: &Subject, runs: &[Run]) -> Markup {
 
 fn drawings(subject: &Subject, runs: &[Run]) -> Markup {
     let several = runs.len() > 1;
-    let of = |what: &str, run: &Run| if several { format!("{what}: {}", run.name) } else { what.into() };
+    let of =
+        |what: &str, run: &Run| if several { format!("{what}: {}", run.name) } else { what.into() };
     html! {
         @for (run, it) in runs.iter().zip(&subject.runs) {
             (strip(&of("State", run), "band", &said_of_states(it), &states(it)))
@@ -73,7 +74,8 @@ fn strip(title: &str, kind: &str, said: &str, drawing: &Markup) -> Markup {
 fn states(run: &SubjectRun) -> Markup {
     // Half-open is half as high, so that nobody needs the colour.
     let open: Vec<f64> = run.states.iter().map(|[open, _]| *open).collect();
-    let half: Vec<f64> = run.states.iter().map(|[open, half]| (half - open).max(0.0) / 2.0).collect();
+    let half: Vec<f64> =
+        run.states.iter().map(|[open, half]| (half - open).max(0.0) / 2.0).collect();
     html! {
         path.rest d=(format!("M0 {HEIGHT}H{WIDTH}"));
         path.half d=(plot::stacked(&half, &open, 1.0));
@@ -98,12 +100,17 @@ fn calls(timeline: &Timeline) -> Markup {
 
 fn said_of_calls(timeline: &Timeline) -> String {
     let most = timeline.calls.iter().max().copied().unwrap_or_default();
-    format!("at most {} in {}; those that failed are filled", counted(most, "call"), span(timeline.step))
+    format!(
+        "at most {} in {}; those that failed are filled",
+        counted(most, "call"),
+        span(timeline.step)
+    )
 }
 
 fn blocked(run: &SubjectRun) -> Markup {
-    let [failing, good] =
-        [0, 1].map(|which| floats(run.blocked.iter().map(|pair| pair.get(which).copied().unwrap_or_default())));
+    let [failing, good] = [0, 1].map(|which| {
+        floats(run.blocked.iter().map(|pair| pair.get(which).copied().unwrap_or_default()))
+    });
     let most = most(run.blocked.iter().map(|[failing, good]| failing + good));
     html! {
         path.spared d=(plot::columns(&failing, most));

@@ -73,6 +73,14 @@ impl Reason {
         if held_back(found) < held_back(own) { Self::Better } else { Self::NotHeldUp }
     }
 
+    /// The same of what cannot be told apart from what is.
+    pub(super) const fn not_better(self) -> Self {
+        match self {
+            Self::Better | Self::NotHeldUp => Self::NothingBetter,
+            other => other,
+        }
+    }
+
     /// Whether to change something.
     #[must_use]
     pub const fn is_better(self) -> bool {

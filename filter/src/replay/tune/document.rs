@@ -13,7 +13,8 @@ use crate::replay::report::figures::{count, counted, span};
 /// into the entry that the cluster has.
 #[must_use]
 pub fn yaml(advices: &[Advice], prices: &Prices) -> String {
-    let mut text = String::from("# Thresholds that suit the calls of a log, by `llm-breaker tune`.\n#\n");
+    let mut text =
+        String::from("# Thresholds that suit the calls of a log, by `llm-breaker tune`.\n#\n");
     prices_said(&mut text, prices);
     let changing = || advices.iter().filter(|it| it.reason.is_better());
     for advice in advices.iter().filter(|it| !it.reason.is_better()) {
@@ -36,7 +37,8 @@ fn prices_said(text: &mut String, prices: &Prices) {
         "# A good call blocked costs {blocked_good}, a failed call {failed}, a second waited for it {second}."
     );
     if let Some(patience) = prices.patience {
-        let _ = writeln!(text, "# An answer that begins after {} counts as failed.", span(patience));
+        let _ =
+            writeln!(text, "# An answer that begins after {} counts as failed.", span(patience));
     }
     text.push_str("#\n");
 }

@@ -27,7 +27,11 @@ pub fn text(advice: &Advice, prices: &Prices) -> String {
         counted(calls_a_minute, "call"),
     );
     if unknown > 0 {
-        let _ = writeln!(text, "  {} were blocked live: nobody knows how they would have ended", count(unknown));
+        let _ = writeln!(
+            text,
+            "  {} were blocked live: nobody knows how they would have ended",
+            count(unknown)
+        );
     }
     let _ = writeln!(text, "  {}\n", verdict(advice, prices));
     if advice.tried > 1 {
@@ -125,7 +129,9 @@ fn spread(what: &str, spread: &Spread) -> String {
     let at = |percentage| spread.percentile(percentage).map(|it| seconds(it.as_secs_f64()));
     match (at(50.0), at(99.9)) {
         (Some(median), Some(most)) => {
-            format!("Of good calls the {what} took {median} in the median, and 99.9 % at most {most}.")
+            format!(
+                "Of good calls the {what} took {median} in the median, and 99.9 % at most {most}."
+            )
         }
         _ => format!("Of good calls no {what} were measured."),
     }

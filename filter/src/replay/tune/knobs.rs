@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::facts::Facts;
 use super::price::Prices;
 use crate::policy::{Policy, WindowShape};
+use crate::replay::Spread;
 
 /// The fields of a policy that are searched. How many failures in a row open a breaker and for how
 /// long it stays open are left as they are.
@@ -63,10 +64,15 @@ impl Knobs {
     #[must_use]
     pub fn applied_to(&self, policy: &Policy) -> Policy {
         let mut policy = policy.clone();
-        if let (WindowShape::Time { duration, .. }, Some(window)) = (&mut policy.window, self.window) {
+        if let (WindowShape::Time { duration, .. }, Some(window)) =
+            (&mut policy.window, self.window)
+        {
             *duration = window;
         }
-        policy.trip.minimum_calls = self.minimum_calls;
+        policy.trip.minimum_calls = match policy.window {
+            WindowShape::Count { calls, .. } => self.minimum_calls.min(calls),
+            WindowShape::Time { .. } => self.minimum_calls,
+        };
         policy.trip.failure_rate = self.failure_rate;
         policy.trip.slow_rate = self.slow_rate;
         policy.slow.first_token = self.slow_first_token;
@@ -106,68 +112,75 @@ fn rate(rate: Option<f64>) -> String {
     rate.map_or("null".into(), |it| it.to_string())
 }
 
-/// What is tried instead of what these say, one group of fields after the other.
-pub(super) const GROUPS: [fn(&Knobs, &Room<'_>) -> Vec<Knobs>; 3] = [rates, limits, slowness];
+/// A group of fields: what is tried instead of what these say.
+pub(super) type Group = fn(&Knobs, &Room<'_>) -> Vec<Knobs>;
+
+/// What is tried, one group of fields after the other.
+pub(super) const GROUPS: [Group; 3] = [rates, limits, slowness];
 
 /// What values may be tried.
 pub(super) struct Room<'r> {
-    pub(super) base: &'r Policy,
     pub(super) facts: &'r Facts,
     pub(super) prices: &'r Prices,
 }
 
 /// Windows, rates and minimum calls, each with each: one makes up for another.
-fn rates(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
+fn rates(from: &Knobs, _room: &Room<'_>) -> Vec<Knobs> {
+    let further = [60, 120, 300, 600].map(|seconds| Some(Duration::from_secs(seconds)));
     let windows = match from.window {
-        Some(window) => with(window, &[60, 120, 300, 600].map(Duration::from_secs)).into_iter().map(Some).collect(),
+        Some(_) => with(from.window, &further),
         None => vec![None],
-    };
-    let most = match room.base.window {
-        WindowShape::Count { calls, .. } => calls,
-        WindowShape::Time { .. } => u32::MAX,
     };
     let mut all = Vec::new();
     for window in windows {
         for minimum_calls in with(from.minimum_calls, &[3, 5, 10, 20]) {
             for failure_rate in with(from.failure_rate, &[0.25, 0.5, 0.75].map(Some)) {
-                if minimum_calls <= most {
-                    all.push(Knobs { window, minimum_calls, failure_rate, ..*from });
-                }
+                all.push(Knobs { window, minimum_calls, failure_rate, ..*from });
             }
         }
     }
     all
 }
 
-/// When a call that hangs is taken for one that failed.
+/// When a call that hangs is taken for one that failed: never near what good calls take.
 fn limits(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
-    let tried = [15, 30, 60, 90, 120, 180, 300].map(|seconds| Some(Duration::from_secs(seconds)));
+    let Facts { first_tokens, durations, .. } = room.facts;
     let mut all = Vec::new();
     if room.facts.streams > 0 {
-        all.extend(with(from.first_token, &tried).into_iter().map(|it| Knobs { first_token: it, ..*from }));
+        let tried = with(from.first_token, &beyond(first_tokens));
+        all.extend(tried.into_iter().map(|first_token| Knobs { first_token, ..*from }));
     }
     if room.facts.whole_answers > 0 {
-        all.extend(with(from.total, &tried).into_iter().map(|it| Knobs { total: it, ..*from }));
+        let tried = with(from.total, &beyond(durations));
+        all.extend(tried.into_iter().map(|total| Knobs { total, ..*from }));
     }
     all
 }
 
-/// What is slow, and how much of it opens: only where slowness costs something.
+/// Limits that 999 of 1000 good calls keep with half of the time to spare.
+fn beyond(good: &Spread) -> Vec<Option<Duration>> {
+    let most = good.percentile(99.9).unwrap_or_default().saturating_mul(2);
+    let limits = [15, 30, 60, 90, 120, 180, 300].map(Duration::from_secs);
+    limits.into_iter().filter(|limit| *limit >= most).map(Some).collect()
+}
+
+/// What is slow, and how much of it opens: only where slowness costs something. A rate of few calls
+/// is asked in a longer window only.
 fn slowness(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
     let Some(patience) = room.prices.patience else { return Vec::new() };
-    let limits = [patience / 4, patience / 2, patience].map(readable);
-    let mut all = Vec::new();
-    for slow_rate in [None, Some(0.3), Some(0.5), Some(0.8)] {
-        if slow_rate.is_none() {
-            all.push(Knobs { slow_rate, ..*from });
-            continue;
-        }
-        for limit in limits.map(Some) {
-            all.push(if room.facts.streams > 0 {
-                Knobs { slow_rate, slow_first_token: limit, ..*from }
-            } else {
-                Knobs { slow_rate, slow_total: limit, ..*from }
-            });
+    let limits = [patience / 4, patience / 2, patience].map(readable).map(Some);
+    let longer = |seconds, minimum_calls| Knobs {
+        window: from.window.map(|_| Duration::from_secs(seconds)),
+        minimum_calls,
+        ..*from
+    };
+    let mut all = vec![Knobs { slow_rate: None, ..*from }];
+    for from in [*from, longer(300, 5), longer(600, 10)] {
+        for slow_rate in [0.3, 0.5, 0.8].map(Some) {
+            all.extend(limits.map(|limit| match room.facts.streams {
+                0 => Knobs { slow_rate, slow_total: limit, ..from },
+                _ => Knobs { slow_rate, slow_first_token: limit, ..from },
+            }));
         }
     }
     all

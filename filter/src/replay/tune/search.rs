@@ -32,8 +32,7 @@ pub fn tune(
 ) -> Advice {
     // Whether it acts or only watches: what it would block is asked.
     let base = Policy { mode: Mode::Enforce, ..policy.clone() };
-    let worths: Vec<_> =
-        traffic.calls.iter().map(|call| Worth::of(call, &base, prices)).collect();
+    let worths: Vec<_> = traffic.calls.iter().map(|call| Worth::of(call, &base, prices)).collect();
     let facts = Facts::of(&traffic.calls, &worths);
     let times = || traffic.calls.iter().map(unix);
     let (from, until) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
@@ -41,7 +40,7 @@ pub fn tune(
     let track = Track { calls: &traffic.calls, worths: &worths, stretches };
     let own = Knobs::of(&base);
     let tried = match Reason::too_little(&facts) {
-        None => search(&track, &own, &Room { base: &base, facts: &facts, prices }, &mut progress),
+        None => search(&track, &base, &Room { facts: &facts, prices }, &mut progress),
         Some(_) => run(&track, &base, vec![own]),
     };
     advise(traffic, facts, tried, prices)
@@ -50,18 +49,24 @@ pub fn tune(
 /// All that was tried, the own policy first: from the best so far one group after the other.
 fn search(
     track: &Track<'_>,
-    own: &Knobs,
+    base: &Policy,
     room: &Room<'_>,
     progress: &mut impl FnMut(usize),
 ) -> Vec<Tried> {
-    let mut tried = run(track, room.base, vec![*own]);
+    let own = Knobs::of(base);
+    let mut tried = run(track, base, vec![own]);
     for _ in 0..ROUNDS {
         let before = tried.len();
         for group in GROUPS {
-            let best = best(&tried, room.prices).map_or(*own, |it| it.knobs);
-            let mut new = group(&best, room);
-            new.retain(|knobs| !tried.iter().any(|it| it.knobs == *knobs));
-            tried.extend(run(track, room.base, new));
+            let best = best(&tried, room.prices).map_or(own, |it| it.knobs);
+            // A window by count holds no more than its calls, so that two may come to the same.
+            let new = group(&best, room).into_iter().fold(Vec::new(), |mut new, knobs| {
+                let knobs = Knobs::of(&knobs.applied_to(base));
+                let is_new = !new.contains(&knobs) && !tried.iter().any(|it| it.knobs == knobs);
+                new.extend(is_new.then_some(knobs));
+                new
+            });
+            tried.extend(run(track, base, new));
             progress(tried.len());
         }
         if tried.len() == before {
@@ -102,13 +107,18 @@ fn simplest<'t>(tried: &'t [Tried], own: &Knobs, prices: &Prices) -> Option<&'t 
 fn advise(traffic: &ClusterCalls, facts: Facts, tried: Vec<Tried>, prices: &Prices) -> Advice {
     let front = front(&tried, prices);
     let number = tried.len();
+    let best = best(&tried, prices).cloned();
     let chosen = tried.first().and_then(|own| simplest(&tried, &own.knobs, prices)).cloned();
     let mut tried = tried.into_iter();
-    let own = tried.next().unwrap_or_else(|| Tried {
-        knobs: Knobs::of(&Policy::default()),
-        bills: Bills::default(),
-    });
+    let own = tried
+        .next()
+        .unwrap_or_else(|| Tried { knobs: Knobs::of(&Policy::default()), bills: Bills::default() });
     let found = chosen.unwrap_or_else(|| own.clone());
-    let reason = Reason::of(&facts, &own, &found, prices);
+    let reason = match best {
+        Some(best) if found.knobs == own.knobs => {
+            Reason::of(&facts, &own, &best, prices).not_better()
+        }
+        _ => Reason::of(&facts, &own, &found, prices),
+    };
     Advice { cluster: traffic.cluster.clone(), facts, own, found, reason, front, tried: number }
 }

@@ -28,10 +28,8 @@ pub(super) fn comparison(advice: &Advice, prices: &Prices) -> String {
 /// A part of the time, and how to get its bill.
 type Part = (&'static str, fn(&Tried) -> Bill);
 
-const PARTS: [Part; 2] = [
-    ("searched", |it| it.bills.searched()),
-    ("held back", |it| it.bills.held_back()),
-];
+const PARTS: [Part; 2] =
+    [("searched", |it| it.bills.searched()), ("held back", |it| it.bills.held_back())];
 
 /// The policies to choose from, with the fields in which they differ.
 pub(super) fn front(advice: &Advice, prices: &Prices) -> String {
@@ -66,7 +64,9 @@ fn differing(all: &[&Tried], own: &Knobs) -> Vec<(usize, String)> {
     let own = own.settings();
     let names = own.iter().enumerate();
     let differs = |at: usize| {
-        all.iter().any(|it| it.knobs.settings().get(at).map(|it| &it.value) != own.get(at).map(|it| &it.value))
+        all.iter().any(|it| {
+            it.knobs.settings().get(at).map(|it| &it.value) != own.get(at).map(|it| &it.value)
+        })
     };
     names
         .filter(|(at, _)| differs(*at))
