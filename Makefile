@@ -279,7 +279,7 @@ test: setup build build-guests reproducible release ## Run every test: unit, was
 	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny trust simulate-mutants fuzz ## The same, and what takes longer
+test-all: test deny trust simulate-mutants evidence fuzz ## The same, and what takes longer
 	RUNS=10000 $(SIMULATE)
 
 # Bounded by MATRIX_MINUTES for each Envoy; what ran to its end is not run again with the same module.
@@ -321,8 +321,12 @@ simulate: ## A million runs of workers that share breakers, interleaved by a see
 	RUNS=$(or $(RUNS),1000000) $(SIMULATE)
 
 .PHONY: simulate-mutants
-simulate-mutants: ## Plant twelve faults, one at a time: the simulation must catch each
+simulate-mutants: ## Plant fourteen faults, one at a time: the simulation must catch each
 	cargo run --quiet --profile checked --package llm-breaker-simulation --bin mutants
+
+.PHONY: evidence
+evidence: ## What the defaults are worth: false alarms and incidents told, against bounds; SEED= tries another
+	cargo run --quiet --profile checked --package llm-breaker-evidence
 
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ := $(TOOLS)/bin/cargo-fuzz
@@ -360,7 +364,7 @@ fuzz: $(FUZZ) fuzzed-module ## Fuzz what reads others' bytes, and the whole modu
 CARGO_TARPAULIN_VERSION := 0.37.5
 TARPAULIN := $(TOOLS)/bin/cargo-tarpaulin
 # The core is what decides, and what it decides on; `make mutants` has the same (filter/mutants.toml).
-CORE := 'filter/src/breaker/*' 'filter/src/shared/*' 'filter/src/policy/*' \
+CORE := 'filter/src/admission/*' 'filter/src/breaker/*' 'filter/src/shared/*' 'filter/src/policy/*' \
 	$(addprefix filter/src/,category.rs glob.rs key.rs level.rs outcome.rs time.rs)
 # In percent of its lines.
 COVERAGE := 97

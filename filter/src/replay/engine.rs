@@ -98,6 +98,11 @@ impl Replay {
         }
     }
 
+    /// What each configuration has done so far.
+    pub fn so_far(&self) -> impl Iterator<Item = &Replayed> {
+        self.trials.iter().map(|trial| &trial.replayed)
+    }
+
     /// No more calls come at all.
     #[must_use]
     pub fn finish(self) -> Findings {

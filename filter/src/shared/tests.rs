@@ -2,7 +2,10 @@
 
 use crate::breaker::{Breaker, Change, Order, StateName};
 use crate::policy::{Mode, Policy};
-use crate::shared::{Cell, Ledger, Loaded, Stored, encode};
+use crate::shared::{
+    Cell, Ledger, Loaded, Stored, allowance_key, breaker_key, encode, history_key, index_key,
+    metadata_key, profile_key,
+};
 use crate::time::Instant;
 use core::cell::Cell as Slot;
 
@@ -33,6 +36,16 @@ impl Cell for Refusing {
 
 fn forced_open(breaker: &mut Breaker) -> ((), Change) {
     ((), breaker.obey(Order::Override { mode: Mode::ForcedOpen, lasts: None }, NOW))
+}
+
+#[test]
+fn keys_carry_the_layout_and_whose_they_are() {
+    assert_eq!(breaker_key("openai"), "llm-breaker/v1/breaker/openai");
+    assert_eq!(index_key(), "llm-breaker/v1/index");
+    assert_eq!(allowance_key("openai"), "llm-breaker/v1/allowance/openai");
+    assert_eq!(metadata_key("openai"), "llm-breaker/v1/metadata/openai");
+    assert_eq!(history_key("openai"), "llm-breaker/v1/history/openai");
+    assert_eq!(profile_key("openai"), "llm-breaker/v1/profile/openai");
 }
 
 #[test]

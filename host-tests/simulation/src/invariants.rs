@@ -1,10 +1,11 @@
 //! What holds after every step, whatever the interleaving?
 
 use crate::oracle::{Oracle, Phase};
-use crate::step::{Asker, Step, Word};
+use crate::step::Step;
 use crate::window::Total;
 use core::fmt;
 use core::time::Duration;
+use llm_breaker::admission::{Answer, Asker, Question};
 use llm_breaker::breaker::{Admission, Breaker, State, StateName, Tally};
 use llm_breaker::time::Instant;
 
@@ -34,15 +35,15 @@ pub fn same(oracle: &mut Oracle, stored: &Breaker, now: Instant, story: fmt::Arg
 }
 
 /// The rules that hold of every single step, told once more without the oracle.
-pub fn rules(before: &Oracle, after: &Breaker, step: &Step<'_>, asker: Asker<'_>, word: &Word) {
+pub fn rules(before: &Oracle, after: &Breaker, step: &Step<'_>, asker: Asker<'_>, answer: &Answer) {
     let Asker { policy, now, .. } = asker;
-    if let (Step::Admit { .. }, Word::Admission(admission, _, mode)) = (step, word)
-        && mode.is_active()
+    if let Answer::Admission(admission, _) = answer
+        && before.mode(policy, now).is_active()
         && before.epoch.abs_diff(after.epoch) <= 1
     {
         may_pass(before, after, admission, asker);
     }
-    if let Step::Record { permit: Some(permit), .. } = step
+    if let Step::Asked(Question::Record { permit: Some(permit), .. }) = step
         && permit.epoch != before.epoch
         && !before.suspended.1
         && before.overridden.is_none()

@@ -9,6 +9,7 @@
 //! | [`worker`], [`vm`] | what is one worker, and what does it remember? |
 //! | [`shift`] | what does it do, with which production code? |
 //! | [`port`], [`memory`] | where does it stop, and what is the shared data? |
+//! | [`together`] | do a call's breakers decide and hear together what the rules say? |
 //! | [`step`] | what may be asked of a breaker, and what may it answer? |
 //! | [`oracle`], [`window`] | what do the rules say, told naively? |
 //! | [`world`], [`invariants`] | is every decision what the rules say, and does all hold that must? |
@@ -29,6 +30,7 @@ pub mod run;
 pub mod scenario;
 pub mod shift;
 pub mod step;
+pub mod together;
 pub mod truth;
 pub mod vm;
 pub mod window;

@@ -1,10 +1,13 @@
 //! One breaker by the rules, told naively: whole lists instead of rings and running totals, one
 //! place instead of shared bytes, no races. What the workers decide together must be what it says.
 
-use crate::step::{Asker, Moved, Step, Word};
+use crate::step::{Moved, Step};
 use crate::window::{Window, span};
 use core::time::Duration;
-use llm_breaker::breaker::{Admission, Gathered, Order, Override, Permit, PermitKind, StateName};
+use llm_breaker::admission::{Answer, Asker, Question, Watchers};
+use llm_breaker::breaker::{
+    Admission, Gathered, Order, Override, Permit, PermitKind, Shown, StateName,
+};
 use llm_breaker::outcome::{ANSWER_RESOLUTION, Category, Counted, Outcome, Verdict};
 use llm_breaker::policy::{Mode, Policy, WindowShape};
 use llm_breaker::time::Instant;
@@ -82,39 +85,79 @@ impl Oracle {
     }
 
     /// What it answers, and how its state changed.
-    pub fn ask(&mut self, step: &Step<'_>, asker: Asker<'_>) -> (Word, Option<Moved>) {
+    pub fn ask(&mut self, step: &Step<'_>, asker: Asker<'_>) -> (Answer, Option<Moved>) {
         let Asker { policy, now, .. } = asker;
         match step {
-            Step::Admit { random } => {
+            Step::Asked(question) => self.answer(question, asker),
+            Step::Tick => (Answer::Done, self.tick(policy, now)),
+            Step::Obey(order) => (Answer::Done, self.obey(*order, now)),
+        }
+    }
+
+    fn answer(&mut self, question: &Question<'_>, asker: Asker<'_>) -> (Answer, Option<Moved>) {
+        let Asker { policy, now, .. } = asker;
+        match question {
+            Question::Admit { watchers: Watchers::WouldBlock, .. }
+                if self.mode(policy, now) == Mode::Shadow =>
+            {
+                (Answer::Abstains, None)
+            }
+            Question::Admit { random, .. } => {
                 let (admission, moved) = self.admit(policy, now, *random);
-                (Word::Admission(admission, self.answered_at, self.mode(policy, now)), moved)
+                (Answer::Admission(admission, self.answered_at), moved)
             }
-            Step::GiveBack(permit) => {
+            Question::GiveBack(permit) => {
                 self.free(permit);
-                (Word::Done, None)
+                (Answer::Done, None)
             }
-            Step::Record { permit, outcome } => {
+            Question::Record { permit, outcome } => {
                 let (category, moved) = self.record(*permit, outcome, asker);
-                (Word::Recorded(category), moved)
+                (Answer::Recorded(category), moved)
             }
-            Step::JudgeEarly { permit, outcome } => {
+            Question::JudgeEarly { permit, outcome } => {
                 let (left, moved) = self.judge_early(permit, outcome, asker);
-                (Word::FollowUp(left), moved)
+                (Answer::FollowUp(left), moved)
             }
-            Step::Tick => (Word::Done, self.tick(policy, now)),
-            Step::NoteAnswer => {
+            Question::NoteAnswer => {
                 if now.since(self.answered_at) >= ANSWER_RESOLUTION {
                     self.answered_at = now;
                 }
-                (Word::Done, None)
+                (Answer::Done, None)
             }
-            Step::Lend => {
+            Question::Lend => {
                 let (permit, moved) = self.lend(policy, now);
-                (Word::Lent(permit), moved)
+                (Answer::Lent(permit, self.shown(policy, now)), moved)
             }
-            Step::Look => (Word::Remaining(self.remaining(now), self.mode(policy, now)), None),
-            Step::Obey(order) => (Word::Done, self.obey(*order, now)),
+            Question::Wait => (Answer::Wait(self.wait(policy, now)), None),
         }
+    }
+
+    /// How long a caller must wait at least.
+    #[must_use]
+    pub fn wait(&self, policy: &Policy, now: Instant) -> Duration {
+        match self.mode(policy, now) {
+            Mode::Enforce => self.remaining(now),
+            Mode::ForcedOpen => self.forced_open_for(policy, now),
+            Mode::Shadow | Mode::Disabled => Duration::ZERO,
+        }
+    }
+
+    fn forced_open_for(&self, policy: &Policy, now: Instant) -> Duration {
+        let left = self.overridden.and_then(|it| it.until).map(|until| until.since(now));
+        left.filter(|left| !left.is_zero()).unwrap_or(policy.open.base)
+    }
+
+    fn shown(&self, policy: &Policy, now: Instant) -> Shown {
+        let mode = self.mode(policy, now);
+        let until = self.overridden.and_then(|it| it.until);
+        let (state, open_remaining) = match mode {
+            Mode::Disabled => (StateName::Closed, Duration::ZERO),
+            Mode::ForcedOpen => {
+                (StateName::Open, until.map_or(Duration::ZERO, |until| until.since(now)))
+            }
+            Mode::Enforce | Mode::Shadow => (self.phase.name(), self.remaining(now)),
+        };
+        Shown { state, mode, open_remaining }
     }
 
     /// A worker writes the successes that it gathered.
@@ -176,8 +219,7 @@ impl Oracle {
             Mode::Enforce | Mode::Shadow => {}
             Mode::Disabled => return (Admission::Untracked, moved),
             Mode::ForcedOpen => {
-                let left = self.overridden.map(|it| it.until.map(|until| until.since(now)));
-                let retry_after = left.flatten().unwrap_or(policy.open.base);
+                let retry_after = self.forced_open_for(policy, now);
                 return (Admission::Reject { retry_after, because: None }, moved);
             }
         }

@@ -4,21 +4,26 @@
 use crate::coverage::{Activity, Event};
 use crate::port::Port;
 use crate::scenario::{Fate, Instead, Request, SPARE};
-use crate::step::{Asker, Step, Word};
+use crate::step::Step;
+use crate::together::Together;
 use crate::truth::Weather;
-use crate::vm::{Call, Share, Stage, Vm};
+use crate::vm::{Call, Stage, Vm};
 use crate::worker::{Job, Order};
 use crate::world::{Life, World};
-use llm_breaker::breaker::{Admission, Jitter, Permit, PermitKind, StateName};
+use llm_breaker::admission::{
+    self, Answer, Asker, Decision, Forwarded, Question, Rejected, Share, Worker, give_back,
+    judge_early, lend, note_answer, settle,
+};
+use llm_breaker::breaker::{Jitter, PermitKind};
 use llm_breaker::call::{
     AskedFor, ClientTimeouts, Ending, Exchange, Flags, MediaType, Protocol, ResponseHead, Source,
     Streams,
 };
 use llm_breaker::dialect::{Api, Dialect};
 use llm_breaker::level::Level;
-use llm_breaker::outcome::{ANSWER_RESOLUTION, Outcome, Verdict};
-use llm_breaker::policy::{Mode, Policy};
-use llm_breaker::shared::{Registration, allowance, key_names, register};
+use llm_breaker::outcome::{Outcome, Verdict};
+use llm_breaker::policy::Policy;
+use llm_breaker::shared::{Decided, Registration, allowance, key_names, register};
 use llm_breaker::time::Instant;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -41,22 +46,34 @@ pub struct Shift<'a> {
     pub vm: &'a Rc<RefCell<Vm>>,
     /// What its clock reads.
     pub now: Instant,
+    /// What the breakers of the call at hand said.
+    pub together: RefCell<Together>,
 }
 
-/// What one breaker says.
-enum Said {
-    Untracked,
-    Forward(Option<Permit>, Instant),
-    /// It only watches, and would have refused.
-    WouldBlock,
-    Reject,
-}
+/// A worker asks its questions by its own way to the shared data, and is judged for what it decided.
+impl Worker for Shift<'_> {
+    type Breaker = String;
 
-/// What the breakers of a request say.
-enum Answer {
-    Untracked,
-    Forward { shares: Vec<Share>, answered_at: Instant },
-    Reject { by: String },
+    fn ask(
+        &self,
+        breaker: &String,
+        question: &Question<'_>,
+        policy: &Policy,
+        _: Instant,
+    ) -> Decided<Answer> {
+        let activity = match question {
+            Question::Admit { .. } => Activity::Admit,
+            Question::GiveBack(_) => Activity::GiveBack,
+            Question::Lend => Activity::Lend,
+            Question::Wait => Activity::Look,
+            Question::NoteAnswer => Activity::NoteAnswer,
+            Question::JudgeEarly { .. } => Activity::JudgeEarly,
+            Question::Record { .. } => Activity::Record,
+        };
+        let decided = self.decide(activity, breaker, policy, &Step::Asked(question));
+        self.together.borrow_mut().heard(breaker, question, &decided, policy, self.now);
+        decided
+    }
 }
 
 impl Shift<'_> {
@@ -92,30 +109,41 @@ impl Shift<'_> {
         if !request.levels.iter().all(|(_, name)| self.register(name)) {
             return Life::Passed;
         }
-        match self.ask(&request.levels, &policy, request.random) {
-            Answer::Untracked => Life::Passed,
-            Answer::Forward { shares, answered_at } => {
-                self.forward(request, shares, &policy, answered_at)
-            }
-            Answer::Reject { by } => self.do_instead(request, &by, &policy),
+        match self.admitted(&request.levels, &policy, request.random) {
+            Decision::Untracked => Life::Passed,
+            Decision::Forward(forwarded) => self.forward(request, forwarded, &policy),
+            Decision::Reject(rejected) => self.do_instead(request, &rejected, &policy),
         }
     }
 
-    fn do_instead(&self, request: &Request, by: &str, policy: &Rc<Policy>) -> Life {
+    fn do_instead(
+        &self,
+        request: &Request,
+        rejected: &Rejected<String>,
+        policy: &Rc<Policy>,
+    ) -> Life {
         match request.instead {
             Instead::Error => Life::Answered,
-            Instead::LastResort => match self.lend(by, policy) {
-                Some(permit) => {
-                    let mut shares = without_permits(request);
-                    if let Some(its) = shares.iter_mut().find(|share| share.name == by) {
-                        its.permit = Some(permit);
-                    }
-                    self.forward(request, shares, policy, Instant::ZERO)
-                }
+            Instead::LastResort => match lend(self, &rejected.by, policy, self.now) {
+                Some((permit, _)) => self.forward(request, rejected.under_loan(permit), policy),
                 None => Life::Answered,
             },
             Instead::Reroute | Instead::RerouteInVain => self.reroute(request, policy),
         }
+    }
+
+    /// What its breakers say together, which must be what each of them said.
+    fn admitted(
+        &self,
+        levels: &[(Level, String)],
+        policy: &Policy,
+        random: f64,
+    ) -> Decision<String> {
+        self.together.replace(Together::default());
+        let call = admission::Call { policy, now: self.now, random };
+        let decision = admission::ask(self, levels, call, |_, _| {});
+        self.together.borrow().must_be(levels, &decision);
+        decision
     }
 
     fn reroute(&self, request: &Request, policy: &Rc<Policy>) -> Life {
@@ -123,15 +151,15 @@ impl Shift<'_> {
         if !self.register(SPARE) {
             return Life::Answered;
         }
-        match self.ask(&levels, policy, request.random) {
-            Answer::Forward { shares, answered_at } if self.send_to_spare(request) => {
-                self.forward(request, shares, policy, answered_at)
+        match self.admitted(&levels, policy, request.random) {
+            Decision::Forward(forwarded) if self.send_to_spare(request) => {
+                self.forward(request, forwarded, policy)
             }
-            Answer::Forward { shares, .. } => {
-                self.give_back(shares, policy);
+            Decision::Forward(Forwarded { shares, .. }) => {
+                give_back(self, shares, policy, self.now);
                 Life::Answered
             }
-            Answer::Untracked | Answer::Reject { .. } => Life::Answered,
+            Decision::Untracked | Decision::Reject(_) => Life::Answered,
         }
     }
 
@@ -154,10 +182,10 @@ impl Shift<'_> {
     fn forward(
         &self,
         request: &Request,
-        shares: Vec<Share>,
+        forwarded: Forwarded<String>,
         policy: &Rc<Policy>,
-        answered_at: Instant,
     ) -> Life {
+        let Forwarded { shares, answered_at } = forwarded;
         let protocol = match request.fate {
             Fate::Stream | Fate::CutStream => Protocol {
                 dialect: Dialect::OpenAi,
@@ -221,7 +249,8 @@ impl Shift<'_> {
         announced: Option<core::time::Duration>,
         media_type: MediaType,
     ) -> Option<Outcome> {
-        self.note_answer(call);
+        let Call { shares, policy, answered_at, .. } = &mut *call;
+        *answered_at = note_answer(self, shares, *answered_at, policy, self.now);
         call.stage = Stage::Head;
         let head =
             ResponseHead { announced, media_type, ..ResponseHead::new(status, Source::Upstream) };
@@ -232,7 +261,8 @@ impl Shift<'_> {
         call.stage = Stage::Content;
         let seen = call.exchange.response_data(CONTENT, &call.policy, self.now);
         if seen.outcome.is_none() && seen.first_content_after.is_some() {
-            self.judge_early(call);
+            let outcome = call.exchange.success_so_far(&call.policy, self.now);
+            judge_early(self, &mut call.shares, &outcome, &call.policy, self.now);
             self.may_break_off(call);
         }
         seen.outcome
@@ -245,53 +275,20 @@ impl Shift<'_> {
         }
     }
 
-    fn note_answer(&self, call: &mut Call) {
-        if self.now.since(call.answered_at) >= ANSWER_RESOLUTION
-            && let Some(share) = call.shares.first()
-        {
-            call.answered_at = self.now;
-            self.decide(Activity::NoteAnswer, &share.name, &call.policy, &Step::NoteAnswer);
-        }
-    }
-
-    fn judge_early(&self, call: &mut Call) {
-        let is_probe = |permit: &mut Permit| matches!(permit.kind, PermitKind::Probe { .. });
-        for share in &mut call.shares {
-            if let Some(permit) = share.permit.take_if(is_probe) {
-                let outcome = call.exchange.success_so_far(&call.policy, self.now);
-                let outcome = share.level.hears(&outcome, &call.policy);
-                let step = Step::JudgeEarly { permit: &permit, outcome };
-                share.permit =
-                    match self.decide(Activity::JudgeEarly, &share.name, &call.policy, &step).0 {
-                        Some(Word::FollowUp(left)) => left,
-                        _ => None,
-                    };
-            }
-        }
-    }
-
     /// Use the permits up.
-    fn settle(&self, request: u32, call: Call, outcome: &Outcome) {
-        let mut outcome = *outcome;
-        for share in call.shares {
-            let heard = share.level.hears(&outcome, &call.policy);
-            let ledger = self.vm.borrow_mut().ledger(&share.name);
-            if ledger.gather(&call.policy, self.now, share.permit.as_ref(), &heard) {
-                self.world.borrow_mut().truth.verdict.gathered += 1;
-                continue;
-            }
-            let step = Step::Record { permit: share.permit.as_ref(), outcome: heard };
-            if let (Some(Word::Recorded(category)), _) =
-                self.decide(Activity::Record, &share.name, &call.policy, &step)
-            {
-                outcome.category = category;
-            }
-            let is_call = share.permit.is_some_and(|permit| permit.kind == PermitKind::Call);
-            if is_call && call.policy.verdicts.on(outcome.category) == Verdict::Failure {
-                self.world.borrow_mut().truth.failed();
-            }
-        }
+    fn settle(&self, request: u32, mut call: Call, outcome: &Outcome) {
+        let Call { shares, policy, .. } = &mut call;
+        let is_call = |it: &&Share<String>| {
+            it.permit.as_ref().is_some_and(|permit| permit.kind == PermitKind::Call)
+        };
+        let calls = shares.iter().filter(is_call).count();
+        self.together.replace(Together::default());
+        let recorded = settle(self, shares, outcome, policy, self.now);
+        self.together.borrow().must_have_heard(shares, outcome, &recorded, policy);
         let mut world = self.world.borrow_mut();
+        if policy.verdicts.on(recorded.category) == Verdict::Failure {
+            (0..calls).for_each(|_| world.truth.failed());
+        }
         world.told.settled += 1;
         world.becomes(request, Life::Settled);
     }
@@ -350,99 +347,23 @@ impl Shift<'_> {
         }
     }
 
-    /// Ask the breakers of a request, as the plugin's `admission` does.
-    fn ask(&self, levels: &[(Level, String)], policy: &Policy, random: f64) -> Answer {
-        let (mut shares, mut first_answer) = (Vec::<Share>::new(), None);
-        let mut would_block = false;
-        let mut unasked = levels;
-        while let Some(((level, name), others)) = unasked.split_first() {
-            unasked = others;
-            let permit = match self.ask_one(name, policy, would_block, random) {
-                Said::Untracked => continue,
-                Said::Forward(permit, answered_at) => {
-                    first_answer.get_or_insert(answered_at);
-                    permit
-                }
-                Said::WouldBlock => {
-                    would_block = true;
-                    let watched = core::mem::take(&mut shares);
-                    shares = watched.iter().map(Share::without_permit).collect();
-                    self.give_back(watched, policy);
-                    None
-                }
-                Said::Reject => {
-                    self.give_back(shares, policy);
-                    for (_, other) in others {
-                        self.decide(Activity::Look, other, policy, &Step::Look);
-                    }
-                    return Answer::Reject { by: name.clone() };
-                }
-            };
-            shares.push(Share { level: *level, name: name.clone(), permit });
-        }
-        match shares.is_empty() {
-            true => Answer::Untracked,
-            false => Answer::Forward { shares, answered_at: first_answer.unwrap_or(Instant::ZERO) },
-        }
-    }
-
-    fn ask_one(&self, name: &str, policy: &Policy, would_block: bool, random: f64) -> Said {
-        if would_block
-            && let (Some(Word::Remaining(_, Mode::Shadow)), _) =
-                self.decide(Activity::Look, name, policy, &Step::Look)
-        {
-            return Said::Forward(None, Instant::ZERO);
-        }
-        match self.decide(Activity::Admit, name, policy, &Step::Admit { random }) {
-            (Some(Word::Admission(admission, answered_at, mode)), _) => match admission {
-                Admission::Untracked => Said::Untracked,
-                Admission::Pass(permit) | Admission::Probe(permit) => {
-                    Said::Forward(Some(permit), answered_at)
-                }
-                Admission::Reject { .. } if mode == Mode::Shadow => Said::WouldBlock,
-                Admission::Reject { .. } => Said::Reject,
-            },
-            (_, None | Some(StateName::Closed)) => Said::Forward(None, self.now),
-            (_, Some(StateName::Open | StateName::HalfOpen)) => Said::Reject,
-        }
-    }
-
-    fn give_back(&self, shares: Vec<Share>, policy: &Policy) {
-        for Share { name, permit, .. } in shares {
-            let holds = |it: &Permit| {
-                matches!(it.kind, PermitKind::Probe { .. } | PermitKind::LastResort { .. })
-            };
-            if let Some(permit) = permit.filter(holds) {
-                self.decide(Activity::GiveBack, &name, policy, &Step::GiveBack(&permit));
-            }
-        }
-    }
-
-    fn lend(&self, name: &str, policy: &Policy) -> Option<Permit> {
-        match self.decide(Activity::Lend, name, policy, &Step::Lend).0 {
-            Some(Word::Lent(permit)) => permit,
-            _ => None,
-        }
-    }
-
-    /// Decide on the shared record; what was decided, and the state then.
+    /// Decide on the shared record, and be judged for it.
     fn decide(
         &self,
         activity: Activity,
         name: &str,
         policy: &Policy,
         step: &Step<'_>,
-    ) -> (Option<Word>, Option<StateName>) {
+    ) -> Decided<Answer> {
         let asker = Asker { policy, now: self.now, jitter: Jitter::of(name, "node") };
         self.port.begin(activity);
         let ledger = self.vm.borrow_mut().ledger(name);
         let gathered = ledger.gathered();
-        let decided = match step {
-            Step::Admit { .. } => {
-                ledger.ask(self.port, policy, self.now, |breaker| step.ask(breaker, asker))
-            }
-            _ => ledger.update(self.port, self.now, |breaker| step.ask(breaker, asker)),
-        };
+        let decided = step.put_to(&ledger, self.port, asker);
+        if decided.value == Some(Answer::Gathered) {
+            self.world.borrow_mut().truth.verdict.gathered += 1;
+            return decided;
+        }
         let merged = gathered.filter(|_| ledger.gathered().is_none());
         let (conflicts, refused) = self.port.met();
         let mut world = self.world.borrow_mut();
@@ -455,12 +376,6 @@ impl Shift<'_> {
         let gave_up = conflicts > 3 || refused;
         assert!(decided.value.is_some() || gave_up, "{step:?} was not decided");
         world.judge(name, merged, step, asker, &decided);
-        (decided.value, decided.state)
+        decided
     }
-}
-
-fn without_permits(request: &Request) -> Vec<Share> {
-    let share =
-        |(level, name): &(Level, String)| Share { level: *level, name: name.clone(), permit: None };
-    request.levels.iter().map(share).collect()
 }

@@ -2,9 +2,9 @@
 
 use crate::scenario::Fate;
 use core::time::Duration;
-use llm_breaker::breaker::{Gathered, Permit};
+use llm_breaker::admission::Share;
+use llm_breaker::breaker::Gathered;
 use llm_breaker::call::Exchange;
-use llm_breaker::level::Level;
 use llm_breaker::policy::Policy;
 use llm_breaker::shared::Ledger;
 use llm_breaker::time::Instant;
@@ -28,7 +28,7 @@ pub struct Vm {
 #[derive(Debug)]
 pub struct Call {
     /// Its breakers and what each gave.
-    pub shares: Vec<Share>,
+    pub shares: Vec<Share<String>>,
     /// The policy when it came.
     pub policy: Rc<Policy>,
     /// What was seen of it.
@@ -54,25 +54,6 @@ pub enum Stage {
     Head,
     /// Content was seen.
     Content,
-}
-
-/// One breaker's share in a call.
-#[derive(Debug)]
-pub struct Share {
-    /// Which of its breakers.
-    pub level: Level,
-    /// Its name.
-    pub name: String,
-    /// What it gave.
-    pub permit: Option<Permit>,
-}
-
-impl Share {
-    /// The same, for a call whose outcome is for the stats only.
-    #[must_use]
-    pub fn without_permit(&self) -> Self {
-        Self { level: self.level, name: self.name.clone(), permit: None }
-    }
 }
 
 impl Vm {

@@ -70,7 +70,8 @@ impl Worker {
             let port = Port::new(yielder, Rc::clone(&its_world), its_trouble);
             loop {
                 if let Some(Order { job, now }) = yielder.suspend(Stop::Idle) {
-                    Shift { port: &port, world: &its_world, vm: &its_vm, now }.work(job);
+                    let (world, vm, together) = (&its_world, &its_vm, RefCell::default());
+                    Shift { port: &port, world, vm, now, together }.work(job);
                 }
             }
         });

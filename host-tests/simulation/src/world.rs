@@ -5,12 +5,13 @@ use crate::coverage::{Activity, Between, Coverage, Event, Met};
 use crate::invariants;
 use crate::memory::{Damage, Memory};
 use crate::oracle::Oracle;
-use crate::step::{Asker, Moved, Step, Word};
+use crate::step::{Moved, Step};
 use crate::truth::Truth;
 use crate::vm::Vm;
 use core::time::Duration;
+use llm_breaker::admission::{Answer, Asker, Question};
 use llm_breaker::breaker::{Breaker, Gathered, Permit, PermitKind, StateName};
-use llm_breaker::outcome::Verdict;
+use llm_breaker::outcome::{Outcome, Verdict};
 use llm_breaker::policy::Policy;
 use llm_breaker::shared::{Decided, allowance_key, breaker_key, decode};
 use llm_breaker::time::Instant;
@@ -138,9 +139,9 @@ impl World {
         merged: Option<Gathered>,
         step: &Step<'_>,
         asker: Asker<'_>,
-        decided: &Decided<Word>,
+        decided: &Decided<Answer>,
     ) {
-        let Some(word) = &decided.value else {
+        let Some(answer) = &decided.value else {
             assert_eq!(decided.transition, None, "{step:?}: not stored, and yet a transition");
             assert!(!decided.reset, "{step:?}: not stored, and yet a reset");
             return;
@@ -156,14 +157,14 @@ impl World {
         if met == Met::Nothing {
             self.made_at.insert(name.to_owned(), asker.now);
         }
-        self.coverage.meet(event(step, &oracle, asker.policy), met);
+        self.coverage.meet(event(step, &oracle, asker), met);
         if let Some(gathered) = merged {
             oracle.merge(&gathered);
         }
         let before = oracle.clone();
         let (expected, moved) = oracle.ask(step, asker);
         self.compare_with_counting_at_once(name, &before, step, asker, moved);
-        assert_eq!(*word, expected, "{step:?} met {before:?} at {:?}", asker.now);
+        assert_eq!(*answer, expected, "{step:?} met {before:?} at {:?}", asker.now);
         let told =
             decided.transition.map(|it| Moved { from: it.from, to: it.to, cause: it.cause.name() });
         assert_eq!(told, moved, "{step:?} met {before:?} at {:?}", asker.now);
@@ -172,8 +173,9 @@ impl World {
             self.truth.moved(name, from, to, self.now);
         }
         let stored = self.stored(name).expect("what was decided is stored");
+        assert_eq!(decided.overridden, stored.overridden, "{step:?}: the override that was seen");
         invariants::same(&mut oracle, &stored, asker.now, format_args!("{step:?} met {before:?}"));
-        invariants::rules(&before, &stored, step, asker, word);
+        invariants::rules(&before, &stored, step, asker, answer);
         self.breakers.insert(name.to_owned(), Known::Whole(Box::new(oracle)));
     }
 
@@ -307,34 +309,42 @@ fn met(oracle: &Oracle, policy: &Policy, now: Instant) -> Met {
     }
 }
 
-fn event(step: &Step<'_>, oracle: &Oracle, policy: &Policy) -> Event {
-    match step {
-        Step::Admit { .. } => Event::Admit,
-        Step::GiveBack(_) => Event::GiveBack,
-        Step::Tick => Event::Tick,
-        Step::NoteAnswer => Event::NoteAnswer,
-        Step::Lend => Event::Lend,
-        Step::Look => Event::Look,
-        Step::Obey(_) => Event::Ordered,
-        Step::JudgeEarly { permit, .. } if permit.epoch == oracle.epoch => Event::JudgedEarly,
-        Step::JudgeEarly { .. } => Event::JudgedEarlyStale,
-        Step::Record { permit: None, .. } => Event::OutcomeWithoutPermit,
-        Step::Record { permit: Some(permit), outcome } => {
-            let fails = matches!(outcome.verdict(policy), Verdict::Failure | Verdict::Open);
-            match outcome.verdict(policy) {
-                _ if is_last_resort(permit) => Event::LastResortEnds,
-                _ if permit.epoch != oracle.epoch => Event::StaleOutcome,
-                _ if permit.kind == PermitKind::FollowUp && fails => Event::FollowUpFailure,
-                _ if permit.kind == PermitKind::FollowUp => Event::FollowUpOther,
-                Verdict::Open => Event::VerdictOpen,
-                Verdict::Failure if outcome.announced.is_some() => Event::AnnouncedReset,
-                Verdict::Failure => Event::Failure,
-                Verdict::Success if outcome.is_slow() => Event::SlowSuccess,
-                Verdict::Success => Event::Success,
-                Verdict::Ignore if outcome.is_slow() => Event::LeftSlow,
-                Verdict::Ignore => Event::Ignored,
-            }
+fn event(step: &Step<'_>, oracle: &Oracle, asker: Asker<'_>) -> Event {
+    let question = match step {
+        Step::Tick => return Event::Tick,
+        Step::Obey(_) => return Event::Ordered,
+        Step::Asked(question) => question,
+    };
+    match question {
+        Question::Admit { .. } => Event::Admit,
+        Question::GiveBack(_) => Event::GiveBack,
+        Question::NoteAnswer => Event::NoteAnswer,
+        Question::Lend => Event::Lend,
+        Question::Wait => Event::Wait,
+        Question::JudgeEarly { permit, .. } if permit.epoch == oracle.epoch => Event::JudgedEarly,
+        Question::JudgeEarly { .. } => Event::JudgedEarlyStale,
+        Question::Record { permit: None, .. } => Event::OutcomeWithoutPermit,
+        Question::Record { permit: Some(permit), outcome } => {
+            ending(permit, outcome, oracle, asker.policy)
         }
+    }
+}
+
+fn ending(permit: &Permit, outcome: &Outcome, oracle: &Oracle, policy: &Policy) -> Event {
+    let verdict = outcome.verdict(policy);
+    let fails = matches!(verdict, Verdict::Failure | Verdict::Open);
+    match verdict {
+        _ if is_last_resort(permit) => Event::LastResortEnds,
+        _ if permit.epoch != oracle.epoch => Event::StaleOutcome,
+        _ if permit.kind == PermitKind::FollowUp && fails => Event::FollowUpFailure,
+        _ if permit.kind == PermitKind::FollowUp => Event::FollowUpOther,
+        Verdict::Open => Event::VerdictOpen,
+        Verdict::Failure if outcome.announced.is_some() => Event::AnnouncedReset,
+        Verdict::Failure => Event::Failure,
+        Verdict::Success if outcome.is_slow() => Event::SlowSuccess,
+        Verdict::Success => Event::Success,
+        Verdict::Ignore if outcome.is_slow() => Event::LeftSlow,
+        Verdict::Ignore => Event::Ignored,
     }
 }
 

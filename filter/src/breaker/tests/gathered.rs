@@ -29,7 +29,11 @@ impl Worker {
 
     fn takes(&mut self, scene: &Scene, outcome: Outcome) -> bool {
         let permit = Permit { epoch: scene.breaker.epoch, kind: PermitKind::Call };
-        self.gathering.takes(&scene.policy, scene.now, Some(&permit), &outcome)
+        self.takes_under(scene, Some(&permit), outcome)
+    }
+
+    fn takes_under(&mut self, scene: &Scene, permit: Option<&Permit>, outcome: Outcome) -> bool {
+        self.gathering.takes(&scene.policy, scene.now, permit, &outcome)
     }
 
     fn successes(&self) -> u32 {
@@ -57,6 +61,18 @@ fn only_successes_of_a_healthy_breaker_are_gathered() {
     let mut worker = Worker::asked(&mut scene);
     for outcome in [SLOW, FAILURE, CLIENT_ERROR, CANCELLED, CANCELLED_SLOW, QUOTA_EXHAUSTED] {
         assert!(!worker.takes(&scene, outcome), "{outcome:?}");
+    }
+}
+
+#[test]
+fn only_those_of_calls_of_its_epoch_are_gathered() {
+    let mut scene = healthy();
+    let mut worker = Worker::asked(&mut scene);
+    let epoch = scene.breaker.epoch;
+    let follow_up = Permit { epoch, kind: PermitKind::FollowUp };
+    let stale = Permit { epoch: epoch - 1, kind: PermitKind::Call };
+    for permit in [None, Some(&follow_up), Some(&stale)] {
+        assert!(!worker.takes_under(&scene, permit, SUCCESS), "{permit:?}");
     }
 }
 

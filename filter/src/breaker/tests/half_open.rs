@@ -65,6 +65,18 @@ fn a_successful_probe_frees_its_slot() {
 }
 
 #[test]
+fn a_probe_that_never_goes_out_gives_its_slot_back_but_none_of_another_epochs() {
+    let mut scene = Scene::half_open(|_| {});
+    let permit = scene.probe();
+    let earlier = Permit { epoch: permit.epoch - 1, kind: permit.kind };
+    assert_eq!(scene.breaker.give_back(&earlier), Change::Nothing);
+    assert_eq!(scene.slots_held(), 1);
+    assert_eq!(scene.breaker.give_back(&permit), Change::Data);
+    assert_eq!(scene.slots_held(), 0);
+    assert_eq!(scene.burst(50), 1);
+}
+
+#[test]
 fn one_failure_opens_again_with_the_next_longer_duration() {
     let mut scene = Scene::half_open(three_successes);
     scene.probe_ends(SUCCESS);

@@ -18,7 +18,7 @@ struct Fault {
     wrong: &'static str,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 14] = [
     Fault {
         name: "epoch check dropped",
         file: "breaker/mod.rs",
@@ -92,6 +92,18 @@ const FAULTS: [Fault; 12] = [
         right: "*stored == head(kind)",
         wrong: "stored.last_chunk::<2>() == head(kind).last_chunk()",
     },
+    Fault {
+        name: "a call's other permit kept when one breaker refuses",
+        file: "admission/mod.rs",
+        right: "give_back(worker, forwarded.shares, policy, now);",
+        wrong: "",
+    },
+    Fault {
+        name: "a provider's failure told to a model's breaker",
+        file: "level.rs",
+        right: "(Self::Sole, _) | (Self::Part, false)",
+        wrong: "(Self::Sole, _) | (Self::Part, _)",
+    },
 ];
 
 fn main() -> ExitCode {
@@ -151,7 +163,11 @@ impl Copy {
         for folder in ["filter", "host-tests/simulation"] {
             copy_folder(&root.join(folder), &place.join(folder))?;
         }
-        fs::copy(root.join("Cargo.lock"), place.join("Cargo.lock"))?;
+        // The module packs the schema of the admin API.
+        fs::create_dir_all(place.join("docs"))?;
+        for file in ["Cargo.lock", "docs/admin-api.schema.json"] {
+            fs::copy(root.join(file), place.join(file))?;
+        }
         let workspace = fs::read_to_string(root.join("Cargo.toml"))?;
         let only_these = "members = [\"filter\", \"host-tests/simulation\"]";
         let lines = workspace.lines().map(|line| match line.split_once(" = ") {

@@ -1,0 +1,205 @@
+//! What do many calls and incidents come to? Each profile and each incident is a piece of work of its own
+//! seed, so that all cores work and nothing depends on how many there are.
+
+use crate::bounds::must_be_told;
+use crate::call::Call;
+use crate::incident::Incident;
+use crate::incidents::KINDS;
+use crate::measure::{self, Cost, Healthy, HealthyMeter};
+use crate::ours::Setting;
+use crate::profiles::{ERRING_CHAT, PROFILES};
+use crate::subject::Subject;
+use crate::traffic::Traffic;
+use crate::watched::{Seen, watch};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Where our breakers run: it is part of their jitter.
+const NODE: &str = "node";
+
+/// In how many pieces a profile's calls are made.
+const PIECES: u64 = 4;
+
+/// How likely a call fails if the one before it did: what the defaults bear is looked for.
+pub const STICKING: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
+
+/// How much is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The first seed.
+    pub seed: u64,
+    /// Calls of each healthy profile.
+    pub calls: u64,
+    /// Incidents of each kind.
+    pub incidents: u64,
+}
+
+/// What of it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All kinds, and all who decide.
+    Everything,
+    /// What the bounds are about: our breaker, and the kinds of incidents that it must tell.
+    Bounds,
+}
+
+/// What all of it came to.
+#[derive(Clone, Debug, Default)]
+pub struct Campaign {
+    /// For each profile, for each subject, ours first.
+    pub healthy: Vec<Vec<Healthy>>,
+    /// For each kind, for each incident, for each subject; a kind that was not run has none.
+    pub incidents: Vec<Vec<Vec<Cost>>>,
+    /// For each probability of [`STICKING`], our breaker.
+    pub sticking: Vec<Healthy>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    Healthy { profile: usize, piece: u64 },
+    Sticking { which: usize, piece: u64 },
+    Incident { kind: usize, number: u64 },
+}
+
+impl Scope {
+    /// Who decides.
+    #[must_use]
+    pub const fn subjects(self) -> &'static [Subject] {
+        match self {
+            Self::Everything => &Subject::ALL,
+            Self::Bounds => &[Subject::Ours],
+        }
+    }
+
+    fn has(self, work: &Work) -> bool {
+        match (self, work) {
+            (Self::Everything, _) | (Self::Bounds, Work::Healthy { .. }) => true,
+            (Self::Bounds, Work::Sticking { .. }) => false,
+            (Self::Bounds, Work::Incident { kind, .. }) => must_be_told(KINDS[*kind].what.is),
+        }
+    }
+}
+
+/// Run it.
+#[must_use]
+pub fn run(setting: &Setting, size: Size, scope: Scope) -> Campaign {
+    let mut work = pieces(size);
+    work.retain(|work| scope.has(work));
+    let subjects = scope.subjects();
+    let empty = Campaign {
+        healthy: vec![vec![Healthy::default(); subjects.len()]; PROFILES.len()],
+        incidents: vec![Vec::new(); KINDS.len()],
+        sticking: vec![Healthy::default(); STICKING.len()],
+    };
+    let (campaign, next) = (Mutex::new(empty), AtomicUsize::new(0));
+    let worker = || {
+        while let Some(work) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = work.done(setting, size, subjects);
+            campaign.lock().unwrap_or_else(PoisonError::into_inner).take(done);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(worker);
+        }
+    });
+    campaign.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The large ones first, so that no core is left with one at the end.
+fn pieces(size: Size) -> Vec<Work> {
+    let healthy = (0..PROFILES.len())
+        .flat_map(|profile| (0..PIECES).map(move |piece| Work::Healthy { profile, piece }));
+    let sticking = (0..STICKING.len())
+        .flat_map(|which| (0..PIECES).map(move |piece| Work::Sticking { which, piece }));
+    let incidents = (0..KINDS.len())
+        .flat_map(|kind| (0..size.incidents).map(move |number| Work::Incident { kind, number }));
+    healthy.chain(sticking).chain(incidents).collect()
+}
+
+enum Done {
+    Healthy(usize, Vec<Healthy>),
+    Sticking(usize, Vec<Healthy>),
+    Incident(usize, u64, Vec<Cost>),
+}
+
+impl Work {
+    fn done(self, setting: &Setting, size: Size, subjects: &[Subject]) -> Done {
+        match self {
+            Self::Healthy { profile, piece } => {
+                let traffic = Traffic::of(&PROFILES[profile], piece_seed(size, piece));
+                let calls = traffic.take(piece_calls(size));
+                Done::Healthy(profile, healthy(calls, subjects, setting))
+            }
+            Self::Sticking { which, piece } => {
+                let traffic = Traffic::of(&ERRING_CHAT, piece_seed(size, piece));
+                let calls = traffic.sticking(STICKING[which]).take(piece_calls(size));
+                Done::Sticking(which, healthy(calls, &[Subject::Ours], setting))
+            }
+            Self::Incident { kind, number } => {
+                let incident = Incident::of(&KINDS[kind], size.seed + number);
+                Done::Incident(kind, number, costs(&incident, subjects, setting))
+            }
+        }
+    }
+}
+
+fn piece_seed(size: Size, piece: u64) -> u64 {
+    size.seed + piece
+}
+
+fn piece_calls(size: Size) -> usize {
+    usize::try_from(size.calls / PIECES).unwrap_or(usize::MAX)
+}
+
+fn healthy(
+    calls: impl Iterator<Item = Call>,
+    subjects: &[Subject],
+    setting: &Setting,
+) -> Vec<Healthy> {
+    let policy = setting.policy();
+    let begin = |subject: &Subject| (subject.begins(setting, NODE), HealthyMeter::default());
+    let mut deciding: Vec<_> = subjects.iter().map(begin).collect();
+    for call in calls {
+        let seen = watch(&call, policy);
+        for (subject, meter) in &mut deciding {
+            let fate = subject.arrives(&call, &seen);
+            meter.note(&call, fate);
+        }
+    }
+    deciding.into_iter().map(|(subject, meter)| meter.finish(&subject.trips())).collect()
+}
+
+fn costs(incident: &Incident, subjects: &[Subject], setting: &Setting) -> Vec<Cost> {
+    let policy = setting.policy();
+    let calls: Vec<(Call, Seen)> =
+        incident.calls().map(|call| (call, watch(&call, policy))).collect();
+    let can_be_told = measure::can_be_told(incident, &calls, policy);
+    let cost = |subject: &Subject| {
+        let cost = measure::incident(incident, &calls, subject.begins(setting, NODE));
+        Cost { can_be_told, ..cost }
+    };
+    subjects.iter().map(cost).collect()
+}
+
+impl Campaign {
+    fn take(&mut self, done: Done) {
+        let add = |whole: &mut Healthy, piece: Healthy| *whole = whole.and(piece);
+        match done {
+            Done::Healthy(profile, pieces) => {
+                let wholes = self.healthy[profile].iter_mut();
+                wholes.zip(pieces).for_each(|(whole, piece)| add(whole, piece));
+            }
+            Done::Sticking(which, pieces) => {
+                pieces.into_iter().for_each(|piece| add(&mut self.sticking[which], piece));
+            }
+            Done::Incident(kind, number, costs) => {
+                let number = usize::try_from(number).unwrap_or(usize::MAX);
+                let incidents = &mut self.incidents[kind];
+                incidents.resize(incidents.len().max(number + 1), Vec::new());
+                incidents[number] = costs;
+            }
+        }
+    }
+}
