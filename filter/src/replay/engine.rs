@@ -22,6 +22,9 @@ const MAX_SERIES: usize = 1_000;
 /// Those of them that are told over time as well.
 const MAX_COURSES: usize = 32;
 
+/// Breakers of a configuration at most, of all proxies and all their restarts.
+const MAX_BREAKERS: usize = 1 << 14;
+
 /// A configuration that is tried.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -246,14 +249,17 @@ impl Tally {
 }
 
 impl Witness for Replayed {
-    fn met(&mut self, source: &Source, key: &Key) -> usize {
+    fn met(&mut self, source: &Source, key: &Key) -> Option<usize> {
+        if self.breakers.len() >= MAX_BREAKERS {
+            return None;
+        }
         self.breakers.push(BreakerFindings {
             node: source.node.clone(),
             cluster: key.cluster.clone(),
             part: key.part.clone(),
             ..BreakerFindings::default()
         });
-        self.breakers.len() - 1
+        Some(self.breakers.len() - 1)
     }
 
     fn turned(

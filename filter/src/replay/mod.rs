@@ -9,8 +9,10 @@
 
 mod call;
 mod course;
+mod desk;
 mod engine;
 mod findings;
+mod flight;
 pub mod log;
 mod process;
 mod rejudge;

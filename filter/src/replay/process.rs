@@ -1,43 +1,38 @@
-//! One proxy under one configuration: its shared data, its breakers, and the calls on their way.
+//! One proxy under one configuration: its breakers, and the calls on their way.
 //!
 //! Its time is that of the calls. Between two admissions everything happens that falls due: calls are
-//! settled, and open times end at a tick as they do live.
+//! judged, and open times end at a tick as they do live.
 
-use crate::breaker::{
-    Admission, Breaker, Change, Jitter, Permit, PermitKind, StateName, Transition, unit,
-};
+use crate::admission::{self, Decision, Share, Word};
+use crate::breaker::{Transition, unit};
 use crate::category::{Category, Verdict};
 use crate::config::Config;
 use crate::key::{self, Key};
 use crate::level::Level;
-use crate::outcome::Outcome;
 use crate::policy::{KeyBy, Mode, Policy};
-use crate::replay::call::{Call, Ended, Fate, Source};
+use crate::replay::call::{Call, Ended, Epochs, Fate, Source};
+use crate::replay::desk::{Desk, Entry, Told};
+use crate::replay::flight::{Due, Flight, InFlight};
 use crate::replay::rejudge;
-use crate::shared::{Cell, Ledger, Loaded, Stored, breaker_key, encode};
 use crate::time::Instant;
-use core::cmp::{Ordering, Reverse};
+use core::cmp::Reverse;
 use core::time::Duration;
-use std::cell::RefCell;
 use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Time-driven changes are at most this late, as in Envoy.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Two epochs of one record are not that far apart: a fresh one begins at the clock's nanoseconds.
-const FRESH_EPOCH: u64 = 1_000_000_000;
+/// Clusters and parts whose breakers are kept in mind; others are looked up again.
+const MAX_KNOWN: usize = 1 << 16;
 
-/// Calls on their way at most; beyond it the one that would end first is settled early.
-const MAX_IN_FLIGHT: usize = 1 << 18;
-
-/// What happened to a breaker, for whoever keeps the findings.
+/// Who keeps the findings.
 pub(super) trait Witness {
-    /// A breaker of this process was seen for the first time; it gets a number by which the others
-    /// name it.
-    fn met(&mut self, source: &Source, key: &Key) -> usize;
+    /// A breaker of this process is new; the number by which it is told of, or `None` if no more are.
+    fn met(&mut self, source: &Source, key: &Key) -> Option<usize>;
 
-    /// Its state changed.
+    /// A breaker's state changed.
     fn turned(
         &mut self,
         breaker: usize,
@@ -47,7 +42,7 @@ pub(super) trait Witness {
         category: Option<Category>,
     );
 
-    /// It started afresh, because its process did.
+    /// A breaker started afresh, because its process did.
     fn restarted(&mut self);
 }
 
@@ -69,70 +64,49 @@ pub(super) struct Passage {
 /// One proxy under one configuration.
 pub(super) struct Process {
     source: Arc<Source>,
-    memory: Memory,
-    breakers: Vec<Entry>,
-    by_name: HashMap<String, usize>,
-    clusters: HashMap<Arc<str>, Arc<ClusterPolicy>>,
-    now: Instant,
-    in_flight: BinaryHeap<Reverse<Due>>,
-    /// Breakers that are open, by the tick at which that may end.
-    ticks: BinaryHeap<Reverse<(Instant, usize)>>,
     began: Instant,
-    sequence: u64,
+    now: Instant,
+    desk: Desk,
+    entries: Vec<Rc<Entry>>,
+    by_name: HashMap<String, Rc<Entry>>,
+    clusters: HashMap<Arc<str>, Rc<Cluster>>,
+    asked: HashMap<Part, Rc<Asked>>,
+    in_flight: InFlight,
+    /// Places of breakers that are open, by the tick at which that may end.
+    ticks: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 
-struct ClusterPolicy {
-    policy: Policy,
+/// A cluster, and a part of its calls as the log tells it.
+type Part = (Arc<str>, Option<Arc<str>>);
+
+/// What a configuration says of a cluster.
+struct Cluster {
+    policy: Rc<Policy>,
     fingerprint: u64,
     is_named: bool,
 }
 
-/// One breaker.
-struct Entry {
-    number: usize,
-    name: String,
-    ledger: Ledger,
-    jitter: Jitter,
-    cluster: Arc<ClusterPolicy>,
-    /// The latest epoch of a live permit.
-    live_epoch: Option<u64>,
-    /// When answers began that nobody asked about yet.
-    answers: BinaryHeap<Reverse<Instant>>,
-}
-
-/// A call that is to be settled.
-struct Due {
-    at: Instant,
-    sequence: u64,
-    shares: Vec<Share>,
-    step: Step,
-}
-
-enum Step {
-    /// Its probe is judged by how it went so far; then it goes on to its end.
-    Early(Outcome, Instant, Outcome),
-    End(Outcome),
-}
-
-struct Share {
-    level: Level,
-    breaker: usize,
-    permit: Option<Permit>,
+/// Who is asked about the calls of a cluster's part.
+struct Asked {
+    cluster: Rc<Cluster>,
+    /// The finer one first; none where calls pass by.
+    levels: Vec<(Level, Rc<Entry>)>,
+    is_beyond_room: bool,
 }
 
 impl Process {
     pub(super) fn new(source: &Arc<Source>, began: Instant) -> Self {
         Self {
             source: Arc::clone(source),
-            memory: Memory::default(),
-            breakers: Vec::new(),
+            began,
+            now: began,
+            desk: Desk::default(),
+            entries: Vec::new(),
             by_name: HashMap::new(),
             clusters: HashMap::new(),
-            now: began,
-            in_flight: BinaryHeap::new(),
+            asked: HashMap::new(),
+            in_flight: InFlight::default(),
             ticks: BinaryHeap::new(),
-            began,
-            sequence: 0,
         }
     }
 
@@ -144,373 +118,237 @@ impl Process {
         witness: &mut impl Witness,
     ) -> Passage {
         self.advance(call.admitted, witness);
-        let now = self.now;
-        let cluster = self.cluster(&call.cluster, config);
-        let (levels, is_beyond_room) = self.levels(call, &cluster, config, witness);
-        let mut asked = [None, None];
-        for (place, (_, breaker)) in asked.iter_mut().zip(&levels) {
-            *place = self.breakers.get(*breaker).map(|entry| entry.number);
-        }
-        let (shares, refused_by) = self.ask(&levels, &cluster.policy, now, witness);
-        let refused_by = refused_by.and_then(|it| Some(self.breakers.get(it)?.number));
+        let asked = self.asked(call, config, witness);
+        self.follow(&asked, call.epochs, witness);
+        let (shares, refused_by) = self.ask(&asked);
+        let mut numbers = asked.levels.iter().map(|(_, entry)| entry.number);
         let mut passage = Passage {
-            asked,
+            asked: [numbers.next(), numbers.next()],
             refused_by,
             verdict: None,
             is_timed_out_success: false,
-            is_beyond_room,
+            is_beyond_room: asked.is_beyond_room,
         };
-        let Fate::Sent(ended) = &call.fate else {
-            self.give_back(shares);
-            return passage;
-        };
-        let really = cluster.policy.verdicts.on(ended.outcome.category);
-        passage.verdict = Some(really);
-        if refused_by.is_none() {
-            let (settled, outcome) =
-                rejudge::rejudge(ended, call.admitted, &cluster.policy, cluster.fingerprint);
-            passage.is_timed_out_success = really == Verdict::Success
-                && cluster.policy.verdicts.on(outcome.category) == Verdict::Failure;
-            self.send(call.admitted, ended, shares, settled, outcome, &cluster.policy);
-            if self.in_flight.len() > MAX_IN_FLIGHT {
-                self.settle_first(witness);
+        let policy = &asked.cluster.policy;
+        match &call.fate {
+            Fate::Blocked => admission::give_back(&self.desk, shares, policy, self.now),
+            Fate::Sent(ended) => {
+                let really = policy.verdicts.on(ended.outcome.category);
+                passage.verdict = Some(really);
+                if refused_by.is_none() {
+                    let judged = self.send(call, ended, shares, &asked.cluster);
+                    let is_failure = matches!(judged, Verdict::Failure | Verdict::Open);
+                    passage.is_timed_out_success = really == Verdict::Success && is_failure;
+                }
             }
+        }
+        self.report(witness);
+        if self.in_flight.are_too_many() {
+            self.judge_next(witness);
         }
         passage
     }
 
     /// Let all calls end.
     pub(super) fn finish(&mut self, witness: &mut impl Witness) {
-        while let Some(Reverse(due)) = self.in_flight.peek() {
-            let at = due.at;
+        while let Some(at) = self.in_flight.next_at() {
             self.advance(at, witness);
         }
     }
 
     fn advance(&mut self, to: Instant, witness: &mut impl Witness) {
         loop {
-            let settles = self.in_flight.peek().map(|Reverse(due)| due.at);
+            let judges = self.in_flight.next_at();
             let ticks = self.ticks.peek().map(|Reverse((at, _))| *at);
-            match (settles, ticks) {
-                (settles, Some(tick)) if tick <= to && settles.is_none_or(|at| tick <= at) => {
-                    self.tick_first(witness);
+            match (judges, ticks) {
+                (judges, Some(tick)) if tick <= to && judges.is_none_or(|at| tick <= at) => {
+                    self.tick_next(witness);
                 }
-                (Some(at), _) if at <= to => self.settle_first(witness),
+                (Some(at), _) if at <= to => self.judge_next(witness),
                 _ => break,
             }
         }
         self.now = self.now.max(to);
     }
 
-    fn cluster(&mut self, name: &Arc<str>, config: &Config) -> Arc<ClusterPolicy> {
-        if let Some(known) = self.clusters.get(name) {
-            return Arc::clone(known);
+    fn asked(&mut self, call: &Call, config: &Config, witness: &mut impl Witness) -> Rc<Asked> {
+        let key = (Arc::clone(&call.cluster), call.part.clone());
+        if let Some(known) = self.asked.get(&key) {
+            return Rc::clone(known);
         }
-        let policy = config.policy_for(name).clone();
-        let is_named = config.names(name);
-        let fingerprint = policy.fingerprint();
-        let cluster = Arc::new(ClusterPolicy { policy, fingerprint, is_named });
-        // A log may name more clusters than can have breakers.
-        if self.clusters.len() < config.max_breakers as usize {
-            self.clusters.insert(Arc::clone(name), Arc::clone(&cluster));
+        let cluster = self.cluster(&call.cluster, config);
+        let asked = Rc::new(self.levels(call, cluster, config, witness));
+        if self.asked.len() < MAX_KNOWN {
+            self.asked.insert(key, Rc::clone(&asked));
+        }
+        asked
+    }
+
+    fn cluster(&mut self, name: &Arc<str>, config: &Config) -> Rc<Cluster> {
+        if let Some(known) = self.clusters.get(name) {
+            return Rc::clone(known);
+        }
+        let policy = Rc::new(config.policy_for(name).clone());
+        let (fingerprint, is_named) = (policy.fingerprint(), config.names(name));
+        let cluster = Rc::new(Cluster { policy, fingerprint, is_named });
+        if self.clusters.len() < MAX_KNOWN {
+            self.clusters.insert(Arc::clone(name), Rc::clone(&cluster));
         }
         cluster
     }
 
-    /// The breakers of a call, the finer one first; and whether there was no room for one of them.
     fn levels(
         &mut self,
         call: &Call,
-        cluster: &Arc<ClusterPolicy>,
+        cluster: Rc<Cluster>,
         config: &Config,
         witness: &mut impl Witness,
-    ) -> (Vec<(Level, usize)>, bool) {
-        let policy = &cluster.policy;
-        if policy.mode == Mode::Disabled && !cluster.is_named {
-            return (Vec::new(), false);
+    ) -> Asked {
+        let policy = Rc::clone(&cluster.policy);
+        let mut asked = Asked { cluster, levels: Vec::new(), is_beyond_room: false };
+        // Such a cluster has no breaker live, either.
+        if policy.mode == Mode::Disabled && !asked.cluster.is_named {
+            return asked;
         }
-        let mut keys = Vec::with_capacity(2);
-        let part = part_of(policy, call.part.as_deref());
+        let name = &*call.cluster;
+        let part = part_of(&policy, call.part.as_deref()).map(|part| Key::of_part(name, part));
         let level = if part.is_some() { Level::Provider } else { Level::Sole };
-        if let Some(part) = part {
-            keys.push((Level::Part, Key::of_part(&*call.cluster, part), call.epochs.part));
+        let whole = self.entry(&Key::of_cluster(name), &policy, config, witness);
+        // Without the cluster's breaker its calls pass by.
+        asked.is_beyond_room = whole.is_none();
+        let Some(whole) = whole else { return asked };
+        if let Some(key) = part {
+            let finer = self.entry(&key, &policy, config, witness);
+            asked.is_beyond_room = finer.is_none();
+            asked.levels.extend(finer.map(|entry| (Level::Part, entry)));
         }
-        keys.push((level, Key::of_cluster(&*call.cluster), call.epochs.cluster));
-        let wanted = keys.len();
-        let found: Vec<(Level, usize)> = keys
-            .into_iter()
-            .filter_map(|(level, key, epoch)| {
-                let breaker = self.breaker(&key, cluster, config, epoch, witness)?;
-                Some((level, breaker))
-            })
-            .collect();
-        let is_beyond_room = found.len() < wanted;
-        // Without the cluster's breaker a call passes by, as it does live.
-        if found.last().is_none_or(|(level, _)| *level == Level::Part) {
-            return (Vec::new(), is_beyond_room);
-        }
-        (found, is_beyond_room)
+        asked.levels.push((level, whole));
+        asked
     }
 
-    fn breaker(
+    fn entry(
         &mut self,
         key: &Key,
-        cluster: &Arc<ClusterPolicy>,
+        policy: &Rc<Policy>,
         config: &Config,
-        live_epoch: Option<u64>,
         witness: &mut impl Witness,
-    ) -> Option<usize> {
+    ) -> Option<Rc<Entry>> {
         let name = key.name();
-        let index = match self.by_name.get(&name) {
-            Some(index) => *index,
-            None if self.breakers.len() >= config.max_breakers as usize => return None,
-            None => {
-                let index = self.breakers.len();
-                self.breakers.push(Entry {
-                    number: witness.met(&self.source, key),
-                    ledger: Ledger::of(&name),
-                    jitter: Jitter::of(&name, &self.source.node),
-                    cluster: Arc::clone(cluster),
-                    live_epoch: None,
-                    answers: BinaryHeap::new(),
-                    name: name.clone(),
-                });
-                self.by_name.insert(name, index);
-                index
-            }
-        };
-        self.follow_epoch(index, live_epoch, witness);
-        Some(index)
+        if let Some(known) = self.by_name.get(&name) {
+            return Some(Rc::clone(known));
+        }
+        let place = self.entries.len();
+        if place >= config.max_breakers as usize {
+            return None;
+        }
+        let number = witness.met(&self.source, key)?;
+        let entry = Rc::new(Entry::new(&name, &self.source.node, place, number, policy));
+        self.entries.push(Rc::clone(&entry));
+        self.by_name.insert(name, Rc::clone(&entry));
+        Some(entry)
     }
 
-    /// Begin where the live breaker began, and again where it did.
-    fn follow_epoch(&mut self, index: usize, live: Option<u64>, witness: &mut impl Witness) {
-        let Some(live) = live else { return };
-        let now = self.now;
-        let Some(entry) = self.breakers.get_mut(index) else { return };
-        let known = entry.live_epoch;
-        entry.live_epoch = known.max(Some(live));
-        let is_fresh = known.is_none_or(|known| live > known.saturating_add(FRESH_EPOCH));
-        if !is_fresh {
-            return;
-        }
-        if known.is_some() {
-            witness.restarted();
-        }
-        // One that is new has nothing to reset.
-        let reset_generation = entry.cluster.policy.reset_generation;
-        let fresh = Breaker { epoch: live, reset_generation, ..Breaker::new(now) };
-        self.memory.put(&breaker_key(&entry.name), encode(&fresh));
-    }
-
-    /// What each breaker gives, or which of them refuses.
-    fn ask(
-        &mut self,
-        levels: &[(Level, usize)],
-        policy: &Policy,
-        now: Instant,
-        witness: &mut impl Witness,
-    ) -> (Vec<Share>, Option<usize>) {
-        let mut shares: Vec<Share> = Vec::with_capacity(levels.len());
-        for (level, breaker) in levels {
-            let (level, breaker) = (*level, *breaker);
-            let Some(entry) = self.breakers.get(breaker) else { continue };
-            let decided = entry.ledger.ask(&self.memory, policy, now, |breaker| {
-                breaker.admit(policy, now, unit(now.as_nanos()))
-            });
-            if let Some(transition) = decided.transition {
-                self.report(breaker, now, &transition, None, witness);
-            }
-            match decided.value {
-                Some(Admission::Pass(permit) | Admission::Probe(permit)) => {
-                    shares.push(Share { level, breaker, permit: Some(permit) });
-                }
-                Some(Admission::Reject { .. }) => {
-                    self.give_back(shares);
-                    return (Vec::new(), Some(breaker));
-                }
-                Some(Admission::Untracked) | None => {
-                    shares.push(Share { level, breaker, permit: None });
-                }
-            }
-        }
-        (shares, None)
-    }
-
-    fn give_back(&self, shares: Vec<Share>) {
-        for Share { breaker, permit, .. } in shares {
-            let Some(permit) = permit.filter(|it| matches!(it.kind, PermitKind::Probe { .. }))
-            else {
-                continue;
-            };
-            if let Some(entry) = self.breakers.get(breaker) {
-                let give_back = |it: &mut Breaker| ((), it.give_back(&permit));
-                let _ = entry.ledger.update(&self.memory, self.now, give_back);
+    fn follow(&self, asked: &Asked, epochs: Epochs, witness: &mut impl Witness) {
+        for (level, entry) in &asked.levels {
+            let live = if *level == Level::Part { epochs.part } else { epochs.cluster };
+            if live.is_some_and(|live| entry.follow(live, self.now)) {
+                witness.restarted();
             }
         }
     }
 
+    /// What each breaker gives, or which of them refuses. One that only watches refuses here as well.
+    fn ask(&self, asked: &Asked) -> (Vec<Share<Rc<Entry>>>, Option<usize>) {
+        let (now, policy) = (self.now, &*asked.cluster.policy);
+        let call = admission::Call { policy, now, random: unit(now.as_nanos()) };
+        let mut refused_by = None;
+        let decision = admission::ask(&self.desk, &asked.levels, call, |entry, said| {
+            if matches!(said.word, Word::Reject(..)) {
+                refused_by.get_or_insert(entry.number);
+            }
+        });
+        match decision {
+            Decision::Forward(forwarded) => (forwarded.shares, refused_by),
+            Decision::Untracked | Decision::Reject(_) => (Vec::new(), refused_by),
+        }
+    }
+
+    /// It goes out; what its end means to the policy, once its own limits were applied.
     fn send(
         &mut self,
-        admitted: Instant,
+        call: &Call,
         ended: &Ended,
-        shares: Vec<Share>,
-        settled: Instant,
-        outcome: Outcome,
-        policy: &Policy,
-    ) {
+        shares: Vec<Share<Rc<Entry>>>,
+        cluster: &Cluster,
+    ) -> Verdict {
+        let (admitted, policy) = (call.admitted, &cluster.policy);
+        let (settled, outcome) = rejudge::rejudge(ended, admitted, policy, cluster.fingerprint);
+        let verdict = policy.verdicts.on(outcome.category);
         if let Some(headers) = ended.measured.response_headers
-            && let Some(entry) = shares.first().and_then(|it| self.breakers.get_mut(it.breaker))
+            && let Some(share) = shares.first()
         {
-            entry.note_answer(admitted + headers, self.now);
+            share.breaker.expect_answer(admitted + headers, self.now);
         }
         let settled = settled.max(admitted);
-        let is_probe = shares.iter().any(|share| {
-            share.permit.as_ref().is_some_and(|it| matches!(it.kind, PermitKind::Probe { .. }))
-        });
         let first_content = ended.measured.first_token.map(|waited| admitted + waited);
-        let early = ended.judged_early.or(first_content).filter(|at| is_probe && *at < settled);
-        self.sequence += 1;
-        let sequence = self.sequence;
-        let (at, step) = match early {
-            Some(at) => (at, Step::Early(rejudge::so_far(ended, policy), settled, outcome)),
-            None => (settled, Step::End(outcome)),
-        };
-        self.in_flight.push(Reverse(Due { at, sequence, shares, step }));
+        let early = ended.judged_early.or(first_content);
+        let early = early.filter(|at| *at < settled && shares.iter().any(Share::is_probe));
+        let so_far = early.map(|_| rejudge::so_far(ended, policy));
+        let policy = Rc::clone(policy);
+        let flight = Box::new(Flight { shares, policy, settled, outcome, so_far });
+        self.in_flight.add(early.unwrap_or(settled), flight);
+        verdict
     }
 
-    fn settle_first(&mut self, witness: &mut impl Witness) {
-        let Some(Reverse(Due { at, sequence, mut shares, step })) = self.in_flight.pop() else {
-            return;
-        };
+    fn judge_next(&mut self, witness: &mut impl Witness) {
+        let Some(Due { at, mut flight, .. }) = self.in_flight.take_next() else { return };
         self.now = self.now.max(at);
-        match step {
-            Step::End(outcome) => self.settle(shares, &outcome, witness),
-            Step::Early(so_far, settled, outcome) => {
-                for share in &mut shares {
-                    self.judge_early(share, &so_far, witness);
-                }
-                let due = Due { at: settled, sequence, shares, step: Step::End(outcome) };
-                self.in_flight.push(Reverse(due));
+        let now = self.now;
+        let Flight { shares, policy, settled, outcome, so_far } = &mut *flight;
+        if let Some(so_far) = so_far.take() {
+            admission::judge_early(&self.desk, shares, &so_far, policy, now);
+            let settled = *settled;
+            self.in_flight.add(settled, flight);
+        } else {
+            if outcome.unanswered_since.is_some()
+                && let Some(share) = shares.first()
+            {
+                share.breaker.note_answers(now);
             }
+            admission::settle(&self.desk, shares, outcome, policy, now);
         }
+        self.report(witness);
     }
 
-    fn judge_early(&mut self, share: &mut Share, so_far: &Outcome, witness: &mut impl Witness) {
-        let is_probe = |permit: &mut Permit| matches!(permit.kind, PermitKind::Probe { .. });
-        let Some(permit) = share.permit.take_if(is_probe) else { return };
-        let Some(entry) = self.breakers.get(share.breaker) else { return };
-        let (now, policy) = (self.now, &entry.cluster.policy);
-        let heard = share.level.hears(so_far, policy);
-        let decided = entry.ledger.update(&self.memory, now, |breaker| {
-            let (change, follow_up) =
-                breaker.record_early(policy, now, &permit, &heard, entry.jitter);
-            (follow_up, change)
-        });
-        share.permit = decided.value.flatten();
-        if let Some(transition) = decided.transition {
-            self.report(share.breaker, now, &transition, Some(so_far.category), witness);
-        }
-    }
-
-    /// Use the permits up: what the first breaker knows of it, the others are told.
-    fn settle(&mut self, shares: Vec<Share>, outcome: &Outcome, witness: &mut impl Witness) {
-        let mut outcome = *outcome;
-        for share in shares {
-            outcome.category = self.record(&share, &outcome, witness);
-        }
-    }
-
-    fn record(&mut self, share: &Share, outcome: &Outcome, witness: &mut impl Witness) -> Category {
-        let now = self.now;
-        let Some(entry) = self.breakers.get_mut(share.breaker) else { return outcome.category };
-        let answered_at = outcome.unanswered_since.and_then(|_| entry.latest_answer(now));
-        let policy = &entry.cluster.policy;
-        let heard = share.level.hears(outcome, policy);
-        let permit = share.permit.as_ref();
-        if entry.ledger.gather(policy, now, permit, &heard) {
-            return outcome.category;
-        }
-        let decided = entry.ledger.update(&self.memory, now, |breaker| {
-            let noted = answered_at.map_or(Change::Nothing, |at| breaker.note_answer(at));
-            let recorded = breaker.record(policy, now, permit, &heard, entry.jitter);
-            let change = if recorded.change == Change::Nothing { noted } else { recorded.change };
-            (recorded.category, change)
-        });
-        let category = decided.value.unwrap_or(outcome.category);
-        if let Some(transition) = decided.transition {
-            self.report(share.breaker, now, &transition, Some(category), witness);
-        }
-        category
-    }
-
-    fn tick_first(&mut self, witness: &mut impl Witness) {
-        let Some(Reverse((at, breaker))) = self.ticks.pop() else { return };
+    fn tick_next(&mut self, witness: &mut impl Witness) {
+        let Some(Reverse((at, place))) = self.ticks.pop() else { return };
         self.now = self.now.max(at);
-        let now = self.now;
-        let Some(entry) = self.breakers.get(breaker) else { return };
-        let policy = &entry.cluster.policy;
-        let decided = entry.ledger.update(&self.memory, now, |breaker| {
-            let change = breaker.tick(policy, now);
-            (breaker.open_remaining(now), change)
-        });
-        if let Some(transition) = decided.transition {
-            self.report(breaker, now, &transition, None, witness);
-        }
+        let Some(entry) = self.entries.get(place) else { return };
+        let left = self.desk.tick(entry, self.now);
         // An announcement may have lengthened the open time.
-        if let Some(left) = decided.value.filter(|left| !left.is_zero()) {
-            self.tick_at(now + left, breaker);
+        if !left.is_zero() {
+            self.tick_at(self.now + left, place);
         }
+        self.report(witness);
     }
 
     /// The first tick from then on.
-    fn tick_at(&mut self, at: Instant, breaker: usize) {
+    fn tick_at(&mut self, at: Instant, place: usize) {
         let ticks = at.since(self.began).as_nanos().div_ceil(TICK.as_nanos());
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
-        self.ticks.push(Reverse((self.began + TICK * ticks, breaker)));
+        self.ticks.push(Reverse((self.began + TICK * ticks, place)));
     }
 
-    fn report(
-        &mut self,
-        breaker: usize,
-        now: Instant,
-        transition: &Transition,
-        category: Option<Category>,
-        witness: &mut impl Witness,
-    ) {
-        if let Some(open_for) = transition.open_for.filter(|_| transition.to == StateName::Open) {
-            self.tick_at(now + open_for.duration(), breaker);
+    fn report(&mut self, witness: &mut impl Witness) {
+        for Told { place, at, transition, category } in self.desk.told() {
+            if let Some(open_for) = transition.open_for {
+                self.tick_at(at + open_for.duration(), place);
+            }
+            if let Some(entry) = self.entries.get(place) {
+                let unix_ns = self.source.unix_nanos(at);
+                witness.turned(entry.number, at, unix_ns, &transition, category);
+            }
         }
-        if let Some(entry) = self.breakers.get(breaker) {
-            let unix_ns = self.source.unix_nanos(now);
-            witness.turned(entry.number, now, unix_ns, transition, category);
-        }
-    }
-}
-
-impl Entry {
-    /// Answers that nobody asks about are not kept for long.
-    const MAX_ANSWERS: usize = 64;
-
-    /// An answer begins then.
-    fn note_answer(&mut self, at: Instant, now: Instant) {
-        self.answers.push(Reverse(at));
-        if self.answers.len() > Self::MAX_ANSWERS
-            && let Some(latest) = self.latest_answer(now)
-        {
-            self.answers.push(Reverse(latest));
-        }
-    }
-
-    fn latest_answer(&mut self, now: Instant) -> Option<Instant> {
-        let mut latest = None;
-        while let Some(Reverse(at)) = self.answers.peek()
-            && *at <= now
-        {
-            latest = Some(*at);
-            self.answers.pop();
-        }
-        latest
     }
 }
 
@@ -528,55 +366,5 @@ fn part_of<'p>(policy: &'p Policy, told: Option<&str>) -> Option<&'p str> {
             })
         }
         KeyBy::Header { values, .. } => Some(key::part_of_value(values, told.map(str::as_bytes))),
-    }
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
-/// Shared data of one process that has one worker.
-#[derive(Default)]
-struct Memory(RefCell<HashMap<String, (Vec<u8>, u32)>>);
-
-impl Memory {
-    fn put(&self, key: &str, value: Vec<u8>) {
-        let mut values = self.0.borrow_mut();
-        match values.get_mut(key) {
-            Some((known, version)) => (*known, *version) = (value, version.wrapping_add(1)),
-            None => {
-                values.insert(key.to_owned(), (value, 1));
-            }
-        }
-    }
-}
-
-impl Cell for Memory {
-    fn load(&self, key: &str) -> Loaded {
-        let values = self.0.borrow();
-        let known = values.get(key);
-        known.map_or(Loaded::Absent, |(value, version)| Loaded::Found(value.clone(), *version))
-    }
-
-    fn store(&self, key: &str, value: &[u8], _: Option<u32>) -> Stored {
-        // Nobody else is there.
-        self.put(key, value.to_vec());
-        Stored::Done
     }
 }

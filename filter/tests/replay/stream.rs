@@ -1,5 +1,7 @@
 //! Logs of any length: how fast they are replayed, and in how much memory.
 
+#![expect(clippy::disallowed_methods, reason = "a stopwatch needs the time")]
+
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::process::Child;

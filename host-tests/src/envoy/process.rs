@@ -67,6 +67,8 @@ impl Process {
             // What an updated listener leaves behind should be gone while the test still runs.
             .args(["--drain-time-s", &options.drain.as_secs().to_string()])
             .args(["--parent-shutdown-time-s", &(options.drain.as_secs() + 1).to_string()])
+            // Its log's times can be compared with those of the access log.
+            .env("TZ", "UTC")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| StartError::new(&"envoy", &error))?;

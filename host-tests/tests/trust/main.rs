@@ -11,6 +11,7 @@ mod faults;
 mod hostile;
 mod mix;
 mod no_harm;
+mod replayed;
 mod soak;
 
 /// What a test returns, so that it can use `?`.

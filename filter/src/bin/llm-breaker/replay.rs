@@ -127,7 +127,7 @@ impl Logs {
             Some(path) => in_file(path, Fields::parse(&read(path)?))?,
             None => Fields::default(),
         };
-        let inputs = in_order(self.logs.iter().map(input).collect(), &fields)?;
+        let inputs = in_order(self.logs.iter().map(|path| input(path)).collect(), &fields)?;
         let mut reader = Reader::new(Options { fields, reorder: self.reorder });
         let progress = Progress::of(&inputs);
         for input in &inputs {
@@ -159,8 +159,8 @@ fn passes(arguments: &Arguments, findings: &Findings) -> bool {
     passes
 }
 
-fn input(path: &PathBuf) -> Input {
-    if path.as_os_str() == "-" { Input::Standard } else { Input::File(path.clone()) }
+fn input(path: &Path) -> Input {
+    if path.as_os_str() == "-" { Input::Standard } else { Input::File(path.to_owned()) }
 }
 
 /// The configurations in these files, or the built-in one.

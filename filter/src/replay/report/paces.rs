@@ -26,7 +26,7 @@ fn distribution(pace: &Pace) -> Markup {
             figcaption { span.name { (pace.name) } " " (pace.what) " " small { (said(pace)) } }
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) preserveAspectRatio="none" role="img"
                 aria-label=(format!("{}, {}: {}", pace.name, pace.what, said(pace))) {
-                path.all d=(plot::columns(&counts, most));
+                path.all d=(plot::columns(&counts, most)) {}
                 @for (_, limit, _) in &pace.limits { (mark(pace, *limit)) }
             }
             p.axis aria-hidden="true" { @for bound in ends(pace) { span { (span(bound)) } } }
@@ -53,7 +53,7 @@ fn said(pace: &Pace) -> String {
 fn mark(pace: &Pace, limit: core::time::Duration) -> Markup {
     let [low, high] = ends(pace).map(|bound| bound.as_secs_f64());
     let x = WIDTH * plot::place(limit.as_secs_f64(), low, high);
-    html! { path.limit d=(format!("M{x:.1} 0V{HEIGHT}")); }
+    html! { path.limit d=(format!("M{x:.1} 0V{HEIGHT}")) {} }
 }
 
 /// Where the drawing begins and ends.

@@ -77,9 +77,9 @@ fn states(run: &SubjectRun) -> Markup {
     let half: Vec<f64> =
         run.states.iter().map(|[open, half]| (half - open).max(0.0) / 2.0).collect();
     html! {
-        path.rest d=(format!("M0 {HEIGHT}H{WIDTH}"));
-        path.half d=(plot::stacked(&half, &open, 1.0));
-        path.open d=(plot::columns(&open, 1.0));
+        path.rest d=(format!("M0 {HEIGHT}H{WIDTH}")) {}
+        path.half d=(plot::stacked(&half, &open, 1.0)) {}
+        path.open d=(plot::columns(&open, 1.0)) {}
     }
 }
 
@@ -93,8 +93,8 @@ fn said_of_states(run: &SubjectRun) -> String {
 fn calls(timeline: &Timeline) -> Markup {
     let most = most(timeline.calls.iter().copied());
     html! {
-        path.all d=(plot::columns(&floats(timeline.calls.iter().copied()), most));
-        path.failed d=(plot::columns(&floats(timeline.failures.iter().copied()), most));
+        path.all d=(plot::columns(&floats(timeline.calls.iter().copied()), most)) {}
+        path.failed d=(plot::columns(&floats(timeline.failures.iter().copied()), most)) {}
     }
 }
 
@@ -113,8 +113,8 @@ fn blocked(run: &SubjectRun) -> Markup {
     });
     let most = most(run.blocked.iter().map(|[failing, good]| failing + good));
     html! {
-        path.spared d=(plot::columns(&failing, most));
-        path.alarm d=(plot::stacked(&good, &failing, most));
+        path.spared d=(plot::columns(&failing, most)) {}
+        path.alarm d=(plot::stacked(&good, &failing, most)) {}
     }
 }
 
@@ -133,9 +133,9 @@ fn tokens(timeline: &Timeline, low: f64, high: f64) -> Markup {
         plot::line(&values, low, high)
     };
     html! {
-        path.p99 d=(of(2));
-        path.p95 d=(of(1));
-        path.p50 d=(of(0));
+        path.p99 d=(of(2)) {}
+        path.p95 d=(of(1)) {}
+        path.p50 d=(of(0)) {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! Is what was found better for certain, or is there too little to tell?
 
+use core::cmp::Ordering;
+
 use super::facts::Facts;
 use super::price::Prices;
 use super::search::Tried;
@@ -41,7 +43,9 @@ pub enum Reason {
     TooFewFailures,
     /// What speaks for it happened in one stretch of time alone.
     OneStretch,
-    /// It is no better on the time that was held back.
+    /// The time that was held back had nothing to judge it by: there it costs the same.
+    Untested,
+    /// It is worse on the time that was held back.
     NotHeldUp,
 }
 
@@ -70,13 +74,17 @@ impl Reason {
             return Self::NothingBetter;
         }
         let held_back = |it: &Tried| it.bills.held_back().cost(prices);
-        if held_back(found) < held_back(own) { Self::Better } else { Self::NotHeldUp }
+        match held_back(found).total_cmp(&held_back(own)) {
+            Ordering::Less => Self::Better,
+            Ordering::Equal => Self::Untested,
+            Ordering::Greater => Self::NotHeldUp,
+        }
     }
 
     /// The same of what cannot be told apart from what is.
     pub(super) const fn not_better(self) -> Self {
         match self {
-            Self::Better | Self::NotHeldUp => Self::NothingBetter,
+            Self::Better | Self::Untested | Self::NotHeldUp => Self::NothingBetter,
             other => other,
         }
     }
@@ -90,7 +98,10 @@ impl Reason {
     /// Whether the log could not tell.
     #[must_use]
     pub const fn is_too_little(self) -> bool {
-        matches!(self, Self::TooFewCalls | Self::TooFewFailures | Self::OneStretch)
+        matches!(
+            self,
+            Self::TooFewCalls | Self::TooFewFailures | Self::OneStretch | Self::Untested
+        )
     }
 }
 

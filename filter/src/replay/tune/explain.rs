@@ -75,6 +75,9 @@ pub(super) fn verdict(advice: &Advice, prices: &Prices) -> String {
         Reason::OneStretch => "Leave it: what speaks for another policy happened in one of the eight \
                                stretches searched alone. That may be chance; a longer log would tell."
             .into(),
+        Reason::Untested => "Leave it: something was found, but the time held back has nothing to judge \
+                             it by. A longer log would tell."
+            .into(),
         Reason::NotHeldUp => format!(
             "Leave it: what was found did not hold up. On the time held back it costs {}.",
             held_back()
