@@ -245,6 +245,18 @@ check-config: ## Say what is wrong with FILE, or which policy each cluster gets;
 	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
 	@cargo run --quiet --package llm-breaker --features tools -- check-config $(FILE) $(ARGUMENTS)
 
+.PHONY: replay
+replay: ## What would these thresholds have done with an access log? LOG=FILE, CONFIG=FILE, ARGUMENTS="--format html"
+	@test -n "$(LOG)" || { echo "make: which log? make replay LOG=access.log" >&2; exit 1; }
+	@cargo run --quiet --profile checked --package llm-breaker --features tools --bin llm-breaker -- \
+		replay $(LOG) $(CONFIG:%=--config %) $(ARGUMENTS)
+
+.PHONY: tune
+tune: ## Which thresholds suit an access log? LOG=FILE, CONFIG=FILE, ARGUMENTS="--patience 20s --write FILE"
+	@test -n "$(LOG)" || { echo "make: which log? make tune LOG=access.log" >&2; exit 1; }
+	@cargo run --quiet --profile checked --package llm-breaker --features tools --bin llm-breaker -- \
+		tune $(LOG) $(CONFIG:%=--config %) $(ARGUMENTS)
+
 # Both are made of the parser; a test tells when they are out of date.
 REFERENCE := docs/configuration.md
 .PHONY: reference

@@ -102,7 +102,10 @@ fn replayed(arguments: &Arguments) -> Result<Findings, String> {
     let reading = arguments.logs.read(&mut replay)?;
     let findings = replay.finish();
     match arguments.format {
-        Format::Text => print!("{}", text(&findings, &reading)),
+        Format::Text => {
+            print!("{}", text(&findings, &reading));
+            print!("{}", side_by_side(&findings, &candidates));
+        }
         Format::Json => println!("{}", json!({ "reading": reading, "findings": findings })),
         Format::Html => print!("{}", page(&findings, &candidates, &arguments.logs, &reading)),
     }
@@ -110,6 +113,15 @@ fn replayed(arguments: &Arguments) -> Result<Findings, String> {
         return Err("nothing to replay: no line tells of a call".into());
     }
     Ok(findings)
+}
+
+/// The configurations as columns, if there are several.
+fn side_by_side(findings: &Findings, candidates: &[Candidate]) -> String {
+    if candidates.len() < 2 {
+        return String::new();
+    }
+    let sheet = Sheet::of(findings, candidates, &report::Log::default());
+    format!("\nside by side\n{}", report::text(&sheet.runs))
 }
 
 fn page(findings: &Findings, candidates: &[Candidate], logs: &Logs, reading: &Reading) -> String {

@@ -1,7 +1,14 @@
 //! The page of a sheet: whole, bounded by its sheet, and nothing of it is markup that others wrote.
 
 use core::time::Duration;
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use super::{Log, figures};
+use crate::config::Config;
+use crate::outcome::{Category, Outcome};
+use crate::replay::{Call, Candidate, Ended, Measured, Replay, Source};
+use crate::time::Instant;
 
 use super::sheet::{Pace, Read, Run, Sheet, Subject, SubjectRun, Timeline, Totals, Trip};
 use super::{comparison, page};
@@ -122,6 +129,8 @@ fn the_page_asks_for_nothing_and_runs_nothing() {
         assert!(found.is_none() || is_word, "{found:?}");
     }
     assert!(page.contains("default-src 'none'"));
+    // What is not closed would swallow what follows, in SVG.
+    assert_eq!(page.matches("<path").count(), page.matches("</path>").count());
     assert!(page.len() < 128 * 1024, "{} bytes", page.len());
 }
 
@@ -135,4 +144,70 @@ fn the_configurations_stand_side_by_side_as_text_too() {
     assert_eq!(rows[0], ["today", "proposed.yaml"]);
     assert_eq!(rows[1], ["Trips", "9", "4"]);
     assert!(rows.contains(&vec!["False alarms of all good calls", "0.01 %", "0.01 %"]), "{text}");
+}
+
+/// A call each second for an hour, of which those of a minute fail, to so many clusters in turns.
+fn replayed(clusters: u64, candidates: &[Candidate]) -> Sheet {
+    let source = Source::of("gateway-7");
+    let mut replay = Replay::new(candidates.to_vec());
+    for place in 0..3_600 {
+        let admitted = Instant::from_nanos(1_795_000_000_000_000_000) + second(place);
+        let fails = (1_800..1_860).contains(&place);
+        let category = if fails { Category::ServerError } else { Category::Success };
+        let first_token = (!fails).then(|| Duration::from_millis(400 + place % 100));
+        let measured = Measured { first_token, duration: Some(second(1)), response_headers: None };
+        let outcome = Outcome { answered: true, ..Outcome::of(category) };
+        let ended = Ended { measured, ..Ended::at(admitted + second(1), outcome) };
+        let cluster: Arc<str> = format!("cluster-{}", place % clusters).into();
+        replay.feed(&Call::sent(&source, &cluster, admitted, ended));
+    }
+    let log = Log { sources: vec!["a.log".into()], skipped: vec![("no JSON".into(), 3)] };
+    Sheet::of(&replay.finish(), candidates, &log)
+}
+
+fn candidate(name: &str, document: &str) -> Candidate {
+    let config = Config::parse(document.as_bytes()).expect("a configuration");
+    Candidate { name: name.into(), config }
+}
+
+#[test]
+fn what_a_replay_found_stands_in_its_sheet() {
+    let candidates = [
+        candidate("built-in", ""),
+        candidate("eager", r#"{"defaults": {"trip": {"consecutive_failures": 2}}}"#),
+    ];
+    let sheet = replayed(1, &candidates);
+    assert_eq!((sheet.read.calls, sheet.further), (3_600, 0));
+    assert_eq!(figures::moment(sheet.read.from), "2026-11-18 11:06:40");
+    let [subject] = &sheet.subjects[..] else { panic!("{:?}", sheet.subjects) };
+    assert_eq!((subject.calls, subject.failures), (3_600, 60));
+    let timeline = &subject.timeline;
+    assert_eq!(timeline.calls.iter().sum::<u64>(), 3_600);
+    assert_eq!(timeline.failures.iter().sum::<u64>(), 60);
+    assert!(timeline.first_tokens.iter().flatten().count() > 100);
+    let [built_in, eager] = &subject.runs[..] else { panic!("{:?}", subject.runs) };
+    let why = |run: &SubjectRun| run.trips[0].why.clone();
+    assert_eq!(why(built_in), "5 failures in a row, the last server error; 1 failed probe");
+    assert!(why(eager).starts_with("2 failures in a row, the last server error"));
+    assert!(eager.totals.blocked_failing > built_in.totals.blocked_failing);
+    for (run, of) in sheet.runs.iter().zip(&subject.runs) {
+        assert_eq!(run.totals.blocked(), of.totals.blocked());
+        assert_eq!(of.blocked.iter().flatten().sum::<u64>(), of.totals.blocked());
+        let open = of.states.iter().filter(|[open, _]| *open > 0.0).count();
+        let width = timeline.step.as_secs() as usize;
+        assert!(open * width >= 30 && open <= 240 / width, "{open} columns of {width} s");
+    }
+    assert_eq!(sheet.runs[1].fields, [("defaults.trip.consecutive_failures".into(), "2".into())]);
+    assert_eq!(sheet.paces.len(), 2, "first tokens and whole answers");
+    assert_eq!(sheet.paces[0].limits[0].0, "limits.first_token");
+    assert_eq!(sheet.paces[0].columns.iter().map(|(_, calls)| calls).sum::<u64>(), 3_540);
+}
+
+#[test]
+fn a_page_is_bounded_whatever_the_number_of_clusters() {
+    let sheet = replayed(1_200, &[candidate("built-in", r#"{"max_breakers": 2000}"#)]);
+    assert_eq!((sheet.subjects.len(), sheet.further), (16, 1_184));
+    assert!(page(&sheet).len() < 512 * 1024);
+    let nothing = Sheet::of(&Replay::new(Vec::new()).finish(), &[], &Log::default());
+    assert!(page(&nothing).contains("0 calls"));
 }

@@ -142,7 +142,7 @@ fn tokens(timeline: &Timeline, low: f64, high: f64) -> Markup {
 fn said_of_tokens(low: f64, high: f64) -> String {
     let span = |seconds| span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
     format!(
-        "the median (thick), the 95th and 99th percentile (thin), from {} to {} by logarithms",
+        "the median (thick), the 95th percentile (thin) and the 99th (dashed), from {} to {} by logarithms",
         span(low),
         span(high)
     )

@@ -98,10 +98,7 @@ impl Reason {
     /// Whether the log could not tell.
     #[must_use]
     pub const fn is_too_little(self) -> bool {
-        matches!(
-            self,
-            Self::TooFewCalls | Self::TooFewFailures | Self::OneStretch | Self::Untested
-        )
+        matches!(self, Self::TooFewCalls | Self::TooFewFailures | Self::OneStretch | Self::Untested)
     }
 }
 
