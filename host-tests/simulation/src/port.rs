@@ -41,6 +41,10 @@ pub struct Port<'y, Job> {
     trouble: Rc<Slot<Trouble>>,
     /// The cas that the latest load found, and when.
     loaded: RefCell<Option<(Option<u32>, Instant)>>,
+    /// The value that it found.
+    found: RefCell<Option<Vec<u8>>>,
+    /// Whether the latest store came to nothing.
+    is_unstored: Slot<bool>,
     conflicts: Slot<u64>,
     refused: Slot<bool>,
 }
@@ -58,6 +62,8 @@ impl<'y, Job> Port<'y, Job> {
             activity: Slot::new(Activity::Look),
             trouble,
             loaded: RefCell::default(),
+            found: RefCell::default(),
+            is_unstored: Slot::default(),
             conflicts: Slot::default(),
             refused: Slot::default(),
         }
@@ -68,11 +74,19 @@ impl<'y, Job> Port<'y, Job> {
         self.activity.set(activity);
         self.conflicts.set(0);
         self.refused.set(false);
+        self.is_unstored.set(false);
     }
 
     /// The conflicts met since it began, and whether the host refused.
     pub fn met(&self) -> (u64, bool) {
         (self.conflicts.get(), self.refused.get())
+    }
+
+    /// Whether what was made of a value could not be stored, and others changed the value meanwhile.
+    pub fn was_overtaken(&self, key: &str) -> bool {
+        let world = self.world.borrow();
+        let there = world.memory.load(key).map(|(value, _)| value);
+        self.is_unstored.get() && there != self.found.borrow().as_deref()
     }
 
     fn is_in(&self, trouble: Trouble) -> bool {
@@ -107,11 +121,13 @@ impl<Job> Cell for Port<'_, Job> {
         let world = self.world.borrow();
         let found = world.memory.load(key);
         *self.loaded.borrow_mut() = Some((found.map(|(_, cas)| cas), world.now));
+        *self.found.borrow_mut() = found.map(|(value, _)| value.to_vec());
         found.map_or(Loaded::Absent, |(value, cas)| Loaded::Found(value.to_vec(), cas))
     }
 
     fn store(&self, key: &str, value: &[u8], version: Option<u32>) -> Stored {
         let activity = self.activity.get();
+        self.is_unstored.set(true);
         self.yielder.suspend(Stop::Store(activity, key.to_owned()));
         if self.is_in(Trouble::StoreRefused) {
             self.world.borrow_mut().pass(activity, Between::Refusal);
@@ -125,6 +141,7 @@ impl<Job> Cell for Port<'_, Job> {
         let mut world = self.world.borrow_mut();
         world.pass(activity, between);
         if world.memory.store(key, value, cas_of(version)) {
+            self.is_unstored.set(false);
             return Stored::Done;
         }
         self.conflicts.set(self.conflicts.get() + 1);

@@ -23,7 +23,7 @@ use llm_breaker::dialect::{Api, Dialect};
 use llm_breaker::level::Level;
 use llm_breaker::outcome::{Outcome, Verdict};
 use llm_breaker::policy::Policy;
-use llm_breaker::shared::{Decided, Registration, allowance, key_names, register};
+use llm_breaker::shared::{Decided, Registration, allowance, breaker_key, key_names, register};
 use llm_breaker::time::Instant;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -375,7 +375,12 @@ impl Shift<'_> {
         }
         let gave_up = conflicts > 3 || refused;
         assert!(decided.value.is_some() || gave_up, "{step:?} was not decided");
-        world.judge(name, merged, step, asker, &decided);
+        drop(world);
+        // An admission holds although its merging could not be stored. Where others changed meanwhile
+        // what it was decided on, there is nothing left to compare it with.
+        if decided.value.is_none() || !self.port.was_overtaken(&breaker_key(name)) {
+            self.world.borrow_mut().judge(name, merged, step, asker, &decided);
+        }
         decided
     }
 }
