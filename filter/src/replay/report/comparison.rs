@@ -56,7 +56,7 @@ pub(super) fn section(runs: &[Run]) -> Markup {
     html! {
         section aria-labelledby="comparison" {
             h2 id="comparison" { @if runs.len() > 1 { "The configurations side by side" } @else { "All in all" } }
-            div.scroll role="region" aria-labelledby="comparison" tabindex="0" {
+            div.scroll role="region" aria-label="The configurations, as a table" tabindex="0" {
                 table {
                     thead { tr {
                         td {}

@@ -56,6 +56,7 @@ fn collect(all: &mut BTreeMap<String, String>, path: &str, outline: &Outline) {
             Kind::Object(inner) => collect(all, &path, inner),
             Kind::Value(..) => {
                 let value = field.default.as_ref().map(|it| match it {
+                    Value::Null => "none".into(),
                     Value::String(text) => super::gather::clean(text),
                     other => other.to_string(),
                 });
