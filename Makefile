@@ -245,17 +245,24 @@ check-config: ## Say what is wrong with FILE, or which policy each cluster gets;
 	@test -n "$(FILE)" || { echo "make: which file? make check-config FILE=envoy/llm-egress.yaml" >&2; exit 1; }
 	@cargo run --quiet --package llm-breaker --features tools -- check-config $(FILE) $(ARGUMENTS)
 
+# Built to be quick: 10^6 lines take seconds.
 .PHONY: replay
-replay: ## What would these thresholds have done with an access log? LOG=FILE, CONFIG=FILE, ARGUMENTS="--format html"
-	@test -n "$(LOG)" || { echo "make: which log? make replay LOG=access.log" >&2; exit 1; }
-	@cargo run --quiet --profile checked --package llm-breaker --features tools --bin llm-breaker -- \
-		replay $(LOG) $(CONFIG:%=--config %) $(ARGUMENTS)
+replay: ## What would the configurations CONFIG="…" have done with the access logs LOG="…"? ARGUMENTS=--format html
+	@test -n "$(LOG)" || { echo "make: which log? make replay LOG=access.log CONFIG=stricter.yaml" >&2; exit 1; }
+	@cargo run --quiet --profile bench --package llm-breaker --features tools --bin llm-breaker -- \
+		replay $(CONFIG:%=--config %) $(ARGUMENTS) $(LOG)
 
 .PHONY: tune
-tune: ## Which thresholds suit an access log? LOG=FILE, CONFIG=FILE, ARGUMENTS="--patience 20s --write FILE"
+tune: ## Which thresholds suit the access logs LOG="…"? CONFIG=FILE to begin with, ARGUMENTS="--patience 20s --write FILE"
 	@test -n "$(LOG)" || { echo "make: which log? make tune LOG=access.log" >&2; exit 1; }
-	@cargo run --quiet --profile checked --package llm-breaker --features tools --bin llm-breaker -- \
-		tune $(LOG) $(CONFIG:%=--config %) $(ARGUMENTS)
+	@cargo run --quiet --profile bench --package llm-breaker --features tools --bin llm-breaker -- \
+		tune $(CONFIG:%=--config %) $(ARGUMENTS) $(LOG)
+
+REPLAY_TESTS := cargo test --quiet --profile bench --package llm-breaker --features tools --test replay
+
+.PHONY: replay-figures
+replay-figures: ## How fast logs are replayed, and in how much memory; TRUST=all for one of 5 GB
+	$(REPLAY_TESTS) stream -- --nocapture --test-threads 1
 
 # Both are made of the parser; a test tells when they are out of date.
 REFERENCE := docs/configuration.md
@@ -315,8 +322,9 @@ msrv: ## Build with the oldest Rust that the packages promise, `rust-version` of
 	cargo +$$msrv check --target $(WASM_TARGET) --package llm-breaker
 
 .PHONY: trust
-trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load; SEED=…
+trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load, replays; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
+	TRUST=all $(REPLAY_TESTS) -- --nocapture --test-threads 1
 
 # Bounded: a minute at least, half a day at most.
 export SOAK_SECONDS ?= 600

@@ -74,8 +74,7 @@ impl RootContext for Root {
         // A host that cannot show them would show bytes that mean nothing to anybody.
         config.access_log = config.access_log && trace::declare();
         let now = host::now();
-        let node = host::property("node\0id").unwrap_or_default();
-        let node = String::from_utf8_lossy(&node).into_owned();
+        let node = node_id();
         if let Some(admin) = Admin::of(&config, &node) {
             self.serves = Serves::Admin(Rc::new(admin));
             return true;
@@ -133,6 +132,13 @@ fn configuration(size: usize) -> Option<Config> {
             None
         }
     }
+}
+
+/// The node's id, which Envoy has under `xds`, and did not tell under `node` (1.40).
+fn node_id() -> String {
+    let paths = ["xds\0node\0id", "node\0id"];
+    let id = paths.into_iter().find_map(|path| host::property(path).filter(|id| !id.is_empty()));
+    String::from_utf8_lossy(&id.unwrap_or_default()).into_owned()
 }
 
 fn tick(entry: &Entry, now: Instant) -> Option<Shown> {

@@ -35,7 +35,7 @@ fn configuration() -> Value {
             "trip": {"consecutive_failures": 5, "failure_rate": 0.4, "slow_rate": 0.8, "minimum_calls": 10},
             "open": {"base": "0.5s", "max": "2s", "jitter": 0.5, "quota": "1s", "reset_after": "3s"},
             "limits": {"first_token": "1s", "total": "1.5s"},
-            "slow": {"total": "250ms"},
+            "slow": {"total": "0.25s"},
         },
         "breakers": [{
             "cluster": SHARED,
@@ -64,6 +64,13 @@ async fn a_replay_does_what_the_live_breakers_did() -> Outcome {
     let log =
         envoy.access_log().wait_for_count(sent, |line| line.contains("\"llm_breaker\":{")).await;
     assert_eq!(log.len(), sent, "each call leaves a line");
+
+    // For whoever looks into a difference with the command.
+    let left = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("replayed");
+    std::fs::create_dir_all(&left)?;
+    std::fs::write(left.join("access.log"), log.join("\n"))?;
+    std::fs::write(left.join("envoy.log"), envoy.log().lines().join("\n"))?;
+    std::fs::write(left.join("configuration.json"), configuration().to_string())?;
 
     let (findings, reading) = replay(&log);
     assert_eq!((reading.calls, reading.skipped.total()), (sent as u64, 0), "{}", reading.skipped);
