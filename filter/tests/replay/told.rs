@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{Said, file, replay, run};
 use crate::lines::Scene;
 
-/// A call a second for 50 minutes, of which those of one minute fail.
+/// Ends of calls, one a second for 50 minutes, of which those of one minute fail.
 fn log(name: &str) -> String {
     let scene = Scene { rate: 1, outage: (2_000, 2_060), ..Scene::default() };
     file(name, scene.text(3_000))
@@ -50,7 +50,7 @@ fn advice_is_a_configuration_and_the_same_each_time() {
     let said = run(&arguments);
     let text = out(&said);
     for part in
-        ["outbound|443||api.openai.com\n  3,000 calls in 50 min", "held back", "As configuration:"]
+        ["outbound|443||api.openai.com\n  3,000 calls in 58 min", "held back", "As configuration:"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }

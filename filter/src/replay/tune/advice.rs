@@ -8,7 +8,7 @@ use super::search::Tried;
 
 /// Fewer calls tell nothing.
 const LEAST_CALLS: u64 = 200;
-/// Fewer failures tell nothing about how to notice them.
+/// Fewer failures, all in all or where it is searched, tell nothing about how to notice them.
 const LEAST_FAILURES: u64 = 20;
 
 /// What is advised for one cluster.
@@ -62,6 +62,10 @@ impl Reason {
     pub(super) fn of(facts: &Facts, own: &Tried, found: &Tried, prices: &Prices) -> Self {
         if let Some(reason) = Self::too_little(facts) {
             return reason;
+        }
+        let searched = own.bills.searched();
+        if searched.failed + searched.spared < LEAST_FAILURES {
+            return Self::TooFewFailures;
         }
         let gain = found.bills.gain_over(&own.bills, prices);
         if found.knobs == own.knobs || gain.total <= 0.0 {
