@@ -353,7 +353,7 @@ FUZZ := $(TOOLS)/bin/cargo-fuzz
 FUZZ_TARGETS := record configuration sse event_stream error_bodies headers any_order
 FUZZ_SECONDS ?= 30
 # The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
-FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
+FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
 $(FUZZ):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
@@ -374,7 +374,7 @@ fuzz: $(FUZZ) fuzzed-module ## Fuzz what reads others' bytes, and the whole modu
 	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
 		mkdir -p target/fuzz/$$target && echo "fuzz $$target" && \
-		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) \
+		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) CARGO_PROFILE_RELEASE_STRIP=none \
 		$(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none \
 			$$(test $$target = any_order && echo --features whole_module) $$target \
 			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
