@@ -16,10 +16,12 @@ mod flight;
 pub mod log;
 mod process;
 mod rejudge;
+mod roster;
 mod spread;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
 pub use course::{Course, Merge};
