@@ -1,5 +1,6 @@
 //! What does really become of one call, whoever watches?
 
+use core::fmt;
 use core::time::Duration;
 use llm_breaker::time::Instant;
 
@@ -93,5 +94,15 @@ impl Call {
     #[must_use]
     pub const fn is_stream(&self) -> bool {
         !matches!(self.asks, Asks::Whole)
+    }
+}
+
+impl fmt::Display for Asks {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Whole => "in one piece",
+            Self::Stream => "as a stream, as path or headers say",
+            Self::StreamInBody => "as a stream, as only the body says",
+        })
     }
 }

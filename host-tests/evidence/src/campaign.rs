@@ -9,7 +9,8 @@ use crate::measure::{self, Cost, Healthy, HealthyMeter};
 use crate::ours::Setting;
 use crate::profiles::{ERRING_CHAT, PROFILES};
 use crate::subject::Subject;
-use crate::traffic::Traffic;
+use crate::traffic::{Traffic, at};
+use crate::variants::{self, VARIANTS};
 use crate::watched::{Seen, watch};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +20,7 @@ use std::thread;
 const NODE: &str = "node";
 
 /// In how many pieces a profile's calls are made.
-const PIECES: u64 = 4;
+pub const PIECES: u64 = 4;
 
 /// How likely a call fails if the one before it did: what the defaults bear is looked for.
 pub const STICKING: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
@@ -29,8 +30,10 @@ pub const STICKING: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
 pub struct Size {
     /// The first seed.
     pub seed: u64,
-    /// Calls of each healthy profile.
+    /// Calls of each healthy profile at least…
     pub calls: u64,
+    /// …and hours: where calls are many, a million of them is soon made.
+    pub hours: u64,
     /// Incidents of each kind.
     pub incidents: u64,
 }
@@ -53,6 +56,8 @@ pub struct Campaign {
     pub incidents: Vec<Vec<Vec<Cost>>>,
     /// For each probability of [`STICKING`], our breaker.
     pub sticking: Vec<Healthy>,
+    /// For each of [`VARIANTS`], for each kind, in no order; a kind that it is not tried on has none.
+    pub variants: Vec<Vec<Vec<Cost>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +65,7 @@ enum Work {
     Healthy { profile: usize, piece: u64 },
     Sticking { which: usize, piece: u64 },
     Incident { kind: usize, number: u64 },
+    Variant { which: usize, kind: usize, number: u64 },
 }
 
 impl Scope {
@@ -75,7 +81,7 @@ impl Scope {
     fn has(self, work: &Work) -> bool {
         match (self, work) {
             (Self::Everything, _) | (Self::Bounds, Work::Healthy { .. }) => true,
-            (Self::Bounds, Work::Sticking { .. }) => false,
+            (Self::Bounds, Work::Sticking { .. } | Work::Variant { .. }) => false,
             (Self::Bounds, Work::Incident { kind, .. }) => must_be_told(KINDS[*kind].what.is),
         }
     }
@@ -91,6 +97,7 @@ pub fn run(setting: &Setting, size: Size, scope: Scope) -> Campaign {
         healthy: vec![vec![Healthy::default(); subjects.len()]; PROFILES.len()],
         incidents: vec![Vec::new(); KINDS.len()],
         sticking: vec![Healthy::default(); STICKING.len()],
+        variants: vec![vec![Vec::new(); KINDS.len()]; VARIANTS.len()],
     };
     let (campaign, next) = (Mutex::new(empty), AtomicUsize::new(0));
     let worker = || {
@@ -115,27 +122,38 @@ fn pieces(size: Size) -> Vec<Work> {
         .flat_map(|which| (0..PIECES).map(move |piece| Work::Sticking { which, piece }));
     let incidents = (0..KINDS.len())
         .flat_map(|kind| (0..size.incidents).map(move |number| Work::Incident { kind, number }));
-    healthy.chain(sticking).chain(incidents).collect()
+    let numbers = move |which, kind| {
+        (0..size.incidents).map(move |number| Work::Variant { which, kind, number })
+    };
+    let kinds = (0..KINDS.len()).filter(|kind| variants::are_tried_on(&KINDS[*kind]));
+    let variants =
+        kinds.flat_map(|kind| (0..VARIANTS.len()).flat_map(move |which| numbers(which, kind)));
+    healthy.chain(sticking).chain(incidents).chain(variants).collect()
 }
 
 enum Done {
     Healthy(usize, Vec<Healthy>),
     Sticking(usize, Vec<Healthy>),
     Incident(usize, u64, Vec<Cost>),
+    Variant(usize, usize, Cost),
 }
 
 impl Work {
     fn done(self, setting: &Setting, size: Size, subjects: &[Subject]) -> Done {
         match self {
             Self::Healthy { profile, piece } => {
-                let traffic = Traffic::of(&PROFILES[profile], piece_seed(size, piece));
-                let calls = traffic.take(piece_calls(size));
+                let calls = size.piece(Traffic::of(&PROFILES[profile], size.seed + piece));
                 Done::Healthy(profile, healthy(calls, subjects, setting))
             }
             Self::Sticking { which, piece } => {
-                let traffic = Traffic::of(&ERRING_CHAT, piece_seed(size, piece));
-                let calls = traffic.sticking(STICKING[which]).take(piece_calls(size));
+                let traffic = Traffic::of(&ERRING_CHAT, size.seed + piece);
+                let calls = size.piece(traffic.sticking(STICKING[which]));
                 Done::Sticking(which, healthy(calls, &[Subject::Ours], setting))
+            }
+            Self::Variant { which, kind, number } => {
+                let incident = Incident::of(&KINDS[kind], size.seed + number);
+                let cost = costs(&incident, &[Subject::Ours], &VARIANTS[which].setting());
+                Done::Variant(which, kind, cost.first().copied().unwrap_or_default())
             }
             Self::Incident { kind, number } => {
                 let incident = Incident::of(&KINDS[kind], size.seed + number);
@@ -145,12 +163,13 @@ impl Work {
     }
 }
 
-fn piece_seed(size: Size, piece: u64) -> u64 {
-    size.seed + piece
-}
-
-fn piece_calls(size: Size) -> usize {
-    usize::try_from(size.calls / PIECES).unwrap_or(usize::MAX)
+impl Size {
+    fn piece(self, traffic: Traffic) -> impl Iterator<Item = Call> {
+        let calls = usize::try_from(self.calls / PIECES).unwrap_or(usize::MAX);
+        let until = at(self.hours as f64 * 3_600.0 / PIECES as f64);
+        let is_of_it = move |(number, call): &(usize, Call)| *number < calls || call.at < until;
+        traffic.enumerate().take_while(is_of_it).map(|(_, call)| call)
+    }
 }
 
 fn healthy(
@@ -194,6 +213,7 @@ impl Campaign {
             Done::Sticking(which, pieces) => {
                 pieces.into_iter().for_each(|piece| add(&mut self.sticking[which], piece));
             }
+            Done::Variant(which, kind, cost) => self.variants[which][kind].push(cost),
             Done::Incident(kind, number, costs) => {
                 let number = usize::try_from(number).unwrap_or(usize::MAX);
                 let incidents = &mut self.incidents[kind];

@@ -81,7 +81,9 @@ impl Incident {
             What::Fails(of_all) if share < of_all => self.fails(call, after),
             What::Flaps { .. } => self.fails(call, after),
             What::OneModel if call.model == 0 => self.fails(call, after),
-            What::Slows(..) => self.slows(call, patience),
+            What::Slows(..) if call.first.is_some() && call.end != End::Cut => {
+                self.slows(call, patience)
+            }
             What::Hangs | What::HangsUnseen => self.hangs(call, patience),
             What::Cuts(after) if call.is_stream() => {
                 let after = chance.spread(after).min(call.lasts.as_secs_f64());
@@ -180,5 +182,97 @@ fn base(kind: &Kind, chance: &mut Chance) -> Profile {
         arrivals: assumed(Arrivals::Steady { per_second, shape: 1.0 }),
         asks: assumed(asks),
         ..CHAT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Worth;
+    use crate::incidents::KINDS;
+
+    fn kind(name: &str) -> Kind {
+        *KINDS.iter().find(|kind| kind.name == name).expect(name)
+    }
+
+    /// The calls that an incident of this kind is there for, of several seeds.
+    fn during(name: &str) -> Vec<(Incident, Vec<Call>)> {
+        let incidents = (1..=8).map(|seed| Incident::of(&kind(name), seed));
+        incidents
+            .map(|incident| {
+                let calls = incident.calls().collect();
+                (incident, calls)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_ends_well_while_all_is_down_or_hangs() {
+        for name in ["outage, total", "hung streams", "hung, not known to stream"] {
+            for (incident, calls) in during(name) {
+                let ends_well =
+                    |call: &&Call| call.worth() == Worth::Good && incident.lasts_at(call.ends_at());
+                assert_eq!(calls.iter().find(ends_well), None, "{name}");
+                let after = calls.iter().filter(|call| call.at > incident.ends);
+                assert!(after.clone().all(|call| !call.hit), "{name}");
+                assert!(after.clone().any(|call| call.worth() == Worth::Good), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_fail_as_the_kind_says() {
+        for (name, share) in
+            [("outage, 80 %", 0.8), ("outage, 20 %", 0.2), ("one model of five", 0.2)]
+        {
+            let hit: Vec<bool> = during(name)
+                .into_iter()
+                .flat_map(|(incident, calls)| {
+                    calls.into_iter().filter(move |call| incident.lasts_at(call.at))
+                })
+                .map(|call| call.hit)
+                .collect();
+            let failing = hit.iter().filter(|hit| **hit).count() as f64 / hit.len() as f64;
+            assert!((failing - share).abs() < 0.03, "{name}: {failing} of {}", hit.len());
+        }
+    }
+
+    #[test]
+    fn only_one_model_is_down() {
+        for (_, calls) in during("one model of five") {
+            assert!(calls.iter().all(|call| !call.hit || call.model == 0));
+        }
+    }
+
+    #[test]
+    fn a_429_says_when_its_burst_is_over() {
+        for (incident, calls) in during("burst of 429s") {
+            for call in calls.iter().filter(|call| call.hit) {
+                let End::Error { status: 429, retry_after: Some(wait) } = call.end else {
+                    panic!("{call:?}")
+                };
+                let back = call.at + wait;
+                assert!(back >= incident.ends && back < incident.ends + seconds(1.0), "{call:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_flaps_works_in_between() {
+        let ended_well = |(incident, calls): &(Incident, Vec<Call>)| {
+            let good = |call: &&Call| call.worth() == Worth::Good && incident.lasts_at(call.at);
+            calls.iter().filter(good).count()
+        };
+        assert!(during("flapping").iter().map(ended_well).sum::<usize>() > 100);
+    }
+
+    #[test]
+    fn a_slow_answer_is_good_if_its_caller_waits() {
+        for (incident, calls) in during("brown-out") {
+            for call in calls.iter().filter(|call| call.hit && call.end != End::Left) {
+                assert_eq!(call.worth(), Worth::Good, "{call:?}");
+                assert!(incident.lasts_at(call.at) && call.first <= Some(call.lasts));
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`watched`] | what does the filter record of a call? |
 //! | [`subject`], [`ours`], [`peers`] | who decides whether it goes out? |
 //! | [`measure`] | what did that cost? |
+//! | [`variants`] | what would other values do? |
 //! | [`campaign`] | what does all of it come to, on all cores? |
 //! | [`bounds`] | which of it must hold? |
 //! | [`page`] | how is it told? |
@@ -30,4 +31,5 @@ pub mod peers;
 pub mod profiles;
 pub mod subject;
 pub mod traffic;
+pub mod variants;
 pub mod watched;

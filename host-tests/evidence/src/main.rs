@@ -17,12 +17,13 @@ fn main() -> ExitCode {
     let size = Size {
         seed: seed.unwrap_or(1),
         calls: calls.unwrap_or(1_000_000),
+        hours: if calls.is_some() { 0 } else { 350 },
         incidents: incidents.unwrap_or(200).max(1),
     };
     let begun = Instant::now();
     let campaign = run(&Setting::defaults(), size, Scope::Everything);
     let tables = page::tables(&campaign, size);
-    for (name, table) in &tables[..4] {
+    for (name, table) in &tables[..5] {
         println!("{name}\n\n{table}\n");
     }
     println!("{:.0} s", begun.elapsed().as_secs_f64());

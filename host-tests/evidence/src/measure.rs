@@ -183,3 +183,87 @@ pub fn can_be_told(incident: &Incident, calls: &[(Call, Seen)], policy: &Policy)
     failures.sort_unstable();
     failures.windows(ENOUGH).any(|some| some[ENOUGH - 1].since(some[0]) < window)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Asks, End};
+    use crate::incidents::KINDS;
+    use crate::ours::Setting;
+    use crate::subject::Subject;
+    use crate::traffic::{at, error, failing, seconds};
+    use crate::watched::watch;
+
+    fn good(second: f64) -> Call {
+        let moment = Some(seconds(0.5));
+        let (head, first) = (moment, moment);
+        let lasts = seconds(2.0);
+        Call {
+            at: at(second),
+            model: 0,
+            asks: Asks::Stream,
+            head,
+            first,
+            lasts,
+            end: End::Whole,
+            hit: false,
+        }
+    }
+
+    #[test]
+    fn an_hour_with_two_trips_is_one_hour() {
+        let mut meter = HealthyMeter::default();
+        for hour in 0..4 {
+            let fate = if hour == 2 { Fate::Blocked } else { Fate::Sent };
+            meter.note(&good(3_600.0 * f64::from(hour)), fate);
+        }
+        let trips = [at(10.0), at(20.0), at(7_300.0)];
+        let healthy = meter.finish(&trips);
+        let expected =
+            Healthy { calls: 4, good: 4, good_blocked: 1, hours: 4, hours_with_a_trip: 2 };
+        assert_eq!(healthy, expected);
+        assert_eq!((healthy.share_blocked(), healthy.share_of_hours()), (0.25, 0.5));
+    }
+
+    /// A total outage, hit by one call each so many seconds.
+    fn outage(every: f64) -> (Incident, Vec<(Call, Seen)>) {
+        let incident = Incident::of(&KINDS[0], 3);
+        let policy = Policy::default();
+        let calls = (0..400).map(|number| {
+            let call = good(f64::from(number) * every);
+            let call = if incident.lasts_at(call.at) {
+                Call { hit: true, ..failing(call, error(503), 0.2) }
+            } else {
+                call
+            };
+            (call, watch(&call, &policy))
+        });
+        let calls = calls.collect();
+        (incident, calls)
+    }
+
+    #[test]
+    fn five_failures_within_a_window_can_be_told_and_fewer_cannot() {
+        let policy = Policy::default();
+        for (every, told) in [(5.0, true), (14.9, true), (15.1, false), (60.0, false)] {
+            let (incident, calls) = outage(every);
+            assert_eq!(can_be_told(&incident, &calls, &policy), told, "{every}");
+            let ours = Subject::Ours.begins(&Setting::defaults(), "node");
+            let cost = super::incident(&incident, &calls, ours);
+            assert_eq!(cost.detected_after.is_some(), told, "{every}: {cost:?}");
+        }
+    }
+
+    #[test]
+    fn costs_are_what_was_let_through_and_what_was_held_back() {
+        let (incident, calls) = outage(5.0);
+        let ours = Subject::Ours.begins(&Setting::defaults(), "node");
+        let cost = super::incident(&incident, &calls, ours);
+        let failing = calls.iter().filter(|(call, _)| call.hit).count() as u64;
+        assert_eq!(cost.failing, failing);
+        assert!(cost.paid >= 5 && cost.paid < failing, "{cost:?}");
+        // Five calls at most five seconds apart, from the first one's on.
+        assert!(cost.detected_after <= Some(seconds(25.5)), "{cost:?}");
+        assert_eq!(cost.first_after.is_some(), cost.good_blocked < cost.good, "{cost:?}");
+    }
+}

@@ -1,11 +1,12 @@
 //! How is it told? As tables between their marks in the page that explains them.
 
-use crate::campaign::{Campaign, STICKING, Size};
+use crate::campaign::{Campaign, PIECES, STICKING, Size};
 use crate::incidents::{KINDS, Kind, MANNERS, Manner, PATIENCE};
 use crate::known::{Known, Source};
 use crate::measure::{Cost, Healthy, share};
 use crate::profiles::{ERRING_CHAT, PROFILES};
 use crate::subject::Subject;
+use crate::variants::{self, VARIANTS};
 use core::fmt::{Display, Write as _};
 use core::time::Duration;
 
@@ -19,6 +20,7 @@ pub fn tables(campaign: &Campaign, size: Size) -> Vec<Named> {
         ("run", run(size)),
         ("healthy", healthy(campaign)),
         ("incidents", incidents(campaign)),
+        ("other values", other_values(campaign)),
         ("errors in a row", sticking(campaign)),
         ("traffic", traffic_parameters()),
         ("kinds", incident_parameters()),
@@ -41,12 +43,12 @@ pub fn put(page: &str, tables: &[Named]) -> Result<String, String> {
 }
 
 fn run(size: Size) -> String {
-    let Size { seed, calls, incidents } = size;
-    let last = seed + incidents - 1;
+    let Size { seed, calls, hours, incidents } = size;
     format!(
-        "{calls} calls of each healthy profile (seeds {seed} to {}), {incidents} incidents of each kind \
-         (seeds {seed} to {last}).",
-        seed + 3
+        "{calls} calls and {hours} hours of each healthy profile, at least (seeds {seed} to {}); {incidents} \
+         incidents of each kind (seeds {seed} to {}).",
+        seed + PIECES - 1,
+        seed + incidents - 1,
     )
 }
 
@@ -108,6 +110,29 @@ fn row(costs: &[Cost]) -> String {
     .join(" | ")
 }
 
+/// Of each kind: calls paid, of the failing; until none is held back; and good calls held back.
+fn other_values(campaign: &Campaign) -> String {
+    let tried = || KINDS.iter().enumerate().filter(|(_, kind)| variants::are_tried_on(kind));
+    let names: Vec<&str> = tried().map(|(_, kind)| kind.name).collect();
+    let mut table = format!("| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (variant, by_kind) in VARIANTS.iter().zip(&campaign.variants) {
+        let cells: Vec<String> = tried().map(|(kind, _)| in_short(&by_kind[kind])).collect();
+        let _ = writeln!(table, "| {} | {} |", variant.name, cells.join(" | "));
+    }
+    table
+}
+
+fn in_short(costs: &[Cost]) -> String {
+    let sum = |of: fn(&Cost) -> u64| costs.iter().map(of).sum::<u64>();
+    let told = costs.iter().filter(|cost| cost.detected_after.is_some());
+    let mut after: Vec<Duration> = told.clone().map(|cost| cost.recovered_after).collect();
+    after.sort_unstable();
+    let after = after.get(after.len() / 2).map_or(0, Duration::as_secs);
+    let paid = percent(share(sum(|cost| cost.paid), sum(|cost| cost.failing)));
+    let held_back = sum(|cost| cost.good_blocked) / (costs.len() as u64).max(1);
+    format!("{} told; {paid} paid; {after} s; {held_back} held back", told.count())
+}
+
 fn sticking(campaign: &Campaign) -> String {
     let mut table = format!(
         "| a call of “{}” fails after one that failed | good calls held back | hours with a trip |\n\
@@ -137,16 +162,19 @@ fn traffic_parameters() -> String {
             |(share, spread)| format!("{}: {spread}", percent(share)),
         );
         let stalls = Known { is: stalls.as_str(), from: profile.stalls.from };
-        let asks = format!("{:?}", profile.asks.is);
-        let asks = Known { is: asks.as_str(), from: profile.asks.from };
         note(parameter("arrivals", &profile.arrivals), profile.name);
-        note(parameter("how an answer is asked for", &asks), profile.name);
+        note(parameter("how an answer is asked for", &profile.asks), profile.name);
         note(parameter("until the first content", &profile.first), profile.name);
         note(parameter("from there to the end", &profile.rest), profile.name);
         note(parameter("calls that stall first", &stalls), profile.name);
-        note(parameter("share cancelled, at any moment", &profile.cancelled), profile.name);
-        note(parameter("share of background errors", &profile.errors), profile.name);
-        note(parameter("share of callers' mistakes", &profile.mistakes), profile.name);
+        for (name, share) in [
+            ("cancelled, at any moment", profile.cancelled),
+            ("background errors", profile.errors),
+            ("callers' mistakes", profile.mistakes),
+        ] {
+            let shown = percent(share.is);
+            note(parameter(name, &Known { is: shown.as_str(), from: share.from }), profile.name);
+        }
     }
     rows.sort_by_key(|(row, _)| row.split('|').next().unwrap_or_default().to_owned());
     let mut table = String::from("| parameter | value | source | profiles |\n|---|---|---|---|\n");
@@ -213,6 +241,7 @@ fn percent(share: f64) -> String {
     match 100.0 * share {
         0.0 => "0 %".to_owned(),
         small if small < 0.01 => "< 0.01 %".to_owned(),
+        whole if (whole - whole.round()).abs() < 1e-9 => format!("{whole:.0} %"),
         small if small < 10.0 => format!("{small:.2} %"),
         large => format!("{large:.0} %"),
     }

@@ -49,13 +49,16 @@ pub enum Arrivals {
     },
 }
 
-const DESIGN: &str = "published over about 10^6 calls: 94 s at the 99th percentile";
-const STALLED: &str = "the same: stalled calls at a median of 123 s";
-const TTFT: &str = "GPT-4o, 24 h of pings: p50 0.639 s, p99 4.517 s, max 7.010 s (modelstats.ai)";
-const BURSTS: &str = "bursty, fitted by a Gamma distribution (BurstGPT, arXiv 2401.17644)";
+const REASONING_P99: &str =
+    "the p99, of a reasoning model over about 10^6 calls; the median is assumed";
+const STALLED: &str = "the median, of the same; how many, and the spread, is assumed";
+const CHAT_SPREAD: &str =
+    "GPT-4o, 24 hours of pings (modelstats.ai); no maximum is assumed below 60 s";
+const BURSTS: &str = "the distribution, a Gamma one, of Azure OpenAI's traffic (BurstGPT, arXiv 2401.17644); \
+    rate and shape are assumed";
 
 const CHAT_FIRST: Known<Spread> =
-    published(Spread { median: 0.639, p99: 4.517, at_most: 60.0 }, TTFT);
+    published(Spread { median: 0.639, p99: 4.517, at_most: 60.0 }, CHAT_SPREAD);
 const CHAT_REST: Known<Spread> = assumed(Spread { median: 6.0, p99: 40.0, at_most: 300.0 });
 /// People who talk, and the ordinary share of errors.
 pub const CHAT: Profile = Profile {
@@ -79,7 +82,7 @@ pub const REASONING: Profile = Profile {
     name: "reasoning",
     arrivals: published(Arrivals::Steady { per_second: 0.5, shape: 0.5 }, BURSTS),
     asks: assumed(Asks::Stream),
-    first: published(Spread { median: 8.0, p99: 94.0, at_most: 600.0 }, DESIGN),
+    first: published(Spread { median: 8.0, p99: 94.0, at_most: 600.0 }, REASONING_P99),
     rest: assumed(Spread { median: 20.0, p99: 180.0, at_most: 600.0 }),
     stalls: published(Some((0.01, Spread { median: 123.0, p99: 400.0, at_most: 600.0 })), STALLED),
     cancelled: assumed(0.05),

@@ -5,7 +5,7 @@ use llm_breaker_evidence::campaign::{Campaign, Scope, Size, run};
 use llm_breaker_evidence::ours::Setting;
 use llm_breaker_evidence::{bounds, page};
 
-const SHARE: Size = Size { seed: 1, calls: 4_000, incidents: 12 };
+const SHARE: Size = Size { seed: 1, calls: 4_000, hours: 0, incidents: 12 };
 
 #[test]
 fn the_defaults_keep_their_bounds() {
@@ -39,7 +39,7 @@ fn wrong_defaults_slip() {
 
 #[test]
 fn a_seed_gives_the_same_evidence_however_many_cores_there_are() {
-    let size = Size { seed: 9, calls: 800, incidents: 1 };
+    let size = Size { seed: 9, calls: 800, hours: 0, incidents: 1 };
     let told = |campaign: Campaign| page::tables(&campaign, size);
     let [one, other] = [(); 2].map(|()| told(run(&Setting::defaults(), size, Scope::Everything)));
     assert_eq!(one, other);
