@@ -186,15 +186,50 @@ fn slowness(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
     all
 }
 
-/// A limit that one can write down: to two digits.
+/// A limit that one can write down, to two digits, and that the configuration takes.
 fn readable(limit: Duration) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(3_600);
     let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1);
     let unit = 10_u64.pow(milliseconds.ilog10().saturating_sub(1));
-    Duration::from_millis(milliseconds.div_ceil(unit).saturating_mul(unit))
+    Duration::from_millis(milliseconds.div_ceil(unit).saturating_mul(unit)).min(LONGEST)
 }
 
 fn with<T: PartialEq + Copy>(own: T, further: &[T]) -> Vec<T> {
     let mut all = vec![own];
     all.extend(further.iter().filter(|it| **it != own));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_one_that_a_configuration_takes() {
+        for (milliseconds, readable_) in
+            [(0, 1), (7, 7), (2_500, 2_500), (2_501, 2_600), (9_999, 10_000)]
+        {
+            assert_eq!(
+                readable(Duration::from_millis(milliseconds)),
+                Duration::from_millis(readable_)
+            );
+        }
+        assert_eq!(readable(Duration::MAX), Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn a_window_by_count_keeps_its_shape_and_holds_its_minimum() {
+        let window = WindowShape::Count { calls: 8, max_age: Duration::from_secs(600) };
+        let base = Policy { window, ..Policy::default() };
+        let own = Knobs::of(&base);
+        assert_eq!(own.window, None);
+        let tuned = Knobs { minimum_calls: 20, ..own }.applied_to(&base);
+        assert_eq!((tuned.window, tuned.trip.minimum_calls), (window, 8));
+        let changed = Knobs { failure_rate: Some(0.25), ..own }.changed_from(&own);
+        let [setting] = &changed[..] else { panic!("{changed:?}") };
+        assert_eq!(
+            (setting.object, setting.field, &*setting.value),
+            ("trip", "failure_rate", "0.25")
+        );
+    }
 }
