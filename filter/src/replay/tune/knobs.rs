@@ -82,6 +82,14 @@ impl Knobs {
         policy
     }
 
+    /// Whether a configuration may say this: what hangs past a limit is a time-out, and never slow.
+    pub(super) fn is_consistent(&self) -> bool {
+        let pairs = [(self.slow_first_token, self.first_token), (self.slow_total, self.total)];
+        pairs
+            .into_iter()
+            .all(|(slow, limit)| slow.zip(limit).is_none_or(|(slow, limit)| slow < limit))
+    }
+
     /// All of them, in the order of the documents.
     pub(super) fn settings(&self) -> [Setting; 8] {
         let setting = |object, field, value| Setting { object, field, value };
@@ -215,6 +223,18 @@ mod tests {
             );
         }
         assert_eq!(readable(Duration::MAX), Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn what_hangs_past_a_limit_is_never_slow() {
+        let own = Knobs::of(&Policy::default());
+        let with = |slow, limit| Knobs {
+            slow_first_token: Some(Duration::from_secs(slow)),
+            first_token: Some(Duration::from_secs(limit)),
+            ..own
+        };
+        assert!(own.is_consistent() && with(29, 30).is_consistent());
+        assert!(!with(30, 30).is_consistent());
     }
 
     #[test]
