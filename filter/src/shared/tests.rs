@@ -102,6 +102,14 @@ fn an_admission_holds_where_only_what_was_gathered_could_not_be_stored() {
 }
 
 #[test]
+fn an_admission_holds_not_where_its_record_could_not_be_made() {
+    let (host, policy) = (Refusing::after(Loaded::Absent), Policy::default());
+    let asked =
+        Ledger::of("openai").ask(&host, &policy, NOW, |breaker| breaker.admit(&policy, NOW, 0.0));
+    assert_eq!((asked.value, host.stores.get()), (None, 1));
+}
+
+#[test]
 fn what_a_worker_could_not_look_at_is_not_taken_for_healthy() {
     let policy = Policy::default();
     let (ledger, _) = gathering(&policy);
