@@ -247,12 +247,18 @@ check-config: ## Say what is wrong with FILE, or which policy each cluster gets;
 
 # Built to be quick: 10^6 lines take seconds.
 .PHONY: replay
-replay: ## What would the configurations CONFIG="…" have done with the access logs LOG="…"? ARGUMENTS=--format json
+replay: ## What would the configurations CONFIG="…" have done with the access logs LOG="…"? ARGUMENTS=--format html
 	@test -n "$(LOG)" || { echo "make: which log? make replay LOG=access.log CONFIG=stricter.yaml" >&2; exit 1; }
-	@cargo run --quiet --profile bench --package llm-breaker --features tools --bin llm-breaker -- \
+	@cargo run --quiet --profile tools --package llm-breaker --features tools --bin llm-breaker -- \
 		replay $(CONFIG:%=--config %) $(ARGUMENTS) $(LOG)
 
-REPLAY_TESTS := cargo test --quiet --profile bench --package llm-breaker --features tools --test replay
+.PHONY: tune
+tune: ## Which thresholds suit the access logs LOG="…"? CONFIG=FILE to begin with, ARGUMENTS="--patience 20s --write FILE"
+	@test -n "$(LOG)" || { echo "make: which log? make tune LOG=access.log" >&2; exit 1; }
+	@cargo run --quiet --profile tools --package llm-breaker --features tools --bin llm-breaker -- \
+		tune $(CONFIG:%=--config %) $(ARGUMENTS) $(LOG)
+
+REPLAY_TESTS := cargo test --quiet --profile tools --package llm-breaker --features tools --test replay
 
 .PHONY: replay-figures
 replay-figures: ## How fast logs are replayed, and in how much memory; TRUST=all for one of 5 GB
@@ -347,7 +353,7 @@ FUZZ := $(TOOLS)/bin/cargo-fuzz
 FUZZ_TARGETS := record configuration sse event_stream error_bodies headers any_order
 FUZZ_SECONDS ?= 30
 # The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
-FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none
+FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
 $(FUZZ):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
@@ -368,7 +374,7 @@ fuzz: $(FUZZ) fuzzed-module ## Fuzz what reads others' bytes, and the whole modu
 	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
 		mkdir -p target/fuzz/$$target && echo "fuzz $$target" && \
-		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) \
+		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) CARGO_PROFILE_RELEASE_STRIP=none \
 		$(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none \
 			$$(test $$target = any_order && echo --features whole_module) $$target \
 			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \

@@ -245,30 +245,43 @@ fn where_nothing_can_be_stored_the_mode_and_the_state_seen_last_decide() {
     assert_eq!((said.mode, said.overridden), (Mode::Shadow, true));
 }
 
+/// A worker that reaches no record.
+#[derive(Default)]
+struct Nobody {
+    asked: core::cell::Cell<u32>,
+}
+
+impl Worker for Nobody {
+    type Breaker = &'static str;
+
+    fn ask(&self, _: &&'static str, _: &Question<'_>, _: &Policy, _: Instant) -> Decided<Answer> {
+        self.asked.set(self.asked.get() + 1);
+        Decided { value: None, ..Decided::without_a_look(Answer::Done) }
+    }
+}
+
+#[test]
+fn nobody_is_asked_to_take_back_what_holds_no_slot() {
+    let (nobody, policy) = (Nobody::default(), Policy::default());
+    for (kind, asked) in [(PermitKind::Call, 0), (PermitKind::Probe { lease: NOW }, 1)] {
+        let permit = Some(Permit { epoch: 1, kind });
+        let share = Share { level: Level::Sole, breaker: MODEL, mode: Mode::Enforce, permit };
+        give_back(&nobody, vec![share], &policy, NOW);
+        assert_eq!(nobody.asked.get(), asked, "{kind:?}");
+    }
+}
+
 #[test]
 fn the_mode_decides_where_no_record_can_be_had() {
-    struct Nobody;
-    impl Worker for Nobody {
-        type Breaker = &'static str;
-        fn ask(
-            &self,
-            _: &&'static str,
-            _: &Question<'_>,
-            _: &Policy,
-            _: Instant,
-        ) -> Decided<Answer> {
-            Decided { value: None, ..Decided::without_a_look(Answer::Done) }
-        }
-    }
     let word = |mode| {
         let policy = Policy { mode, ..Policy::default() };
         let call = Call { policy: &policy, now: NOW, random: 0.0 };
-        ask_one(&Nobody, &MODEL, call, Watchers::Agree).word
+        ask_one(&Nobody::default(), &MODEL, call, Watchers::Agree).word
     };
     assert_eq!(word(Mode::Enforce), Word::Forward(None, NOW));
     assert_eq!(word(Mode::Disabled), Word::Untracked);
     assert_eq!(word(Mode::ForcedOpen), Word::Reject(Policy::default().open.base, None));
-    assert_eq!(wait(&Nobody, &MODEL, &Policy::default(), NOW), Duration::ZERO);
+    assert_eq!(wait(&Nobody::default(), &MODEL, &Policy::default(), NOW), Duration::ZERO);
 }
 
 #[test]
@@ -305,6 +318,27 @@ fn a_probe_that_goes_well_leaves_a_permit_for_what_may_follow() {
     assert_eq!(desk.stored(MODEL).state.name(), StateName::Closed);
     let kinds = shares.iter().map(|it| it.permit.as_ref().map(|permit| permit.kind));
     assert_eq!(kinds.collect::<Vec<_>>(), [Some(PermitKind::FollowUp), Some(PermitKind::Call)]);
+}
+
+#[test]
+fn successes_of_a_healthy_breaker_are_gathered() {
+    let (map, ledger, policy) = (Map::default(), Ledger::of(MODEL), Policy::default());
+    let asker = Asker { policy: &policy, now: NOW, jitter: Jitter::of(MODEL, "node") };
+    let succeed = || {
+        let admit = Question::Admit { random: 0.0, watchers: Watchers::Agree };
+        let permit = match admit.put_to(&ledger, &map, asker).value {
+            Some(Answer::Admission(Admission::Pass(permit), _)) => permit,
+            other => panic!("{other:?}"),
+        };
+        let success = Outcome::of(Category::Success);
+        let record = Question::Record { permit: Some(&permit), outcome: &success };
+        record.put_to(&ledger, &map, asker).value
+    };
+    for _ in 0..policy.trip.minimum_calls {
+        assert_eq!(succeed(), Some(Answer::Recorded(Category::Success)));
+    }
+    assert_eq!(succeed(), Some(Answer::Gathered));
+    assert_eq!(ledger.gathered().map(|it| it.successes), Some(1));
 }
 
 #[test]

@@ -113,6 +113,13 @@ mod tests {
     }
 
     #[test]
+    fn a_success_ends_what_is_not_later_than_it() {
+        let mut run = run(&[1, 2, 3]);
+        run.forget_until(at(2));
+        assert_eq!(run.times(), [at(3)]);
+    }
+
+    #[test]
     fn a_run_in_a_count_window_ends_where_the_window_was_forgotten() {
         let shape = WindowShape::Count { calls: 10, max_age: Duration::from_secs(60) };
         assert_eq!(run(&[0, 50, 100]).length(shape, at(101)), 3);

@@ -320,6 +320,26 @@ mod tests {
     }
 
     #[test]
+    fn successes_that_come_late_count_in_the_bucket_that_they_ended_in() {
+        for newest in 0..10 {
+            let mut window = Window::new(MINUTE, at(600));
+            (0..=newest).for_each(|it| window.record(Counted::Success, None, at(600 + 6 * it)));
+            for steps in 0..=11 {
+                let mut late = window.clone();
+                late.record_successes(5, at(600 + 6 * newest - 6 * steps));
+                let mut expected: Vec<u32> =
+                    window.buckets().iter().map(|it| it.tally.calls).collect();
+                if steps < 10 {
+                    expected[(10 + newest as usize - steps as usize) % 10] += 5;
+                }
+                let calls = late.buckets().iter().map(|it| it.tally.calls);
+                assert_eq!(calls.collect::<Vec<_>>(), expected, "{steps} behind {newest}");
+                assert_eq!(late.total().calls, expected.iter().sum::<u32>());
+            }
+        }
+    }
+
+    #[test]
     fn a_total_that_fits_no_buckets_is_gone_after_a_round() {
         for shape in [MINUTE, LAST_THREE] {
             let mut window = Window::new(shape, at(0));

@@ -147,6 +147,15 @@ mod tests {
     }
 
     #[test]
+    fn a_shape_in_use_stays() {
+        let mut windows = Windows::default();
+        windows.record(shape(10), Counted::Failure, None, at(0));
+        windows.record(shape(10), Counted::Failure, None, at(8));
+        windows.record(shape(60), Counted::Failure, None, at(15));
+        assert_eq!(windows.as_slice().len(), 2);
+    }
+
+    #[test]
     fn the_number_of_shapes_is_bounded() {
         let mut windows = Windows::default();
         for seconds in 10..30 {

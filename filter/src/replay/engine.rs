@@ -34,6 +34,15 @@ pub struct Candidate {
     pub config: Config,
 }
 
+/// What a configuration made of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// One of its breakers refused it.
+    pub is_blocked: bool,
+    /// It succeeded, and one of its limits would have called it a time-out.
+    pub is_timed_out_success: bool,
+}
+
 /// A replay that goes on.
 pub struct Replay {
     trials: Vec<Trial>,
@@ -71,6 +80,11 @@ impl Replay {
     /// One more call. Those of one source come in the order of their admissions; one that comes too
     /// late counts as admitted when the one before it was.
     pub fn feed(&mut self, call: &Call) {
+        self.feed_to(call, |_, _| {});
+    }
+
+    /// The same, and `see` is told what each configuration, by its place among all, made of it.
+    pub fn feed_to(&mut self, call: &Call, mut see: impl FnMut(usize, Decision)) {
         let begins = call.source.unix_nanos(call.admitted);
         let ends = match &call.fate {
             Fate::Sent(ended) => call.source.unix_nanos(ended.settled),
@@ -82,8 +96,8 @@ impl Replay {
             Some(series) => series.add(call, begins),
             None => self.calls_beyond_series += 1,
         }
-        for trial in &mut self.trials {
-            trial.take(call, begins);
+        for (place, trial) in self.trials.iter_mut().enumerate() {
+            see(place, trial.take(call, begins));
         }
     }
 
@@ -177,7 +191,7 @@ impl Series {
 }
 
 impl Trial {
-    fn take(&mut self, call: &Call, unix_ns: u64) {
+    fn take(&mut self, call: &Call, unix_ns: u64) -> Decision {
         let Self { config, processes, replayed } = self;
         let process = processes
             .entry(call.source.id)
@@ -197,6 +211,10 @@ impl Trial {
             *blocked += u32::from(refused);
             let is_false_alarm = refused && passage.verdict == Some(Verdict::Success);
             *false_alarms += u32::from(is_false_alarm);
+        }
+        Decision {
+            is_blocked: passage.refused_by.is_some(),
+            is_timed_out_success: passage.is_timed_out_success,
         }
     }
 

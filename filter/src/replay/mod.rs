@@ -16,14 +16,18 @@ mod flight;
 pub mod log;
 mod process;
 mod rejudge;
+pub mod report;
+mod roster;
 mod spread;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
+pub mod tune;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
 pub use course::{Course, Merge};
-pub use engine::{Candidate, Replay};
+pub use engine::{Candidate, Decision, Replay};
 pub use findings::{
     Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown,
 };

@@ -204,6 +204,16 @@ mod tests {
     }
 
     #[test]
+    fn what_has_too_long_a_name_is_sent_nothing() {
+        let map = Map::default();
+        let sent = |bytes| take(&map, &"x".repeat(bytes), 10, at(0.0)).is_some();
+        assert_eq!(
+            [MAX_NAME_BYTES, MAX_NAME_BYTES + 1, MAX_NAME_BYTES + 2].map(sent),
+            [true, false, false]
+        );
+    }
+
+    #[test]
     fn a_clock_that_reads_behind_counts_all_the_same() {
         let map = Map::default();
         assert_eq!(burst(&map, 5, 10.0), 5);

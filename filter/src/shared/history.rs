@@ -206,8 +206,10 @@ mod tests {
     #[test]
     fn what_is_too_long_or_not_ours_is_not_there() {
         let map = Map::default();
-        note(&map, 1, Explains::Nothing, &"x".repeat(MAX_TEXT_BYTES + 1));
+        note(&map, 1, Explains::Nothing, &"x".repeat(8 * 1024 + 1));
         assert_eq!(texts(&map), [] as [&str; 0]);
+        note(&map, 1, Explains::Nothing, &"x".repeat(8 * 1024));
+        assert_eq!(texts(&map).len(), 1);
         map.put(&history_key("openai"), b"garbage");
         assert_eq!(texts(&map), [] as [&str; 0]);
         note(&map, 1, Explains::Nothing, "a fresh start");

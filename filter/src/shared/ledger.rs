@@ -326,6 +326,9 @@ mod tests {
             [tick(8).ended, tick(9).ended, tick(10).ended].map(|it| it.is_some()),
             [false, true, false]
         );
+        let _ = ledger.update(&map, NOW, |breaker| ((), breaker.obey(order, NOW)));
+        let dropped = ledger.update(&map, NOW, |it| ((), it.obey(Order::Release, NOW)));
+        assert_eq!(dropped.ended, None, "an operator ended it before its time");
         let policy = Policy { reset_generation: 4, ..policy.clone() };
         let told = [0, 1].map(|_| ledger.update(&map, NOW, |it| ((), it.tick(&policy, NOW))));
         assert_eq!(told.map(|decided| decided.reset_to), [Some(4), None]);

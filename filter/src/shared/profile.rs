@@ -118,7 +118,7 @@ fn always_answers(choice: &Choice) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{ErrorAnswer, Reason};
+    use crate::policy::{ErrorAnswer, Reason, Reroute};
     use crate::shared::cell::tests::Map;
 
     fn in_force_since(seconds: u64, mode: Mode) -> Policy {
@@ -128,6 +128,26 @@ mod tests {
 
     fn choice(when: Vec<Reason>, fallback: Fallback) -> Choice {
         Choice { when, parts: Vec::new(), fallback }
+    }
+
+    fn for_one_model(fallback: Fallback) -> Choice {
+        Choice { when: Vec::new(), parts: vec!["gpt".to_owned()], fallback }
+    }
+
+    fn reroute() -> Fallback {
+        Fallback::Reroute(Box::new(Reroute {
+            header: "x-route".to_owned(),
+            value: "spare".to_owned(),
+            cluster: "spare".to_owned(),
+            provider: None,
+            translates: false,
+            path: None,
+            model: None,
+            set_headers: Vec::new(),
+            remove_headers: Vec::new(),
+            max_request_bytes: None,
+            max_per_minute: None,
+        }))
     }
 
     #[test]
@@ -150,6 +170,8 @@ mod tests {
             (vec![choice(vec![Reason::ForcedOpen], error())], vec!["error", "error"]),
             (vec![choice(Vec::new(), Fallback::Pass)], vec!["pass"]),
             (vec![choice(Vec::new(), Fallback::LastResort)], vec!["last_resort", "error"]),
+            (vec![choice(Vec::new(), reroute())], vec!["reroute spare", "error"]),
+            (vec![for_one_model(error())], vec!["error", "error"]),
         ] {
             let policy = Policy { fallback, ..Policy::default() };
             assert_eq!(Profile::of(&policy).fallbacks, told);
@@ -174,6 +196,33 @@ mod tests {
         let before = map.load(&profile_key("openai"));
         Profile::of(&in_force_since(2, Mode::Shadow)).leave(&map, "openai");
         assert_eq!(map.load(&profile_key("openai")), before);
+    }
+
+    #[test]
+    fn a_policy_that_differs_in_anything_that_is_shown_replaces_what_is_no_younger() {
+        let first = in_force_since(1, Mode::Enforce);
+        let window = WindowShape::Count { calls: 50, max_age: Duration::from_secs(300) };
+        let fallback = vec![choice(Vec::new(), reroute())];
+        for other in [
+            Policy { mode: Mode::Shadow, ..first.clone() },
+            Policy { window, ..first.clone() },
+            Policy { fallback, ..first.clone() },
+        ] {
+            let map = Map::default();
+            Profile::of(&first).leave(&map, "openai");
+            Profile::of(&other).leave(&map, "openai");
+            assert_eq!(Profile::left_for(&map, "openai"), Some(Profile::of(&other)));
+        }
+    }
+
+    #[test]
+    fn more_fallbacks_than_a_policy_has_are_not_ours() {
+        let with = |count: usize| {
+            let fallbacks = vec!["error".to_owned(); count];
+            Profile { fallbacks, ..Profile::of(&Policy::default()) }
+        };
+        assert_eq!(Profile::decode(&with(17).encode()), Some(with(17)));
+        assert_eq!(Profile::decode(&with(18).encode()), None);
     }
 
     #[test]

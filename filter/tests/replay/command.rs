@@ -32,13 +32,18 @@ pub(crate) fn file(name: &str, content: impl AsRef<[u8]>) -> String {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-breaker"));
-    command.arg("replay").args(arguments);
+    command.args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Replays.
 pub(crate) fn replay(arguments: &[&str]) -> Said {
+    run(&[&["replay"], arguments].concat())
+}
+
+/// Runs another of its commands.
+pub(crate) fn run(arguments: &[&str]) -> Said {
     let mut child = command(arguments).spawn().expect("the command");
     drop(child.stdin.take());
     ended(child)
@@ -46,7 +51,7 @@ pub(crate) fn replay(arguments: &[&str]) -> Said {
 
 /// The command, with its standard input.
 pub(crate) fn started(arguments: &[&str]) -> (Child, ChildStdin) {
-    let mut child = command(arguments).spawn().expect("the command");
+    let mut child = command(&[&["replay"], arguments].concat()).spawn().expect("the command");
     let stdin = child.stdin.take().expect("a pipe");
     (child, stdin)
 }

@@ -7,3 +7,4 @@ mod hostile;
 mod lines;
 mod other_formats;
 mod stream;
+mod told;

@@ -27,6 +27,7 @@ mod observed;
 mod on_failure;
 mod outcomes;
 mod recovery;
+mod replay_report;
 mod reply;
 mod reroute_recipe;
 mod retry_recipe;

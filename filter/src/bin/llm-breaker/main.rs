@@ -6,6 +6,7 @@ mod found;
 mod opens;
 mod progress;
 mod replay;
+mod tune;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     /// Replays access logs: what would these configurations have done? 0: well, 1: nothing could be
     /// replayed, 2: a bound was passed that an option sets
     Replay(replay::Arguments),
+    /// Searches the thresholds that suit the calls of access logs, by what mistakes cost
+    Tune(tune::Arguments),
     /// Prints the JSON Schema of the configuration
     Schema,
     /// Prints the reference of the configuration in Markdown
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
             if verdict.complaint.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Schema => {
             println!("{:#}", schema::json_schema());
             ExitCode::SUCCESS

@@ -9,7 +9,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use llm_breaker::config::{Config, Role, metadata};
 use llm_breaker::glob::Glob;
-use llm_breaker::replay::log::{Fields, Input, Options, Reader, in_order};
+use llm_breaker::replay::log::{Fields, Input, Options, Reader, Reading, Reason, Sink, in_order};
+use llm_breaker::replay::report::{self, sheet::Sheet};
 use llm_breaker::replay::{Candidate, Findings, Replay, text};
 use serde_json::json;
 
@@ -23,24 +24,31 @@ const UNREADABLE: u8 = 1;
 /// A bound was passed that the caller set.
 const TOO_MUCH: u8 = 2;
 
-/// What is replayed, and how.
+/// Which logs are read, and how.
 #[derive(Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Logs {
     /// Access logs: a JSON object a line, packed by gzip or not; `-` is the standard input
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
-    /// A file that check-config takes; repeat it to compare several. Without one: the built-in policy
-    #[arg(long, value_name = "FILE")]
-    config: Vec<PathBuf>,
-    /// How the findings are printed
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
     /// Where the fields of logs in another format stand: `name: path` lines, YAML or JSON
     #[arg(long, value_name = "FILE")]
     fields: Option<PathBuf>,
     /// How much later than calls that began after it a call may stand in the log
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration)]
     reorder: Duration,
+}
+
+/// What is replayed, and how.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    logs: Logs,
+    /// A file that check-config takes; repeat it to compare several. Without one: the built-in policy
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Fail (2) if a configuration would have blocked a larger share of the good calls, e.g. 0.5%
     #[arg(long, value_name = "SHARE")]
     max_false_alarms: Option<Share>,
@@ -51,6 +59,7 @@ enum Format {
     #[default]
     Text,
     Json,
+    Html,
 }
 
 /// A part of a whole, from 0 to 1.
@@ -71,7 +80,7 @@ impl FromStr for Share {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
@@ -89,30 +98,59 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn replayed(arguments: &Arguments) -> Result<Findings, String> {
     let candidates = candidates(&arguments.config)?;
-    let fields = match &arguments.fields {
-        Some(path) => in_file(path, Fields::parse(&read(path)?))?,
-        None => Fields::default(),
-    };
-    let inputs = in_order(arguments.logs.iter().map(|path| input(path)).collect(), &fields)?;
-    let mut reader = Reader::new(Options { fields, reorder: arguments.reorder });
-    let mut replay = Replay::new(candidates);
-    let progress = Progress::of(&inputs);
-    for input in &inputs {
-        let opened = input.open(progress.watch());
-        let text = opened.map_err(|error| format!("{}: {error}", input.name()))?;
-        reader.read(&input.name(), text, &mut replay);
-    }
-    let reading = reader.finish(&mut replay);
-    progress.end();
+    let mut replay = Replay::new(candidates.clone());
+    let reading = arguments.logs.read(&mut replay)?;
     let findings = replay.finish();
     match arguments.format {
-        Format::Text => print!("{}", text(&findings, &reading)),
+        Format::Text => {
+            print!("{}", text(&findings, &reading));
+            print!("{}", side_by_side(&findings, &candidates));
+        }
         Format::Json => println!("{}", json!({ "reading": reading, "findings": findings })),
+        Format::Html => print!("{}", page(&findings, &candidates, &arguments.logs, &reading)),
     }
     if reading.calls == 0 {
         return Err("nothing to replay: no line tells of a call".into());
     }
     Ok(findings)
+}
+
+/// The configurations as columns, if there are several.
+fn side_by_side(findings: &Findings, candidates: &[Candidate]) -> String {
+    if candidates.len() < 2 {
+        return String::new();
+    }
+    let sheet = Sheet::of(findings, candidates, &report::Log::default());
+    format!("\nside by side\n{}", report::text(&sheet.runs))
+}
+
+fn page(findings: &Findings, candidates: &[Candidate], logs: &Logs, reading: &Reading) -> String {
+    let sources = logs.logs.iter().map(|path| path.display().to_string()).collect();
+    let count = |reason: &Reason| (reason.explained().to_owned(), reading.skipped.count(*reason));
+    let skipped = Reason::ALL.iter().filter(|it| it.is_skipped()).map(count);
+    let skipped = skipped.filter(|(_, lines)| *lines > 0).collect();
+    report::page(&Sheet::of(findings, candidates, &report::Log { sources, skipped }))
+}
+
+impl Logs {
+    /// Every call of theirs goes into `sink`.
+    pub(crate) fn read(&self, sink: &mut impl Sink) -> Result<Reading, String> {
+        let fields = match &self.fields {
+            Some(path) => in_file(path, Fields::parse(&read(path)?))?,
+            None => Fields::default(),
+        };
+        let inputs = in_order(self.logs.iter().map(|path| input(path)).collect(), &fields)?;
+        let mut reader = Reader::new(Options { fields, reorder: self.reorder });
+        let progress = Progress::of(&inputs);
+        for input in &inputs {
+            let opened = input.open(progress.watch());
+            let text = opened.map_err(|error| format!("{}: {error}", input.name()))?;
+            reader.read(&input.name(), text, sink);
+        }
+        let reading = reader.finish(sink);
+        progress.end();
+        Ok(reading)
+    }
 }
 
 fn passes(arguments: &Arguments, findings: &Findings) -> bool {

@@ -85,6 +85,13 @@ fn a_lengthened_open_time_must_be_stored_and_is_no_transition() {
 }
 
 #[test]
+fn one_that_announces_the_end_that_is_known_changes_nothing() {
+    let mut scene = Scene::open(|_| {});
+    scene.ends_without_permit(limited_for(30.0));
+    assert_eq!((scene.change, scene.remaining()), (Change::Nothing, 30.0));
+}
+
+#[test]
 fn an_old_epochs_announcement_lengthens_within_the_cap() {
     let (mut scene, stale) = with_a_stale_permit(Open);
     scene.ends(stale, limited_for(86_400.0));

@@ -164,6 +164,28 @@ fn a_run_goes_on_with_the_failures_after_them() {
 }
 
 #[test]
+fn a_run_ends_with_the_latest_of_them() {
+    let mut scene = healthy();
+    let mut worker = Worker::asked(&mut scene);
+    assert!(worker.takes(&scene, SUCCESS));
+    scene.after(0.1);
+    scene.fails(2);
+    scene.after(0.1);
+    assert!(worker.takes(&scene, SUCCESS));
+    let _ = worker.asks(&mut scene);
+    assert_eq!(scene.breaker.run.times().len(), 0);
+}
+
+#[test]
+fn none_is_gathered_where_a_bucket_just_ended_whose_clock_ever_is_behind() {
+    let mut scene = healthy();
+    scene.after(6.0);
+    let mut worker = Worker::asked(&mut scene);
+    scene.now = scene.now - seconds(0.001);
+    assert!(!worker.takes(&scene, SUCCESS));
+}
+
+#[test]
 fn those_of_another_epoch_move_nothing() {
     let mut scene = healthy();
     let mut worker = Worker::asked(&mut scene);

@@ -1,6 +1,7 @@
 //! What do the modes change, and what happens on the way from one to another?
 
 use super::*;
+use crate::breaker::Lasts;
 
 const OUT_OF_SERVICE: [Mode; 2] = [Mode::Disabled, Mode::ForcedOpen];
 
@@ -312,4 +313,19 @@ fn each_time_out_of_service_ends_with_a_fresh_start() {
         scene.ticks();
         assert_eq!(scene.change, Change::Nothing);
     }
+}
+
+#[test]
+fn only_a_policy_that_takes_it_out_of_service_marks_it_and_only_where_no_operator_decided() {
+    let out = Policy { mode: Mode::Disabled, ..Policy::default() };
+    let mark = |scene: &mut Scene, policy: &Policy| {
+        let policy = Policy { in_force_since: scene.now, ..policy.clone() };
+        (scene.breaker.step_aside(&policy), scene.breaker.suspension.lasts)
+    };
+    let nothing = (Change::Nothing, Lasts::Lifted);
+    assert_eq!(mark(&mut Scene::new(), &Policy::default()), nothing);
+    let mut overridden = Scene::new();
+    overridden.overridden(Mode::Enforce, None);
+    assert_eq!(mark(&mut overridden, &out), nothing);
+    assert_eq!(mark(&mut Scene::new(), &out), (Change::Data, Lasts::Lasting));
 }

@@ -48,6 +48,16 @@ fn buckets_that_left_the_window_are_gone_also_when_no_call_came_for_a_long_time(
 }
 
 #[test]
+fn a_success_begins_the_window_of_another_shape_and_counts_in_both() {
+    let mut scene = Scene::new();
+    scene.succeeds(1);
+    scene.reconfigured(|policy| policy.window = every_ten_seconds());
+    scene.succeeds(1);
+    let windows = scene.breaker.windows.as_slice().iter();
+    assert_eq!(windows.map(|it| it.total().calls).collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
 fn a_window_by_count_holds_the_last_calls() {
     let mut scene = Scene::with(last_calls);
     scene.fails(4);

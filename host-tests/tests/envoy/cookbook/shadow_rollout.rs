@@ -3,13 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
+use llm_breaker::config::Config;
+use llm_breaker::replay::log::{Options, Reader};
+use llm_breaker::replay::{Candidate, Replay, text};
 use llm_breaker_host_tests::client::Call;
 use llm_breaker_host_tests::envoy::{OPENAI, Recipe};
 use llm_breaker_host_tests::load::Load;
 use llm_breaker_host_tests::patience::{POLL_INTERVAL, patiently};
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 
+use serde_json::Value;
+
 use super::kitchen::Kitchen;
+use super::page::workspace;
 use crate::scene::{CLOSED, OPEN, Outcome, assert_blocked};
 
 const FILTER: &str = "extension_config_discovery.http_filter.llm_breaker";
@@ -87,6 +93,35 @@ async fn in_shadow_it_tells_what_it_would_do_and_then_does_it() -> Outcome {
     assert_eq!(kitchen.state(OPENAI).await, OPEN, "what it learnt in shadow");
     assert_blocked(&kitchen.send(&Call::chat()).await);
     assert_eq!(provider.calls(), 8);
+    Ok(())
+}
+
+/// What a replay of these lines prints, under the configuration that the recipe watches with.
+fn replayed(lines: &[String]) -> String {
+    let filter = workspace().join("envoy/cookbook/dynamic/filter.yaml");
+    let resource: Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(filter).expect("a file")).expect("YAML");
+    let document = &resource["resources"][0]["typed_config"]["config"]["configuration"]["value"];
+    let config = Config::parse(document.to_string().as_bytes()).expect("a configuration");
+    let mut replay = Replay::new(vec![Candidate { name: "filter.yaml".into(), config }]);
+    let mut reader = Reader::new(Options::default());
+    reader.read("access.log", lines.join("\n").as_bytes(), &mut replay);
+    let reading = reader.finish(&mut replay);
+    text(&replay.finish(), &reading)
+}
+
+#[tokio::test]
+async fn its_log_tells_what_enforcing_would_have_done() -> Outcome {
+    let provider = Simulator::start().await?;
+    let kitchen = start(&provider).await?;
+    provider.behave(Behaviour::status(500));
+    kitchen.reach(8, &Call::chat(), 500).await;
+    let is_record = |line: &str| line.contains(r#""admission":"#);
+    let lines = kitchen.envoy.access_log().wait_for_count(8, is_record).await;
+    let printed = replayed(&lines);
+    let blocks = kitchen.page.blocks("text");
+    let shown = blocks.iter().find(|block| block.starts_with("  ")).expect("what replay prints");
+    assert!(printed.contains(shown.trim_end()), "{printed}");
     Ok(())
 }
 

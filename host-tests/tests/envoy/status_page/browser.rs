@@ -96,8 +96,16 @@ impl Browser {
 
     /// Opens the page of this listener afresh.
     pub(crate) async fn open(&mut self, listener: SocketAddr, device: Device) -> Outcome {
+        self.open_at(&format!("http://{listener}/"), device).await
+    }
+
+    /// Opens a page that lies in a file.
+    pub(crate) async fn open_file(&mut self, file: &Path, device: Device) -> Outcome {
+        self.open_at(&format!("file://{}", file.display()), device).await
+    }
+
+    async fn open_at(&mut self, url: &str, device: Device) -> Outcome {
         let Device { width, height, scheme } = device;
-        let url = format!("http://{listener}/");
         let order =
             json!({"do": "open", "url": url, "width": width, "height": height, "scheme": scheme});
         self.tell(order).await.map(drop)

@@ -1,7 +1,7 @@
 //! The status page in a real browser, on the shipped YAML's own listener.
 
 mod appearance;
-mod browser;
+pub(crate) mod browser;
 mod hostile;
 mod keyboard;
 mod outage;
