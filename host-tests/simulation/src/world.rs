@@ -246,6 +246,8 @@ impl World {
 
     /// Damage another value.
     pub fn damage_other(&mut self, key: &str, damage: Damage) {
+        // Damaged several times, it could be whole again, and say what nobody wrote.
+        let damage = if self.is_damaged(key) { Damage::Foreign } else { damage };
         self.damage(key, damage);
         if key == allowance_key(crate::scenario::SPARE) {
             self.sent_to_spare = None;

@@ -50,7 +50,7 @@ fn every_target_that_a_block_makes_is_there() {
     let targets = targets();
     for block in shell_blocks() {
         for target in block.text.lines().flat_map(called) {
-            assert!(targets.contains(target), "{}: make {target}", block.place);
+            assert!(targets.contains(&target), "{}: make {target}", block.place);
         }
     }
 }

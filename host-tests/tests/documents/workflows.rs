@@ -27,8 +27,7 @@ fn every_workflow_calls_make_and_only_targets_that_are_there() {
     for (path, text) in workflows() {
         let steps = steps(&path, &text);
         let commands = steps.iter().filter_map(|step| step["run"].as_str());
-        let made: Vec<String> =
-            commands.flat_map(str::lines).flat_map(called).map(str::to_owned).collect();
+        let made: Vec<String> = commands.flat_map(str::lines).flat_map(called).collect();
         assert!(!made.is_empty(), "{path} makes nothing");
         for target in &made {
             assert!(targets.contains(target), "{path}: make {target}");

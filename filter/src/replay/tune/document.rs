@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::advice::Advice;
 use super::explain;
+use super::knobs::{Knobs, Setting};
 use super::price::Prices;
+use crate::policy::Policy;
 use crate::replay::report::clean;
 use crate::replay::report::figures::{count, counted, span};
 
@@ -58,18 +60,32 @@ fn entry(text: &mut String, advice: &Advice, prices: &Prices) {
     );
     let _ = writeln!(text, "# {}", explain::verdict(advice, prices));
     let _ = writeln!(text, "- cluster: {quoted}");
-    let mut objects: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
-    let settings = advice.found.knobs.changed_from(&advice.own.knobs);
-    for (setting, reason) in settings.into_iter().zip(explain::reasons(advice)) {
-        let line = format!("{}: {}", setting.field, setting.value);
-        objects.entry(setting.object).or_default().push((line, reason));
+    let mut objects: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let reasons = explain::reasons(advice);
+    for setting in whole(advice) {
+        let name = format!("{}.{}: ", setting.object, setting.field);
+        let reason = reasons.iter().find(|reason| reason.starts_with(&name));
+        let lines = objects.entry(setting.object).or_default();
+        lines.extend(reason.map(|reason| format!("# {reason}")));
+        lines.push(format!("{}: {}", setting.field, setting.value));
     }
     for (object, lines) in objects {
         let _ = writeln!(text, "  {object}:");
-        for (line, reason) in lines {
-            let _ = writeln!(text, "    # {reason}\n    {line}");
+        for line in lines {
+            let _ = writeln!(text, "    {line}");
         }
     }
+}
+
+/// What was changed, and what else is not as built in: so that the entry holds by itself.
+fn whole(advice: &Advice) -> Vec<Setting> {
+    let found = &advice.found.knobs;
+    let changed = found.changed_from(&advice.own.knobs);
+    let built_in = found.changed_from(&Knobs::of(&Policy::default()));
+    let is_said = |setting: &Setting| changed.contains(setting) || built_in.contains(setting);
+    // A window by count has no duration to be said.
+    let has_it = |setting: &Setting| setting.object != "window" || found.window.is_some();
+    found.settings().into_iter().filter(|it| is_said(it) && has_it(it)).collect()
 }
 
 /// A cluster's name as a glob that means no other: what would stand for others stands for itself, and

@@ -82,6 +82,14 @@ impl Knobs {
         policy
     }
 
+    /// Whether a configuration may say this: what hangs past a limit is a time-out, and never slow.
+    pub(super) fn is_consistent(&self) -> bool {
+        let pairs = [(self.slow_first_token, self.first_token), (self.slow_total, self.total)];
+        pairs
+            .into_iter()
+            .all(|(slow, limit)| slow.zip(limit).is_none_or(|(slow, limit)| slow < limit))
+    }
+
     /// All of them, in the order of the documents.
     pub(super) fn settings(&self) -> [Setting; 8] {
         let setting = |object, field, value| Setting { object, field, value };
@@ -186,15 +194,62 @@ fn slowness(from: &Knobs, room: &Room<'_>) -> Vec<Knobs> {
     all
 }
 
-/// A limit that one can write down: to two digits.
+/// A limit that one can write down, to two digits, and that the configuration takes.
 fn readable(limit: Duration) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(3_600);
     let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1);
     let unit = 10_u64.pow(milliseconds.ilog10().saturating_sub(1));
-    Duration::from_millis(milliseconds.div_ceil(unit).saturating_mul(unit))
+    Duration::from_millis(milliseconds.div_ceil(unit).saturating_mul(unit)).min(LONGEST)
 }
 
 fn with<T: PartialEq + Copy>(own: T, further: &[T]) -> Vec<T> {
     let mut all = vec![own];
     all.extend(further.iter().filter(|it| **it != own));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_one_that_a_configuration_takes() {
+        for (milliseconds, readable_) in
+            [(0, 1), (7, 7), (2_500, 2_500), (2_501, 2_600), (9_999, 10_000)]
+        {
+            assert_eq!(
+                readable(Duration::from_millis(milliseconds)),
+                Duration::from_millis(readable_)
+            );
+        }
+        assert_eq!(readable(Duration::MAX), Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn what_hangs_past_a_limit_is_never_slow() {
+        let own = Knobs::of(&Policy::default());
+        let with = |slow, limit| Knobs {
+            slow_first_token: Some(Duration::from_secs(slow)),
+            first_token: Some(Duration::from_secs(limit)),
+            ..own
+        };
+        assert!(own.is_consistent() && with(29, 30).is_consistent());
+        assert!(!with(30, 30).is_consistent());
+    }
+
+    #[test]
+    fn a_window_by_count_keeps_its_shape_and_holds_its_minimum() {
+        let window = WindowShape::Count { calls: 8, max_age: Duration::from_secs(600) };
+        let base = Policy { window, ..Policy::default() };
+        let own = Knobs::of(&base);
+        assert_eq!(own.window, None);
+        let tuned = Knobs { minimum_calls: 20, ..own }.applied_to(&base);
+        assert_eq!((tuned.window, tuned.trip.minimum_calls), (window, 8));
+        let changed = Knobs { failure_rate: Some(0.25), ..own }.changed_from(&own);
+        let [setting] = &changed[..] else { panic!("{changed:?}") };
+        assert_eq!(
+            (setting.object, setting.field, &*setting.value),
+            ("trip", "failure_rate", "0.25")
+        );
+    }
 }

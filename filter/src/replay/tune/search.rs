@@ -62,8 +62,8 @@ fn search(
             // A window by count holds no more than its calls, so that two may come to the same.
             let new = group(&best, room).into_iter().fold(Vec::new(), |mut new, knobs| {
                 let knobs = Knobs::of(&knobs.applied_to(base));
-                let is_new = !new.contains(&knobs) && !tried.iter().any(|it| it.knobs == knobs);
-                new.extend(is_new.then_some(knobs));
+                let is_known = new.contains(&knobs) || tried.iter().any(|it| it.knobs == knobs);
+                new.extend((!is_known && knobs.is_consistent()).then_some(knobs));
                 new
             });
             tried.extend(run(track, base, new));

@@ -139,15 +139,17 @@ fn parsed(yaml: &str) -> Config {
 
 #[test]
 fn what_is_written_is_a_configuration_that_says_what_was_found() {
-    let prices = Prices { patience: Some(Duration::from_secs(20)), ..Prices::default() };
+    let prices = Prices { patience: Some(Duration::from_secs(10)), ..Prices::default() };
     let mut odd = sparse(is_bad_now_and_then);
     odd.cluster = "a \"quoted\" *\n# name: {of} a cluster".into();
     let mut few = scene((0..50).map(|it| (f64::from(it), End::Fails(1.0))));
     few.cluster = "sparse".into();
-    let advices = [advice(&odd, &prices), advice(&hanging(), &prices), advice(&few, &prices)];
+    let mut slow = browned_out();
+    slow.cluster = "slow".into();
+    let advices = [&odd, &hanging(), &slow, &few].map(|it| advice(it, &prices));
     let written = yaml(&advices, &prices);
     let config = parsed(&written);
-    assert_eq!(config.breakers.len(), 2, "{written}");
+    assert_eq!(config.breakers.len(), 3, "{written}");
     for advice in &advices {
         assert_eq!(
             Knobs::of(config.policy_for(&advice.cluster)),
@@ -156,9 +158,22 @@ fn what_is_written_is_a_configuration_that_says_what_was_found() {
         );
     }
     assert!(written.contains("# On the time searched"), "{written}");
-    let nothing = yaml(&[advice(&few, &prices)], &prices);
+    let nothing = yaml(&advices[3..], &prices);
     assert_eq!(parsed(&nothing), Config::default(), "{nothing}");
     assert!(nothing.contains("# sparse: leave it"), "{nothing}");
+}
+
+#[test]
+fn an_entry_holds_by_itself_whatever_it_began_with() {
+    let mut base = Policy::default();
+    base.slow.first_token = Some(Duration::from_secs(150));
+    base.limits.first_token = Some(Duration::from_secs(300));
+    let prices = Prices::default();
+    let advice = tune(&sparse(is_bad_now_and_then), &base, &prices, |_| {});
+    assert_eq!(advice.reason, Reason::Better);
+    let written = yaml(std::slice::from_ref(&advice), &prices);
+    let config = parsed(&written);
+    assert_eq!(Knobs::of(config.policy_for(&advice.cluster)), advice.chosen().knobs, "{written}");
 }
 
 #[test]
