@@ -43,11 +43,14 @@ pub(super) trait Witness {
     fn restarted(&mut self);
 }
 
+/// Breakers of a call, by the numbers that the findings know them by.
+type Numbers = [Option<usize>; 2];
+
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Passage {
     /// The breakers that were asked, by number, the finer one first: nobody is asked once one refused.
-    pub(super) asked: [Option<usize>; 2],
+    pub(super) asked: Numbers,
     /// The one that refused, if one did.
     pub(super) refused_by: Option<usize>,
     /// What its end really means to the policy; `None` if nobody knows.
@@ -154,7 +157,7 @@ impl Process {
 
     /// What each breaker gives, who was asked, and which of them refuses. One that only watches refuses
     /// here as well.
-    fn ask(&self, asked: &Asked) -> (Vec<Share<Rc<Entry>>>, [Option<usize>; 2], Option<usize>) {
+    fn ask(&self, asked: &Asked) -> (Vec<Share<Rc<Entry>>>, Numbers, Option<usize>) {
         let (now, policy) = (self.now, &*asked.cluster.policy);
         let call = admission::Call { policy, now, random: unit(now.as_nanos()) };
         let (mut numbers, mut refused_by) = ([None; 2], None);
