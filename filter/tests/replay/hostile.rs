@@ -184,7 +184,7 @@ fn no_damage_to_a_log_does_more_than_cost_its_lines() {
             let place = (seed >> 33) as usize % bytes.len();
             match seed % 4 {
                 0 => bytes[place] = (seed >> 24) as u8,
-                1 => bytes[place] = b"{}[]\",:0e-9\n"[(seed >> 24) as usize % 13],
+                1 => bytes[place] = b"{}[]\",:0e-9\n"[(seed >> 24) as usize % 12],
                 2 => drop(bytes.drain(place..(place + 40).min(bytes.len()))),
                 _ => {
                     let piece: Vec<u8> = bytes.iter().skip(place).take(60).copied().collect();
