@@ -249,16 +249,16 @@ check-config: ## Say what is wrong with FILE, or which policy each cluster gets;
 .PHONY: replay
 replay: ## What would the configurations CONFIG="…" have done with the access logs LOG="…"? ARGUMENTS=--format html
 	@test -n "$(LOG)" || { echo "make: which log? make replay LOG=access.log CONFIG=stricter.yaml" >&2; exit 1; }
-	@cargo run --quiet --profile bench --package llm-breaker --features tools --bin llm-breaker -- \
+	@cargo run --quiet --profile tools --package llm-breaker --features tools --bin llm-breaker -- \
 		replay $(CONFIG:%=--config %) $(ARGUMENTS) $(LOG)
 
 .PHONY: tune
 tune: ## Which thresholds suit the access logs LOG="…"? CONFIG=FILE to begin with, ARGUMENTS="--patience 20s --write FILE"
 	@test -n "$(LOG)" || { echo "make: which log? make tune LOG=access.log" >&2; exit 1; }
-	@cargo run --quiet --profile bench --package llm-breaker --features tools --bin llm-breaker -- \
+	@cargo run --quiet --profile tools --package llm-breaker --features tools --bin llm-breaker -- \
 		tune $(CONFIG:%=--config %) $(ARGUMENTS) $(LOG)
 
-REPLAY_TESTS := cargo test --quiet --profile bench --package llm-breaker --features tools --test replay
+REPLAY_TESTS := cargo test --quiet --profile tools --package llm-breaker --features tools --test replay
 
 .PHONY: replay-figures
 replay-figures: ## How fast logs are replayed, and in how much memory; TRUST=all for one of 5 GB

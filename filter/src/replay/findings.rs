@@ -1,14 +1,14 @@
 //! What came of a replay? For each configuration what its breakers would have done, and beside it how
 //! the calls really went.
 
-use crate::breaker::{OpenFor, StateName, Transition};
+use crate::breaker::{StateName, Transition};
 use crate::category::{Category, Verdict};
 use crate::replay::course::{Course, Merge};
 use crate::replay::spread::Spread;
+use crate::replay::told;
 use crate::time::Instant;
 use core::time::Duration;
 use serde::Serialize;
-use serde::ser::{SerializeStruct, Serializer};
 
 /// All that came of a replay.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -73,7 +73,7 @@ pub struct Tally {
     /// Successes that its limits would have called time-outs.
     pub timed_out_successes: u64,
     /// How long callers really waited for the failures that it would have blocked.
-    #[serde(rename = "saved_caller_seconds", serialize_with = "as_seconds")]
+    #[serde(rename = "saved_caller_seconds", serialize_with = "told::as_seconds")]
     pub saved: Duration,
 }
 
@@ -150,7 +150,7 @@ pub struct Series {
     /// Calls that were blocked live.
     pub blocked_live: u64,
     /// How often each category came, by its place among all.
-    #[serde(serialize_with = "by_name")]
+    #[serde(serialize_with = "told::by_name")]
     pub categories: [u64; Category::ALL.len()],
     /// Of streams, until their first content.
     pub first_token: Spread,
@@ -274,55 +274,4 @@ impl BreakerFindings {
     fn open_trip(&mut self) -> Option<&mut Trip> {
         self.trips.last_mut().filter(|trip| trip.closed_at.is_none())
     }
-}
-
-impl Serialize for Trip {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Trip", 9)?;
-        fields.serialize_field("opened_unix_ms", &(self.opened_unix_ns / 1_000_000))?;
-        serialize_transition::<S>(&mut fields, &self.transition, self.category)?;
-        fields.serialize_field("reopened", &self.reopened)?;
-        fields.serialize_field("length_seconds", &self.length().map(|it| it.as_secs_f64()))?;
-        fields.end()
-    }
-}
-
-impl Serialize for Turn {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Turn", 10)?;
-        fields.serialize_field("at_unix_ms", &(self.unix_ns / 1_000_000))?;
-        fields.serialize_field("from", self.transition.from.as_str())?;
-        fields.serialize_field("to", self.transition.to.as_str())?;
-        fields.serialize_field("epoch", &self.transition.epoch)?;
-        serialize_transition::<S>(&mut fields, &self.transition, self.category)?;
-        fields.end()
-    }
-}
-
-fn serialize_transition<S: Serializer>(
-    fields: &mut S::SerializeStruct,
-    transition: &Transition,
-    category: Option<Category>,
-) -> Result<(), S::Error> {
-    let Transition { cause, open_for, .. } = transition;
-    fields.serialize_field("reason", cause.name())?;
-    fields.serialize_field("measured", &cause.measured())?;
-    fields.serialize_field("threshold", &cause.threshold())?;
-    fields.serialize_field("category", &category.map(Category::name))?;
-    let open_seconds = open_for.map(|it| it.duration().as_secs_f64());
-    fields.serialize_field("open_seconds", &open_seconds)?;
-    let announced = open_for.map(|it| matches!(it, OpenFor::Announced(_)));
-    fields.serialize_field("announced", &announced)
-}
-
-fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64())
-}
-
-fn by_name<S: Serializer>(
-    counts: &[u64; Category::ALL.len()],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let named = Category::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
-    serializer.collect_map(named.map(|(category, count)| (category.name(), count)))
 }

@@ -17,10 +17,12 @@ pub mod log;
 mod process;
 mod rejudge;
 pub mod report;
+mod roster;
 mod spread;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 pub mod tune;
 
 pub use call::{Call, Ended, Epochs, Fate, Measured, Source};

@@ -7,25 +7,22 @@ use crate::admission::{self, Decision, Share, Word};
 use crate::breaker::{Transition, unit};
 use crate::category::{Category, Verdict};
 use crate::config::Config;
-use crate::key::{self, Key};
+use crate::key::Key;
 use crate::level::Level;
-use crate::policy::{KeyBy, Mode, Policy};
 use crate::replay::call::{Call, Ended, Epochs, Fate, Source};
 use crate::replay::desk::{Desk, Entry, Told};
 use crate::replay::flight::{Due, Flight, InFlight};
 use crate::replay::rejudge;
+use crate::replay::roster::{Asked, Cluster, Roster};
 use crate::time::Instant;
 use core::cmp::Reverse;
 use core::time::Duration;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// Time-driven changes are at most this late, as in Envoy.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Clusters and parts whose breakers are kept in mind; others are looked up again.
-const MAX_KNOWN: usize = 1 << 16;
 
 /// Who keeps the findings.
 pub(super) trait Witness {
@@ -67,31 +64,10 @@ pub(super) struct Process {
     began: Instant,
     now: Instant,
     desk: Desk,
-    entries: Vec<Rc<Entry>>,
-    by_name: HashMap<String, Rc<Entry>>,
-    clusters: HashMap<Arc<str>, Rc<Cluster>>,
-    asked: HashMap<Part, Rc<Asked>>,
+    roster: Roster,
     in_flight: InFlight,
     /// Places of breakers that are open, by the tick at which that may end.
     ticks: BinaryHeap<Reverse<(Instant, usize)>>,
-}
-
-/// A cluster, and a part of its calls as the log tells it.
-type Part = (Arc<str>, Option<Arc<str>>);
-
-/// What a configuration says of a cluster.
-struct Cluster {
-    policy: Rc<Policy>,
-    fingerprint: u64,
-    is_named: bool,
-}
-
-/// Who is asked about the calls of a cluster's part.
-struct Asked {
-    cluster: Rc<Cluster>,
-    /// The finer one first; none where calls pass by.
-    levels: Vec<(Level, Rc<Entry>)>,
-    is_beyond_room: bool,
 }
 
 impl Process {
@@ -101,10 +77,7 @@ impl Process {
             began,
             now: began,
             desk: Desk::default(),
-            entries: Vec::new(),
-            by_name: HashMap::new(),
-            clusters: HashMap::new(),
-            asked: HashMap::new(),
+            roster: Roster::default(),
             in_flight: InFlight::default(),
             ticks: BinaryHeap::new(),
         }
@@ -118,7 +91,7 @@ impl Process {
         witness: &mut impl Witness,
     ) -> Passage {
         self.advance(call.admitted, witness);
-        let asked = self.asked(call, config, witness);
+        let asked = self.roster.asked(call, config, &mut |key| witness.met(&self.source, key));
         self.follow(&asked, call.epochs, witness);
         let (shares, refused_by) = self.ask(&asked);
         let mut numbers = asked.levels.iter().map(|(_, entry)| entry.number);
@@ -169,83 +142,6 @@ impl Process {
             }
         }
         self.now = self.now.max(to);
-    }
-
-    fn asked(&mut self, call: &Call, config: &Config, witness: &mut impl Witness) -> Rc<Asked> {
-        let key = (Arc::clone(&call.cluster), call.part.clone());
-        if let Some(known) = self.asked.get(&key) {
-            return Rc::clone(known);
-        }
-        let cluster = self.cluster(&call.cluster, config);
-        let asked = Rc::new(self.levels(call, cluster, config, witness));
-        if self.asked.len() < MAX_KNOWN {
-            self.asked.insert(key, Rc::clone(&asked));
-        }
-        asked
-    }
-
-    fn cluster(&mut self, name: &Arc<str>, config: &Config) -> Rc<Cluster> {
-        if let Some(known) = self.clusters.get(name) {
-            return Rc::clone(known);
-        }
-        let policy = Rc::new(config.policy_for(name).clone());
-        let (fingerprint, is_named) = (policy.fingerprint(), config.names(name));
-        let cluster = Rc::new(Cluster { policy, fingerprint, is_named });
-        if self.clusters.len() < MAX_KNOWN {
-            self.clusters.insert(Arc::clone(name), Rc::clone(&cluster));
-        }
-        cluster
-    }
-
-    fn levels(
-        &mut self,
-        call: &Call,
-        cluster: Rc<Cluster>,
-        config: &Config,
-        witness: &mut impl Witness,
-    ) -> Asked {
-        let policy = Rc::clone(&cluster.policy);
-        let mut asked = Asked { cluster, levels: Vec::new(), is_beyond_room: false };
-        // Such a cluster has no breaker live, either.
-        if policy.mode == Mode::Disabled && !asked.cluster.is_named {
-            return asked;
-        }
-        let name = &*call.cluster;
-        let part = part_of(&policy, call.part.as_deref()).map(|part| Key::of_part(name, part));
-        let level = if part.is_some() { Level::Provider } else { Level::Sole };
-        let whole = self.entry(&Key::of_cluster(name), &policy, config, witness);
-        // Without the cluster's breaker its calls pass by.
-        asked.is_beyond_room = whole.is_none();
-        let Some(whole) = whole else { return asked };
-        if let Some(key) = part {
-            let finer = self.entry(&key, &policy, config, witness);
-            asked.is_beyond_room = finer.is_none();
-            asked.levels.extend(finer.map(|entry| (Level::Part, entry)));
-        }
-        asked.levels.push((level, whole));
-        asked
-    }
-
-    fn entry(
-        &mut self,
-        key: &Key,
-        policy: &Rc<Policy>,
-        config: &Config,
-        witness: &mut impl Witness,
-    ) -> Option<Rc<Entry>> {
-        let name = key.name();
-        if let Some(known) = self.by_name.get(&name) {
-            return Some(Rc::clone(known));
-        }
-        let place = self.entries.len();
-        if place >= config.max_breakers as usize {
-            return None;
-        }
-        let number = witness.met(&self.source, key)?;
-        let entry = Rc::new(Entry::new(&name, &self.source.node, place, number, policy));
-        self.entries.push(Rc::clone(&entry));
-        self.by_name.insert(name, Rc::clone(&entry));
-        Some(entry)
     }
 
     fn follow(&self, asked: &Asked, epochs: Epochs, witness: &mut impl Witness) {
@@ -323,7 +219,7 @@ impl Process {
     fn tick_next(&mut self, witness: &mut impl Witness) {
         let Some(Reverse((at, place))) = self.ticks.pop() else { return };
         self.now = self.now.max(at);
-        let Some(entry) = self.entries.get(place) else { return };
+        let Some(entry) = self.roster.entry(place) else { return };
         let left = self.desk.tick(entry, self.now);
         // An announcement may have lengthened the open time.
         if !left.is_zero() {
@@ -344,27 +240,10 @@ impl Process {
             if let Some(open_for) = transition.open_for {
                 self.tick_at(at + open_for.duration(), place);
             }
-            if let Some(entry) = self.entries.get(place) {
+            if let Some(entry) = self.roster.entry(place) {
                 let unix_ns = self.source.unix_nanos(at);
                 witness.turned(entry.number, at, unix_ns, &transition, category);
             }
         }
-    }
-}
-
-/// The part that a call is of under a policy; `None` if the policy does not tell calls apart.
-fn part_of<'p>(policy: &'p Policy, told: Option<&str>) -> Option<&'p str> {
-    match &policy.key_by {
-        KeyBy::Cluster => None,
-        KeyBy::Model => {
-            // A log that was kept by parts names the pattern, not the model.
-            let pattern = policy.models.iter().find(|glob| Some(glob.as_str()) == told);
-            Some(match pattern {
-                Some(pattern) => pattern.as_str(),
-                None if told == Some(key::OTHER) => key::OTHER,
-                None => key::part_of_model(&policy.models, told),
-            })
-        }
-        KeyBy::Header { values, .. } => Some(key::part_of_value(values, told.map(str::as_bytes))),
     }
 }

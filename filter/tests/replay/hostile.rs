@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::command::{file, replay, replay_of};
 use crate::lines::Scene;
+use crate::stream::amount;
 
 fn told(text: &str) -> Value {
     replay_of(text.as_bytes(), &["--format", "json", "-"]).json()
@@ -167,4 +168,33 @@ fn a_packed_file_that_breaks_off_is_read_as_far_as_it_goes() {
     assert_eq!(told["reading"]["skipped"]["unreadable"], 1);
     assert!(told["reading"]["calls"].as_u64() > Some(500), "{:#}", told["reading"]);
     assert_says(&told, "could not be read to its end");
+}
+
+#[test]
+fn no_damage_to_a_log_does_more_than_cost_its_lines() {
+    let text = lines(300).concat();
+    let mut seed = 1_u64;
+    for _ in 0..amount(10, 300) {
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..100 {
+            // A generator of Knuth's.
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let place = (seed >> 33) as usize % bytes.len();
+            match seed % 4 {
+                0 => bytes[place] = (seed >> 24) as u8,
+                1 => bytes[place] = b"{}[]\",:0e-9\n"[(seed >> 24) as usize % 13],
+                2 => drop(bytes.drain(place..(place + 40).min(bytes.len()))),
+                _ => {
+                    let piece: Vec<u8> = bytes.iter().skip(place).take(60).copied().collect();
+                    bytes.splice(place..place, piece);
+                }
+            }
+        }
+        let said = replay_of(&bytes, &["--format", "json", "-"]);
+        let told = said.json();
+        let (lines, calls) = (&told["reading"]["lines"], &told["reading"]["calls"]);
+        assert!(calls.as_u64() <= lines.as_u64() && calls.as_u64() > Some(100), "{lines} {calls}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::lines::Scene;
 const MAX_RESIDENT: u64 = 512 << 20;
 
 /// What is run all of if the environment says `TRUST=all`.
-fn amount(share: u64, all: u64) -> u64 {
+pub(crate) fn amount(share: u64, all: u64) -> u64 {
     if std::env::var("TRUST").is_ok_and(|wanted| wanted == "all") { all } else { share }
 }
 

@@ -3,11 +3,12 @@
 
 use crate::bounds::must_be_told;
 use crate::call::Call;
+use crate::edges::EDGES;
 use crate::incident::Incident;
 use crate::incidents::KINDS;
 use crate::measure::{self, Cost, Healthy, HealthyMeter};
 use crate::ours::Setting;
-use crate::profiles::{ERRING_CHAT, PROFILES};
+use crate::profiles::PROFILES;
 use crate::subject::Subject;
 use crate::traffic::{Traffic, at};
 use crate::variants::{self, VARIANTS};
@@ -21,9 +22,6 @@ const NODE: &str = "node";
 
 /// In how many pieces a profile's calls are made.
 pub const PIECES: u64 = 4;
-
-/// How likely a call fails if the one before it did: what the defaults bear is looked for.
-pub const STICKING: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +52,8 @@ pub struct Campaign {
     pub healthy: Vec<Vec<Healthy>>,
     /// For each kind, for each incident, for each subject; a kind that was not run has none.
     pub incidents: Vec<Vec<Vec<Cost>>>,
-    /// For each probability of [`STICKING`], our breaker.
-    pub sticking: Vec<Healthy>,
+    /// For each of [`EDGES`], our breaker.
+    pub edges: Vec<Healthy>,
     /// For each of [`VARIANTS`], for each kind, in no order; a kind that it is not tried on has none.
     pub variants: Vec<Vec<Vec<Cost>>>,
 }
@@ -63,7 +61,7 @@ pub struct Campaign {
 #[derive(Clone, Copy, Debug)]
 enum Work {
     Healthy { profile: usize, piece: u64 },
-    Sticking { which: usize, piece: u64 },
+    Edge { which: usize, piece: u64 },
     Incident { kind: usize, number: u64 },
     Variant { which: usize, kind: usize, number: u64 },
 }
@@ -81,7 +79,7 @@ impl Scope {
     fn has(self, work: &Work) -> bool {
         match (self, work) {
             (Self::Everything, _) | (Self::Bounds, Work::Healthy { .. }) => true,
-            (Self::Bounds, Work::Sticking { .. } | Work::Variant { .. }) => false,
+            (Self::Bounds, Work::Edge { .. } | Work::Variant { .. }) => false,
             (Self::Bounds, Work::Incident { kind, .. }) => must_be_told(KINDS[*kind].what.is),
         }
     }
@@ -96,7 +94,7 @@ pub fn run(setting: &Setting, size: Size, scope: Scope) -> Campaign {
     let empty = Campaign {
         healthy: vec![vec![Healthy::default(); subjects.len()]; PROFILES.len()],
         incidents: vec![Vec::new(); KINDS.len()],
-        sticking: vec![Healthy::default(); STICKING.len()],
+        edges: vec![Healthy::default(); EDGES.len()],
         variants: vec![vec![Vec::new(); KINDS.len()]; VARIANTS.len()],
     };
     let (campaign, next) = (Mutex::new(empty), AtomicUsize::new(0));
@@ -118,8 +116,8 @@ pub fn run(setting: &Setting, size: Size, scope: Scope) -> Campaign {
 fn pieces(size: Size) -> Vec<Work> {
     let healthy = (0..PROFILES.len())
         .flat_map(|profile| (0..PIECES).map(move |piece| Work::Healthy { profile, piece }));
-    let sticking = (0..STICKING.len())
-        .flat_map(|which| (0..PIECES).map(move |piece| Work::Sticking { which, piece }));
+    let edges = (0..EDGES.len())
+        .flat_map(|which| (0..PIECES).map(move |piece| Work::Edge { which, piece }));
     let incidents = (0..KINDS.len())
         .flat_map(|kind| (0..size.incidents).map(move |number| Work::Incident { kind, number }));
     let numbers = move |which, kind| {
@@ -128,12 +126,12 @@ fn pieces(size: Size) -> Vec<Work> {
     let kinds = (0..KINDS.len()).filter(|kind| variants::are_tried_on(&KINDS[*kind]));
     let variants =
         kinds.flat_map(|kind| (0..VARIANTS.len()).flat_map(move |which| numbers(which, kind)));
-    healthy.chain(sticking).chain(incidents).chain(variants).collect()
+    healthy.chain(edges).chain(incidents).chain(variants).collect()
 }
 
 enum Done {
     Healthy(usize, Vec<Healthy>),
-    Sticking(usize, Vec<Healthy>),
+    Edge(usize, Vec<Healthy>),
     Incident(usize, u64, Vec<Cost>),
     Variant(usize, usize, Cost),
 }
@@ -145,10 +143,11 @@ impl Work {
                 let calls = size.piece(Traffic::of(&PROFILES[profile], size.seed + piece));
                 Done::Healthy(profile, healthy(calls, subjects, setting))
             }
-            Self::Sticking { which, piece } => {
-                let traffic = Traffic::of(&ERRING_CHAT, size.seed + piece);
-                let calls = size.piece(traffic.sticking(STICKING[which]));
-                Done::Sticking(which, healthy(calls, &[Subject::Ours], setting))
+            Self::Edge { which, piece } => {
+                let edge = &EDGES[which];
+                let traffic = Traffic::of(&edge.profile, size.seed + piece);
+                let calls = size.piece(traffic.sticking(edge.sticks));
+                Done::Edge(which, healthy(calls, &[Subject::Ours], &edge.setting()))
             }
             Self::Variant { which, kind, number } => {
                 let incident = Incident::of(&KINDS[kind], size.seed + number);
@@ -210,8 +209,8 @@ impl Campaign {
                 let wholes = self.healthy[profile].iter_mut();
                 wholes.zip(pieces).for_each(|(whole, piece)| add(whole, piece));
             }
-            Done::Sticking(which, pieces) => {
-                pieces.into_iter().for_each(|piece| add(&mut self.sticking[which], piece));
+            Done::Edge(which, pieces) => {
+                pieces.into_iter().for_each(|piece| add(&mut self.edges[which], piece));
             }
             Done::Variant(which, kind, cost) => self.variants[which][kind].push(cost),
             Done::Incident(kind, number, costs) => {

@@ -13,6 +13,7 @@
 //! | [`subject`], [`ours`], [`peers`] | who decides whether it goes out? |
 //! | [`measure`] | what did that cost? |
 //! | [`variants`] | what would other values do? |
+//! | [`edges`] | where do the bounds end? |
 //! | [`campaign`] | what does all of it come to, on all cores? |
 //! | [`bounds`] | which of it must hold? |
 //! | [`page`] | how is it told? |
@@ -21,6 +22,7 @@ pub mod bounds;
 pub mod call;
 pub mod campaign;
 pub mod chance;
+pub mod edges;
 pub mod incident;
 pub mod incidents;
 pub mod known;

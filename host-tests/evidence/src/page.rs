@@ -1,10 +1,11 @@
 //! How is it told? As tables between their marks in the page that explains them.
 
-use crate::campaign::{Campaign, PIECES, STICKING, Size};
+use crate::campaign::{Campaign, PIECES, Size};
+use crate::edges::EDGES;
 use crate::incidents::{KINDS, Kind, MANNERS, Manner, PATIENCE};
 use crate::known::{Known, Source};
 use crate::measure::{Cost, Healthy, share};
-use crate::profiles::{ERRING_CHAT, PROFILES};
+use crate::profiles::PROFILES;
 use crate::subject::Subject;
 use crate::variants::{self, VARIANTS};
 use core::fmt::{Display, Write as _};
@@ -21,7 +22,7 @@ pub fn tables(campaign: &Campaign, size: Size) -> Vec<Named> {
         ("healthy", healthy(campaign)),
         ("incidents", incidents(campaign)),
         ("other values", other_values(campaign)),
-        ("errors in a row", sticking(campaign)),
+        ("edges", edges(campaign)),
         ("traffic", traffic_parameters()),
         ("kinds", incident_parameters()),
     ]
@@ -133,16 +134,13 @@ fn in_short(costs: &[Cost]) -> String {
     format!("{} told; {paid} paid; {after} s; {held_back} held back", told.count())
 }
 
-fn sticking(campaign: &Campaign) -> String {
-    let mut table = format!(
-        "| a call of “{}” fails after one that failed | good calls held back | hours with a trip |\n\
-         |---|---|---|\n",
-        ERRING_CHAT.name
-    );
-    for (sticks, healthy) in STICKING.iter().zip(&campaign.sticking) {
+fn edges(campaign: &Campaign) -> String {
+    let mut table =
+        String::from("| traffic | good calls held back | hours with a trip |\n|---|---|---|\n");
+    for (edge, healthy) in EDGES.iter().zip(&campaign.edges) {
         let (blocked, hours) =
             (percent(healthy.share_blocked()), percent(healthy.share_of_hours()));
-        let _ = writeln!(table, "| {} | {blocked} | {hours} |", percent(*sticks));
+        let _ = writeln!(table, "| {} | {blocked} | {hours} |", edge.name);
     }
     table
 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// Calls that are held at most; beyond it the earliest of the source at hand go.
-const MAX_HELD: usize = 1 << 19;
+const MAX_HELD: usize = 1 << 20;
 
 /// Calls admitted in the same nanosecond that are compared; there are hardly ever two.
 const MAX_COMPARED: usize = 256;
@@ -41,6 +41,8 @@ struct Held {
 
 #[derive(Debug)]
 struct Waiting {
+    /// The call's own, at hand for those that compare.
+    admitted: Instant,
     id: u64,
     place: Place,
     call: Box<Call>,
@@ -68,12 +70,13 @@ impl Order {
 
     /// One more; `id` is that of its line, `settled` when it ended.
     pub(super) fn take(&mut self, call: Call, settled: Instant, id: u64, place: Place) -> Taken {
+        let admitted = call.admitted;
         let held = self.sources.entry(call.source.id).or_default();
-        if held.let_go.is_some_and(|it| call.admitted < it) {
+        if held.let_go.is_some_and(|it| admitted < it) {
             return Taken::TooLate;
         }
         held.newest = held.newest.max(settled);
-        held.calls.push(Reverse(Waiting { id, place, call: Box::new(call) }));
+        held.calls.push(Reverse(Waiting { admitted, id, place, call: Box::new(call) }));
         self.count += 1;
         Taken::InTime
     }
@@ -82,7 +85,7 @@ impl Order {
     pub(super) fn next(&mut self, source: &Source) -> Option<Turn> {
         let is_full = self.count > MAX_HELD;
         let held = self.sources.get_mut(&source.id)?;
-        let first = held.calls.peek()?.0.call.admitted;
+        let first = held.calls.peek()?.0.admitted;
         if !is_full && first + self.reorder >= held.newest {
             return None;
         }
@@ -110,7 +113,7 @@ impl Order {
 
 impl Held {
     fn pop(&mut self) -> Option<Turn> {
-        let Reverse(Waiting { id, place, call }) = self.calls.pop()?;
+        let Reverse(Waiting { id, place, call, .. }) = self.calls.pop()?;
         if self.let_go != Some(call.admitted) {
             self.let_go = Some(call.admitted);
             self.latest.clear();
@@ -127,7 +130,7 @@ impl Held {
 
 impl Waiting {
     fn key(&self) -> (Instant, u64) {
-        (self.call.admitted, self.id)
+        (self.admitted, self.id)
     }
 }
 
