@@ -162,7 +162,8 @@ mod tests {
     }
 
     fn texts(map: &Map) -> Vec<String> {
-        History::of(map, "openai").0.into_iter().map(|noted| noted.text).collect()
+        let history = History::of(map, "openai");
+        history.events().iter().map(|noted| noted.text.clone()).collect()
     }
 
     #[test]

@@ -91,6 +91,7 @@ mod tests {
         assert_eq!(register(&map, "b", 1), Registration::Full);
         assert_eq!(register(&map, "a", 1), NEW);
         assert_eq!(register(&map, &"n".repeat(513), 9), Registration::Full);
+        assert_eq!(register(&map, &"n".repeat(512), 9), NEW);
     }
 
     #[test]

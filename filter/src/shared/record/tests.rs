@@ -1,9 +1,9 @@
 //! Does a breaker survive its record, and does nothing else pass for one?
 
 use super::*;
-use crate::breaker::{Admission, Jitter, Order};
-use crate::outcome::{Category, Outcome};
-use crate::policy::{Mode, Policy};
+use crate::breaker::{Admission, Before, Jitter, Lasts, Order, State, Suspension};
+use crate::outcome::{Category, Counted, Outcome};
+use crate::policy::{Mode, Policy, WindowShape};
 use core::time::Duration;
 
 fn at(seconds: u64) -> Instant {
@@ -31,6 +31,51 @@ fn a_breaker_survives_its_record_in_every_state() {
         let breaker = breaker_after(failures, seconds);
         assert_eq!(decode(&encode(&breaker)), Some(breaker));
     }
+}
+
+/// One that recovered, and knows a failure that asked for a long wait, in a window of this shape.
+fn recovered(shape: WindowShape) -> Breaker {
+    let mut breaker = Breaker::new(at(1));
+    breaker.state = State::Closed { since: at(2), after: Before::HalfOpen };
+    breaker.suspension = Suspension { since: at(1), lasts: Lasts::Lasting };
+    breaker.windows.record(shape, Counted::Failure, Some(at(10_000_000)), at(2));
+    breaker
+}
+
+const fn by_time(duration: Duration, buckets: u32) -> WindowShape {
+    WindowShape::Time { duration, buckets }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn windows_of_all_shapes_and_what_is_in_them_survive_it_too() {
+    for shape in [
+        by_time(Duration::from_millis(1_500), 3),
+        by_time(MINUTE, 1_000),
+        WindowShape::Count { calls: 20, max_age: MINUTE },
+    ] {
+        let breaker = recovered(shape);
+        assert_eq!(decode(&encode(&breaker)), Some(breaker));
+    }
+}
+
+#[test]
+fn a_window_that_no_policy_asks_for_is_not_ours() {
+    assert_eq!(decode(&encode(&recovered(by_time(MINUTE, 1_001)))), None);
+    assert_eq!(decode(&encode(&recovered(by_time(Duration::ZERO, 10)))), None);
+    let breaker = recovered(by_time(MINUTE, 10));
+    let window = 16 + HEAD_BYTES + breaker.run.capacity() * INSTANT_BYTES;
+    let with = |place: usize, number: &[u8]| {
+        let mut bytes = encode(&breaker);
+        bytes[window + place..][..number.len()].copy_from_slice(number);
+        frame::seal_in_place(&mut bytes);
+        decode(&bytes).is_some()
+    };
+    let newest = |number: u16| with(2, &number.to_le_bytes());
+    assert_eq!([newest(9), newest(10)], [true, false], "there are ten buckets");
+    let nanos = |number: u32| with(12, &number.to_le_bytes());
+    assert_eq!([nanos(999_999_999), nanos(1_000_000_000)], [true, false]);
 }
 
 #[test]
