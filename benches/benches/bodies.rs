@@ -54,6 +54,7 @@ fn frames(criterion: &mut Criterion) {
     let mut reader = event_stream::Reader::new();
     let mut group = criterion.benchmark_group("a frame of an Amazon event stream");
     group.throughput(Throughput::Bytes(frame.len() as u64));
+    group.bench_function("nothing", |b| b.iter(|| black_box(&frame).len()));
     group.bench_function("framed", |b| {
         b.iter(|| {
             reader.feed(black_box(&frame), &mut |part| {
@@ -67,6 +68,7 @@ fn frames(criterion: &mut Criterion) {
 fn bodies(criterion: &mut Criterion) {
     let policy = Policy::default();
     let mut group = criterion.benchmark_group("a body");
+    group.bench_function("nothing", |b| b.iter(|| black_box(WHOLE.as_bytes()).len()));
     for (name, status, body) in [("whole answer", 200, WHOLE), ("error, classified", 429, ERROR)] {
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(name, |b| {

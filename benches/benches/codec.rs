@@ -25,6 +25,7 @@ fn records(criterion: &mut Criterion) {
 /// A hot breaker costs the same however many there are; a random one some misses of the cache.
 fn many(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one of so many breakers");
+    group.bench_function("nothing", |b| b.iter(|| black_box(())));
     for count in [1_usize, 100, 10_000] {
         let mut many = Many::of(count);
         group.bench_function(BenchmarkId::new("hot", count), |b| {
@@ -46,6 +47,7 @@ fn configurations(criterion: &mut Criterion) {
     let breakers: Vec<String> = (0..100).map(breaker).collect();
     let large = format!(r#"{{"breakers": [{}]}}"#, breakers.join(","));
     let mut group = criterion.benchmark_group("configuration");
+    group.bench_function("nothing", |b| b.iter(|| black_box(large.as_bytes()).len()));
     for (name, text) in [("empty", ""), ("100 breakers", large.as_str())] {
         group
             .bench_function(name, |b| b.iter(|| black_box(Config::parse(text.as_bytes())).is_ok()));

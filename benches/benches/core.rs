@@ -3,7 +3,7 @@
 
 use core::hint::black_box;
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use failsafe::CircuitBreaker as _;
@@ -34,6 +34,7 @@ fn decisions(criterion: &mut Criterion) {
 /// Neither the window's length nor how long nothing happened may matter.
 fn windows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("window");
+    group.bench_function("nothing", |b| b.iter(|| black_box(())));
     for buckets in [1, 10, 120] {
         let window = WindowShape::Time { duration: Duration::from_secs(60), buckets };
         let mut sample = Sample::with_window(window);
@@ -63,20 +64,21 @@ fn windows(criterion: &mut Criterion) {
 fn contention(criterion: &mut Criterion) {
     const CALLS: u32 = 1_000;
     let mut group = criterion.benchmark_group("1,000 calls of each thread on one breaker");
+    let crowd = |threads: u32, call: &(dyn Fn(&mut Sample) + Sync)| {
+        let sample = Mutex::new(Sample::closed());
+        let work = || (0..CALLS).for_each(|_| call(&mut sample.lock().expect("nobody panics")));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work);
+            }
+        });
+    };
     for threads in [1, 2, 4] {
-        let sample = Arc::new(Mutex::new(Sample::closed()));
-        group.bench_function(BenchmarkId::from_parameter(threads), |b| {
-            b.iter(|| {
-                std::thread::scope(|scope| {
-                    for _ in 0..threads {
-                        scope.spawn(|| {
-                            for _ in 0..CALLS {
-                                sample.lock().expect("nobody panics").call(&SUCCESS);
-                            }
-                        });
-                    }
-                });
-            });
+        group.bench_function(BenchmarkId::new("nothing, under the lock", threads), |b| {
+            b.iter(|| crowd(threads, &|sample| _ = black_box(sample)));
+        });
+        group.bench_function(BenchmarkId::new("admit and record a success", threads), |b| {
+            b.iter(|| crowd(threads, &|sample| sample.call(&SUCCESS)));
         });
     }
     group.finish();

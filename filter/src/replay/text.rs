@@ -4,6 +4,7 @@ use crate::breaker::OpenFor;
 use crate::category::Category;
 use crate::replay::findings::{BreakerFindings, Findings, Replayed, Series, Tally, Trip};
 use crate::replay::log::Reading;
+use crate::replay::report::clean;
 use crate::replay::spread::Spread;
 use core::fmt::{self, Write};
 use core::time::Duration;
@@ -38,8 +39,8 @@ fn write_all(text: &mut String, findings: &Findings, reading: &Reading) -> fmt::
 /// How the calls really went.
 fn really(text: &mut String, findings: &Findings) -> fmt::Result {
     let name = |it: &Series| match &it.part {
-        Some(part) => format!("{} {part}", it.cluster),
-        None => it.cluster.clone(),
+        Some(part) => format!("{} {}", clean(&it.cluster), clean(part)),
+        None => clean(&it.cluster),
     };
     let shown = findings.series.iter().take(MAX_ROWS);
     let width = shown.clone().map(|it| name(it).chars().count()).max().unwrap_or_default().max(7);
@@ -87,7 +88,7 @@ fn percentiles(spread: &Spread) -> String {
 /// What one configuration would have done.
 fn would_have(text: &mut String, told: &Replayed) -> fmt::Result {
     let Tally { sent, blocked, unknown, timed_out_successes, saved } = &told.tally;
-    writeln!(text, "\n{}", told.name)?;
+    writeln!(text, "\n{}", clean(&told.name))?;
     writeln!(text, "  {} trips of {} breakers", told.trips, told.breakers.len())?;
     writeln!(
         text,
@@ -117,7 +118,10 @@ fn would_have(text: &mut String, told: &Replayed) -> fmt::Result {
     }
     for (count, what) in [
         (*timed_out_successes, "calls that succeeded would have been time-outs by its limits"),
-        (told.beyond_max_breakers, "calls had no breaker: there are more than max_breakers"),
+        (
+            told.beyond_max_breakers,
+            "calls had no breaker: there are more than max_breakers, or than a replay keeps",
+        ),
         (told.restarts, "breakers began anew, because their process did"),
     ] {
         if count > 0 {
@@ -142,13 +146,13 @@ fn trips(text: &mut String, told: &Replayed) -> fmt::Result {
 }
 
 fn line_of(breaker: &BreakerFindings, trip: &Trip) -> String {
-    let mut line = format!("{}  {}", time(trip.opened_unix_ns), breaker.cluster);
+    let mut line = format!("{}  {}", time(trip.opened_unix_ns), clean(&breaker.cluster));
     let mut add = |words: String| line.push_str(&words);
     if let Some(part) = &breaker.part {
-        add(format!(" {part}"));
+        add(format!(" {}", clean(part)));
     }
     if !breaker.node.is_empty() {
-        add(format!(" @{}", breaker.node));
+        add(format!(" @{}", clean(&breaker.node)));
     }
     let cause = trip.transition.cause;
     add(format!("  {}", cause.name()));

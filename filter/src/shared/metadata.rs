@@ -99,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_too_long_says_nothing() {
+        let lengths = |bytes: usize| {
+            let read = Metadata::read(|_| Some(vec![b'1'; bytes]));
+            read.values.iter().map(|(_, value)| value.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(64), vec![64; FIELDS.len()]);
+        assert_eq!(lengths(65), vec![0; FIELDS.len()]);
+    }
+
+    #[test]
     fn what_is_published_tightens_the_policy_of_every_vm() {
         let map = Map::default();
         assert!(of_failures(&3_f64.to_le_bytes()).publish(&map, "openai"));

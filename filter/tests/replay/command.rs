@@ -49,6 +49,13 @@ pub(crate) fn run(arguments: &[&str]) -> Said {
     ended(child)
 }
 
+/// Runs one of its commands, whose standard output goes there.
+pub(crate) fn run_into(out: Stdio, arguments: &[&str]) -> Said {
+    let mut child = command(arguments).stdout(out).spawn().expect("the command");
+    drop(child.stdin.take());
+    ended(child)
+}
+
 /// The command, with its standard input.
 pub(crate) fn started(arguments: &[&str]) -> (Child, ChildStdin) {
     let mut child = command(&[&["replay"], arguments].concat()).spawn().expect("the command");

@@ -1,6 +1,6 @@
 //! What another program sees of it, such as a pipeline that tries a change of thresholds.
 
-use crate::command::{file, replay, replay_of};
+use crate::command::{file, replay, replay_of, run_into};
 use crate::lines::Scene;
 
 /// An outage of 30 s at 10 calls a second, whose breaker stays open for 30 s at least.
@@ -71,4 +71,29 @@ fn configurations_stand_side_by_side_in_text_and_json() {
     assert_eq!(of(0)["breakers"][0]["trips"][0]["category"], "server_error");
     assert_eq!(of(0)["tally"]["sent"]["failed"], 300);
     assert_eq!(told["reading"]["lines"], 3_000);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error_and_a_full_disk_is() {
+    let log = file("leaves.log", log());
+    for arguments in [
+        vec!["replay", "--format", "json", log.as_str()],
+        vec!["replay", log.as_str()],
+        vec!["reference"],
+        vec!["schema"],
+    ] {
+        let said = run_into(closed_pipe(), &arguments);
+        assert_eq!((said.code, said.complaint.as_str()), (Some(0), ""), "{arguments:?}");
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let said = run_into(full.into(), &arguments);
+        assert_eq!(said.code, Some(1), "{arguments:?}");
+        assert!(said.complaint.starts_with("standard output: "), "{}", said.complaint);
+    }
+}
+
+/// A pipe that nobody reads.
+fn closed_pipe() -> std::process::Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
 }

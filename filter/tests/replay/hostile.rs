@@ -184,7 +184,7 @@ fn no_damage_to_a_log_does_more_than_cost_its_lines() {
             let place = (seed >> 33) as usize % bytes.len();
             match seed % 4 {
                 0 => bytes[place] = (seed >> 24) as u8,
-                1 => bytes[place] = b"{}[]\",:0e-9\n"[(seed >> 24) as usize % 13],
+                1 => bytes[place] = b"{}[]\",:0e-9\n"[(seed >> 24) as usize % 12],
                 2 => drop(bytes.drain(place..(place + 40).min(bytes.len()))),
                 _ => {
                     let piece: Vec<u8> = bytes.iter().skip(place).take(60).copied().collect();
@@ -197,4 +197,55 @@ fn no_damage_to_a_log_does_more_than_cost_its_lines() {
         let (lines, calls) = (&told["reading"]["lines"], &told["reading"]["calls"]);
         assert!(calls.as_u64() <= lines.as_u64() && calls.as_u64() > Some(100), "{lines} {calls}");
     }
+}
+
+#[test]
+fn more_proxies_than_a_small_fleet_has_keep_their_breakers() {
+    // 300 proxies that take turns, of each of which every call fails.
+    let text: String = (0..20).flat_map(|round| (0..300).map(move |node| (round, node))).map(|(round, node)| {
+        let admitted = 1_000_000_000_000_u64 + round * 1_000_000_000 + node;
+        let decided = admitted + 100_000_000;
+        format!("{{\"node\":\"node{node}\",\"request_id\":\"{node}-{round}\",\"duration_ms\":100,\"status\":503,\"llm_breaker\":{{\"admission\":\"pass\",\"key\":\"c\",\"admitted_ns\":{admitted},\"decided_ns\":{decided},\"category\":\"server_error\",\"ended_by\":\"upstream\"}}}}\n")
+    }).collect();
+    let told = told(&text);
+    let configuration = &told["findings"]["configurations"][0];
+    assert_eq!(configuration["trips"], 300, "{:#}", told["reading"]);
+    assert_eq!(told["reading"]["skipped"]["proxy_forgotten"], 0);
+}
+
+#[test]
+fn what_a_field_holds_by_mistake_is_not_printed() {
+    let secret = "my secret prompt";
+    let mut lines = lines(5);
+    lines[1] = lines[1].replace("\"slow\":false", &format!("\"slow\":\"{secret}\""));
+    lines[2] = format!("{{\"llm_breaker\":\"{secret}\"}}\n");
+    lines[3] =
+        lines[3].replace("\"duration_ms\":", &format!("\"duration_ms\":\"{secret}\",\"x\":"));
+    lines[4] = format!("{{\"status\":200,\"time\":\"{secret}\"}}\n");
+    let fields = file("secret-fields.yaml", "{model: labels.model}");
+    for arguments in [vec!["-"], vec!["--fields", fields.as_str(), "-"]] {
+        let said = replay_of(lines.concat().as_bytes(), &arguments);
+        let all = said.out + &said.complaint;
+        assert!(all.contains("4  malformed") && all.contains("stdin:2: "), "{all}");
+        assert!(!all.contains("secret") && !all.contains("prompt"), "{all}");
+    }
+}
+
+#[test]
+fn names_in_a_log_are_no_commands_to_a_terminal() {
+    let red = "\\u001b[31mRED\\u202e";
+    let all: String = lines(3_000)
+        .into_iter()
+        .map(|line| {
+            let line = line.replace("\"key\":\"outbound", &format!("\"key\":\"{red}"));
+            line.replace("gateway-7", red)
+        })
+        .collect();
+    let model = file("red.yaml", "defaults: {key_by: model, models: [\"*\"]}");
+    let all = all.replace("\"method\"", &format!("\"model\":\"{red}\",\"method\""));
+    let said = replay_of(all.as_bytes(), &["--config", &model, "-"]);
+    assert!(said.out.contains("\\u{1b}[31mRED") && said.out.contains(" trips of "), "{}", said.out);
+    let all = said.out + &said.complaint;
+    let wild = all.chars().find(|it| (it.is_control() && *it != '\n') || *it == '\u{202e}');
+    assert_eq!(wild, None, "{all:?}");
 }

@@ -4,6 +4,7 @@ mod check;
 mod effective;
 mod found;
 mod opens;
+mod printing;
 mod progress;
 mod replay;
 mod tune;
@@ -13,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use llm_breaker::config::{reference, schema};
+
+use crate::printing::{complain, print};
 
 /// Checks and explains configurations of llm-breaker, the circuit breaker for LLM upstreams.
 #[derive(Parser)]
@@ -61,19 +64,26 @@ fn main() -> ExitCode {
         Command::CheckConfig { file, cluster, changed } => {
             let show = effective::Show { cluster, only_changed: changed };
             let verdict = check::check(&file, &show);
-            print!("{}", verdict.report);
-            eprint!("{}", verdict.complaint);
-            if verdict.complaint.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            let printed = printed(&verdict.report);
+            if verdict.complaint.is_empty() {
+                return printed;
+            }
+            complain(&verdict.complaint);
+            ExitCode::FAILURE
         }
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
-        Command::Schema => {
-            println!("{:#}", schema::json_schema());
-            ExitCode::SUCCESS
-        }
-        Command::Reference => {
-            print!("{}", reference::markdown());
-            ExitCode::SUCCESS
+        Command::Schema => printed(&format!("{:#}\n", schema::json_schema())),
+        Command::Reference => printed(&reference::markdown()),
+    }
+}
+
+fn printed(text: &str) -> ExitCode {
+    match print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(complaint) => {
+            complain(&complaint);
+            ExitCode::FAILURE
         }
     }
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::effective;
 use crate::found::{self, Contents, Found};
+use crate::printing::{complain, print};
 use crate::progress::Progress;
 
 /// A file could not be read, or there is nothing to replay.
@@ -90,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(findings) if passes(arguments, &findings) => ExitCode::SUCCESS,
         Ok(_) => TOO_MUCH.into(),
         Err(complaint) => {
-            eprintln!("{complaint}");
+            complain(&complaint);
             UNREADABLE.into()
         }
     }
@@ -101,14 +102,11 @@ fn replayed(arguments: &Arguments) -> Result<Findings, String> {
     let mut replay = Replay::new(candidates.clone());
     let reading = arguments.logs.read(&mut replay)?;
     let findings = replay.finish();
-    match arguments.format {
-        Format::Text => {
-            print!("{}", text(&findings, &reading));
-            print!("{}", side_by_side(&findings, &candidates));
-        }
-        Format::Json => println!("{}", json!({ "reading": reading, "findings": findings })),
-        Format::Html => print!("{}", page(&findings, &candidates, &arguments.logs, &reading)),
-    }
+    print(&match arguments.format {
+        Format::Text => text(&findings, &reading) + &side_by_side(&findings, &candidates),
+        Format::Json => format!("{}\n", json!({ "reading": reading, "findings": findings })),
+        Format::Html => page(&findings, &candidates, &arguments.logs, &reading),
+    })?;
     if reading.calls == 0 {
         return Err("nothing to replay: no line tells of a call".into());
     }
@@ -161,10 +159,10 @@ fn passes(arguments: &Arguments, findings: &Findings) -> bool {
         if share > limit {
             let percent = [share, limit].map(|it| it * 100.0);
             let [share, limit] = percent;
-            eprintln!(
+            complain(&format!(
                 "{}: {share:.3} % of the good calls would have been blocked, more than {limit} %",
                 it.name
-            );
+            ));
             passes = false;
         }
     }

@@ -12,6 +12,7 @@ use llm_breaker::replay::log::{Reading, Sink};
 use llm_breaker::replay::tune::{Advice, ClusterCalls, Prices, Traffic, text, tune, yaml};
 use llm_breaker::replay::{Call, Source};
 
+use crate::printing::{complain, print};
 use crate::replay::{self, Logs};
 
 /// What is searched for, and by which costs.
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match searched(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(complaint) => {
-            eprintln!("{complaint}");
+            complain(&complaint);
             ExitCode::FAILURE
         }
     }
@@ -91,12 +92,13 @@ fn searched(arguments: &Arguments) -> Result<(), String> {
     if clusters.is_empty() {
         return Err("nothing to tune for: no line tells of such a call".into());
     }
-    print!("{}", preface(&reading, given_way, further));
+    print(&preface(&reading, given_way, further))?;
     let Arguments { blocked_good, failed, second, patience, .. } = *arguments;
     let prices = Prices { blocked_good, failed, second, patience };
-    let advices: Vec<_> = clusters.iter().map(|it| advice(it, &config, &prices)).collect();
-    let document = yaml(&advices, &prices);
-    print!("As configuration:\n\n{document}");
+    let advices: Result<Vec<_>, String> =
+        clusters.iter().map(|it| advice(it, &config, &prices)).collect();
+    let document = yaml(&advices?, &prices);
+    print(&format!("As configuration:\n\n{document}"))?;
     match &arguments.write {
         Some(path) => {
             fs::write(path, document).map_err(|error| format!("{}: {error}", path.display()))
@@ -105,7 +107,7 @@ fn searched(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-fn advice(calls: &ClusterCalls, config: &Config, prices: &Prices) -> Advice {
+fn advice(calls: &ClusterCalls, config: &Config, prices: &Prices) -> Result<Advice, String> {
     let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     spinner.enable_steady_tick(Duration::from_millis(200));
     let policy = config.policy_for(&calls.cluster);
@@ -113,8 +115,8 @@ fn advice(calls: &ClusterCalls, config: &Config, prices: &Prices) -> Advice {
         spinner.set_message(format!("{tried} policies tried"));
     });
     spinner.finish_and_clear();
-    print!("{}", text(&advice, prices));
-    advice
+    print(&text(&advice, prices))?;
+    Ok(advice)
 }
 
 fn config(arguments: &Arguments) -> Result<Config, String> {

@@ -8,11 +8,15 @@
 use crate::replay::call::Source;
 use crate::time::{Instant, nanos};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use xxhash_rust::xxh64::xxh64;
 
-/// Sources that are kept in mind; beyond it, the one that was silent for longest has ended.
-pub(super) const MAX_SOURCES: usize = 256;
+/// Sources that are kept in mind; beyond it, the one that was silent for longest is taken to have ended.
+pub(super) const MAX_SOURCES: usize = 4_096;
+
+/// Forgotten nodes that are known again when they come back.
+const MAX_FORGOTTEN: usize = 1 << 16;
 
 /// The wall's clock may be set right by as much.
 const TOLERANCE: i64 = 2_000_000_000;
@@ -38,6 +42,8 @@ pub(super) struct Owner {
     pub(super) source: Arc<Source>,
     /// Whether it is a new one, of a node that had one.
     pub(super) began_anew: bool,
+    /// Whether its node was forgotten to make room, though its log goes on.
+    pub(super) was_forgotten: bool,
     /// Who makes room for it.
     pub(super) ended: Option<Arc<Source>>,
 }
@@ -48,6 +54,7 @@ pub(super) struct Clocks {
     /// How far back a line of the same clock may be.
     reorder: Duration,
     nodes: BTreeMap<String, Vec<Known>>,
+    forgotten: HashSet<u64>,
     count: usize,
     next_id: u32,
     lines: u64,
@@ -62,8 +69,9 @@ struct Known {
 }
 
 impl Clocks {
-    pub(super) const fn new(reorder: Duration) -> Self {
-        Self { reorder, nodes: BTreeMap::new(), count: 0, next_id: 0, lines: 0 }
+    pub(super) fn new(reorder: Duration) -> Self {
+        let (nodes, forgotten) = (BTreeMap::new(), HashSet::new());
+        Self { reorder, nodes, forgotten, count: 0, next_id: 0, lines: 0 }
     }
 
     /// The source of a line of this node.
@@ -74,7 +82,8 @@ impl Clocks {
         let its = known.and_then(|known| known.iter_mut().find(|it| it.fits(times, reorder)));
         if let Some(known) = its {
             known.follow(times, lines);
-            return Owner { source: Arc::clone(&known.source), began_anew: false, ended: None };
+            let source = Arc::clone(&known.source);
+            return Owner { source, began_anew: false, was_forgotten: false, ended: None };
         }
         let ended = if self.count >= MAX_SOURCES { self.forget_oldest() } else { None };
         let id = self.next_id;
@@ -88,7 +97,8 @@ impl Clocks {
         let all = self.nodes.entry(node.to_owned()).or_default();
         let began_anew = !all.is_empty();
         all.push(known);
-        Owner { source, began_anew, ended }
+        let was_forgotten = self.forgotten.contains(&id_of(node));
+        Owner { source, began_anew, was_forgotten, ended }
     }
 
     fn forget_oldest(&mut self) -> Option<Arc<Source>> {
@@ -106,8 +116,15 @@ impl Clocks {
             self.nodes.remove(&node);
         }
         self.count -= 1;
+        if self.forgotten.len() < MAX_FORGOTTEN {
+            self.forgotten.insert(id_of(&node));
+        }
         Some(oldest.source)
     }
+}
+
+fn id_of(node: &str) -> u64 {
+    xxh64(node.as_bytes(), 0)
 }
 
 impl Known {
@@ -232,5 +249,10 @@ mod tests {
             assert_eq!(ended, oldest);
         }
         assert_eq!(clocks.nodes.len(), MAX_SOURCES);
+        // The newest is known still, the first is not: that is told.
+        let newest = format!("n{}", 2 * MAX_SOURCES - 1);
+        assert!(!clocks.owner(&newest, &times(10_001, 501)).was_forgotten);
+        assert!(clocks.owner("n0", &times(10_001, 501)).was_forgotten);
+        assert!(!clocks.owner("another", &times(10_001, 501)).was_forgotten);
     }
 }

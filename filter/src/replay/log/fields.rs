@@ -1,7 +1,7 @@
 //! Where in a line of another format stands what is read of it?
 
-use crate::replay::log::line::object_in;
-use crate::replay::log::skipped::{Fault, Reason};
+use crate::replay::log::line::{fault_of, object_in};
+use crate::replay::log::skipped::Fault;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -65,8 +65,8 @@ impl Fields {
 
     /// The same line in the shipped format.
     pub(super) fn translate(&self, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-        let line: Value = serde_json::from_slice(object_in(bytes)?)
-            .map_err(|error| Fault::new(Reason::NotJson, error.to_string()))?;
+        let line: Value =
+            serde_json::from_slice(object_in(bytes)?).map_err(|error| fault_of(&error))?;
         let mut shipped = Map::new();
         for name in NAMES {
             let found = match self.0.get(name) {
@@ -80,7 +80,7 @@ impl Fields {
             let number = found.and_then(|it| it.as_f64().or_else(|| it.as_str()?.parse().ok()));
             shipped.extend(number.map(|it| (name.to_owned(), Value::from(it * 1e3))));
         }
-        serde_json::to_vec(&shipped).map_err(|error| Fault::new(Reason::NotJson, error.to_string()))
+        serde_json::to_vec(&shipped).map_err(|error| fault_of(&error))
     }
 }
 

@@ -111,11 +111,17 @@ pub(super) struct Hexadecimal(pub(super) u64);
 impl<'l> Line<'l> {
     /// The line that these bytes are, with what a collector wrote in front of it.
     pub(super) fn parse(bytes: &'l [u8]) -> Result<Self, Fault> {
-        serde_json::from_slice(object_in(bytes)?).map_err(|error| {
-            let reason = if error.is_data() { Reason::Malformed } else { Reason::NotJson };
-            Fault::new(reason, error.to_string().replace(" at line 1", ""))
-        })
+        serde_json::from_slice(object_in(bytes)?).map_err(|error| fault_of(&error))
     }
+}
+
+/// What a parser complains of. Its words about a value may repeat it, and with it whatever a line holds
+/// by mistake: of those only the place is told.
+pub(super) fn fault_of(error: &serde_json::Error) -> Fault {
+    if error.is_data() {
+        return Fault::new(Reason::Malformed, format!("column {}", error.column()));
+    }
+    Fault::new(Reason::NotJson, error.to_string().replace(" at line 1", ""))
 }
 
 /// A field that is there, though it may be `null`.

@@ -135,6 +135,9 @@ impl Reader {
         if owner.began_anew {
             self.note(place, &Fault::new(Reason::ClockBegan, format!("node {:?}", cut(node))));
         }
+        if owner.was_forgotten {
+            self.note(place, &Fault::new(Reason::ProxyForgotten, format!("node {:?}", cut(node))));
+        }
         if let Some(ended) = owner.ended {
             self.end(&ended, sink);
         }

@@ -35,11 +35,13 @@ pub enum Reason {
     Unreadable,
     /// Not skipped, but told: a proxy's clock began anew.
     ClockBegan,
+    /// Not skipped, but told: a proxy was forgotten among too many, and came back.
+    ProxyForgotten,
 }
 
 impl Reason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TooLong,
         Self::NotJson,
         Self::Malformed,
@@ -51,6 +53,7 @@ impl Reason {
         Self::TooLate,
         Self::Unreadable,
         Self::ClockBegan,
+        Self::ProxyForgotten,
     ];
 
     /// The name in reports.
@@ -68,6 +71,7 @@ impl Reason {
             Self::TooLate => "too_late",
             Self::Unreadable => "unreadable",
             Self::ClockBegan => "clock_began",
+            Self::ProxyForgotten => "proxy_forgotten",
         }
     }
 
@@ -86,13 +90,16 @@ impl Reason {
             Self::TooLate => "later than --reorder allows, or read before",
             Self::Unreadable => "a file could not be read to its end",
             Self::ClockBegan => "a proxy's clock began anew, or another proxy has the same node id",
+            Self::ProxyForgotten => {
+                "of more than 4096 proxies, forgotten: its breakers began anew; replay fewer at once"
+            }
         }
     }
 
     /// Whether a line of this kind is left out.
     #[must_use]
     pub const fn is_skipped(self) -> bool {
-        !matches!(self, Self::ClockBegan)
+        !matches!(self, Self::ClockBegan | Self::ProxyForgotten)
     }
 
     /// Whether it is no defect of a log, but what any log has.
@@ -140,7 +147,7 @@ impl Skipped {
         let mut told = format!("{file}:{line}: {}", reason.explained());
         if !words.is_empty() {
             told.push_str(": ");
-            // What a line holds is not repeated: a parser's words name places and types.
+            // What a line holds is not repeated: the words name places, fields and nodes.
             told.extend(words.chars().filter(|it| !it.is_control()).take(MAX_WORDS));
         }
         self.told.push(told);
