@@ -10,7 +10,7 @@ use crate::replay::log::Sink;
 use crate::replay::process::{Passage, Process, Witness};
 use crate::time::Instant;
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Changes of state that are told of a configuration at most; all are counted.
@@ -152,7 +152,7 @@ impl Sink for Replay {
     fn source_ended(&mut self, source: &Source) {
         for trial in &mut self.trials {
             if let Some(mut process) = trial.processes.remove(&source.id) {
-                process.finish(&mut trial.replayed);
+                process.end(&mut trial.replayed);
             }
         }
     }
@@ -219,8 +219,17 @@ impl Trial {
     }
 
     fn finish(mut self) -> Replayed {
-        for process in self.processes.values_mut() {
-            process.finish(&mut self.replayed);
+        let all = || self.processes.iter();
+        let ended: BTreeSet<u32> = all()
+            .filter(|(_, process)| all().any(|(_, other)| process.is_followed_by(other)))
+            .map(|(id, _)| *id)
+            .collect();
+        while let Some((id, mut process)) = self.processes.pop_first() {
+            if ended.contains(&id) {
+                process.end(&mut self.replayed);
+            } else {
+                process.finish(&mut self.replayed);
+            }
         }
         self.replayed
     }
@@ -282,5 +291,11 @@ impl Witness for Replayed {
 
     fn restarted(&mut self) {
         self.restarts += 1;
+    }
+
+    fn ended(&mut self, breaker: usize, at: Instant) {
+        if let Some(breaker) = self.breakers.get_mut(breaker) {
+            breaker.ended(at);
+        }
     }
 }

@@ -110,8 +110,10 @@ pub struct Trip {
     pub category: Option<Category>,
     /// How often a probe failed.
     pub reopened: u64,
-    /// When it closed; `None` if it did not before the log ended.
+    /// When it closed, or its process ended; `None` if neither did before the log ended.
     pub closed_at: Option<Instant>,
+    /// Whether that was its process, which took the breaker along.
+    pub ended_with_process: bool,
 }
 
 /// One change of a breaker's state.
@@ -234,7 +236,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 impl Trip {
-    /// From opening to closing; `None` if it did not close before the log ended.
+    /// From opening to closing, or to its process's end; `None` if the log ended before.
     #[must_use]
     pub fn length(&self) -> Option<Duration> {
         Some(self.closed_at?.since(self.opened_at))
@@ -253,6 +255,7 @@ impl BreakerFindings {
                 category: turn.category,
                 reopened: 0,
                 closed_at: None,
+                ended_with_process: false,
             }),
             (_, StateName::Open) => {
                 if let Some(trip) = self.open_trip() {
@@ -268,6 +271,14 @@ impl BreakerFindings {
         }
         if room {
             self.turns.push(turn.clone());
+        }
+    }
+
+    /// Its process ended, and with it whatever it was in.
+    pub(super) fn ended(&mut self, at: Instant) {
+        if let Some(trip) = self.open_trip() {
+            trip.closed_at = Some(at.max(trip.opened_at));
+            trip.ended_with_process = true;
         }
     }
 

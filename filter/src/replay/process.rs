@@ -41,6 +41,9 @@ pub(super) trait Witness {
 
     /// A breaker started afresh, because its process did.
     fn restarted(&mut self);
+
+    /// A breaker's process ended, and whatever state it was in with it.
+    fn ended(&mut self, breaker: usize, at: Instant);
 }
 
 /// Breakers of a call, by the numbers that the findings know them by.
@@ -131,6 +134,24 @@ impl Process {
         }
     }
 
+    /// Whether another process of its node began when it had admitted its last call.
+    pub(super) fn is_followed_by(&self, other: &Self) -> bool {
+        let (own, others) = (&*self.source, &*other.source);
+        let is_later = match (own.unix_offset_ns, others.unix_offset_ns) {
+            (Some(_), Some(_)) => others.unix_nanos(other.began) >= own.unix_nanos(self.now),
+            _ => others.id > own.id,
+        };
+        own.id != others.id && own.node == others.node && is_later
+    }
+
+    /// Let all calls end, and then the process.
+    pub(super) fn end(&mut self, witness: &mut impl Witness) {
+        self.finish(witness);
+        for entry in self.roster.entries() {
+            witness.ended(entry.number, self.now);
+        }
+    }
+
     fn advance(&mut self, to: Instant, witness: &mut impl Witness) {
         loop {
             let judges = self.in_flight.next_at();
@@ -150,6 +171,7 @@ impl Process {
         for (level, entry) in &asked.levels {
             let live = if *level == Level::Part { epochs.part } else { epochs.cluster };
             if live.is_some_and(|live| entry.follow(live, self.now)) {
+                witness.ended(entry.number, self.now);
                 witness.restarted();
             }
         }

@@ -50,6 +50,11 @@ impl Roster {
         self.entries.get(place)
     }
 
+    /// All of them.
+    pub(super) fn entries(&self) -> &[Rc<Entry>] {
+        &self.entries
+    }
+
     /// The breakers of a call; one that is new is told to `met`, which gives it its number if it has any.
     pub(super) fn asked(&mut self, call: &Call, config: &Config, met: &mut Met<'_>) -> Rc<Asked> {
         let key = (Arc::clone(&call.cluster), call.part.clone());

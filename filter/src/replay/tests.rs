@@ -150,6 +150,9 @@ fn a_process_that_started_anew_has_forgotten_everything() {
     assert_eq!((told.restarts, told.trips), (1, 2));
     let opened = told.breakers[0].trips.iter().map(|trip| trip.opened_at);
     assert_eq!(opened.collect::<Vec<_>>(), [at(14.1), at(24.1)]);
+    let [first, second] = told.breakers[0].trips.as_slice() else { panic!("two") };
+    assert_eq!((first.closed_at, first.ended_with_process), (Some(at(20.0)), true));
+    assert!(!second.ended_with_process);
 }
 
 #[test]
@@ -314,4 +317,22 @@ fn a_clusters_breaker_is_not_asked_about_what_its_part_refused() {
         (its.tally.sent.failed, calls)
     };
     assert_eq!((asked(Some("a*")), asked(None)), ((30, 30), (5, 5)));
+}
+
+#[test]
+fn a_trip_ends_with_its_process_when_the_nodes_clock_began_anew() {
+    let mut log = outage();
+    let started =
+        Source { id: 1, unix_offset_ns: Some(1_000_000_000_000), ..(*log.source).clone() };
+    log.calls.truncate(16);
+    let next = log.call(0.0, Category::Success);
+    next.source = Arc::new(started);
+    let told = &log.replay(&["{}"]).configurations[0];
+    let trip = &told.breakers[0].trips[0];
+    assert_eq!((trip.closed_at, trip.ended_with_process), (Some(at(15.0)), true));
+    let text = text(&log.replay(&["{}"]), &log::Reading::default());
+    assert!(text.contains("ended with its process after 0.900 s"), "{text}");
+    log.calls.pop();
+    let told = &log.replay(&["{}"]).configurations[0];
+    assert_eq!(told.breakers[0].trips[0].closed_at, None);
 }

@@ -169,6 +169,9 @@ fn line_of(breaker: &BreakerFindings, trip: &Trip) -> String {
         add(format!(", {} probes failed", trip.reopened));
     }
     match trip.length() {
+        Some(length) if trip.ended_with_process => {
+            add(format!(", ended with its process after {}", seconds(length)));
+        }
         Some(length) => add(format!(", closed after {}", seconds(length))),
         None => add(", not closed before the log ended".into()),
     }

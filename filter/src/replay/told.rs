@@ -9,10 +9,11 @@ use serde::ser::{SerializeStruct, Serializer};
 
 impl Serialize for Trip {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Trip", 9)?;
+        let mut fields = serializer.serialize_struct("Trip", 10)?;
         fields.serialize_field("opened_unix_ms", &(self.opened_unix_ns / 1_000_000))?;
         serialize_transition::<S>(&mut fields, &self.transition, self.category)?;
         fields.serialize_field("reopened", &self.reopened)?;
+        fields.serialize_field("ended_with_process", &self.ended_with_process)?;
         fields.serialize_field("length_seconds", &self.length().map(|it| it.as_secs_f64()))?;
         fields.end()
     }

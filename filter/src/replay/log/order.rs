@@ -34,6 +34,9 @@ pub(super) struct Order {
 struct Held {
     calls: BinaryHeap<Reverse<Waiting>>,
     newest: Instant,
+    /// An end far beyond it, which counts once the next call confirms it: one damaged line would let
+    /// all go that others still have to precede.
+    far: Option<Instant>,
     /// Up to when calls were let go, and those that were admitted just then.
     let_go: Option<Instant>,
     latest: Vec<u64>,
@@ -75,7 +78,7 @@ impl Order {
         if held.let_go.is_some_and(|it| admitted < it) {
             return Taken::TooLate;
         }
-        held.newest = held.newest.max(settled);
+        held.ended(settled, self.reorder);
         held.calls.push(Reverse(Waiting { admitted, id, place, call: Box::new(call) }));
         self.count += 1;
         Taken::InTime
@@ -112,6 +115,19 @@ impl Order {
 }
 
 impl Held {
+    fn ended(&mut self, settled: Instant, reorder: Duration) {
+        if settled <= self.newest + reorder {
+            self.newest = self.newest.max(settled);
+            self.far = None;
+            return;
+        }
+        let confirmed = self.far.filter(|far| settled + reorder >= *far);
+        self.far = Some(settled);
+        if let Some(far) = confirmed {
+            self.newest = self.newest.max(far.min(settled));
+        }
+    }
+
     fn pop(&mut self) -> Option<Turn> {
         let Reverse(Waiting { id, place, call, .. }) = self.calls.pop()?;
         if self.let_go != Some(call.admitted) {
@@ -151,5 +167,31 @@ impl PartialOrd for Waiting {
 impl Ord for Waiting {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_nanos(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn one_damaged_end_lets_nothing_go_that_others_precede() {
+        let reorder = Duration::from_secs(60);
+        let mut held = Held::default();
+        for (settled, newest) in
+            [(1_000, 0), (1_001, 1_000), (50_000, 1_001), (1_002, 1_002), (60_000, 1_002)]
+        {
+            held.ended(at(settled), reorder);
+            assert_eq!(held.newest, at(newest), "{settled}");
+        }
+        // A silence that ends, however rare calls are from then on.
+        for (settled, newest) in [(60_001, 60_000), (70_000, 60_001), (80_000, 70_000)] {
+            held.ended(at(settled), reorder);
+            assert_eq!(held.newest, at(newest), "{settled}");
+        }
     }
 }

@@ -22,6 +22,9 @@ pub(super) struct Told<'l> {
     pub(super) fate: Fate,
 }
 
+/// No call is judged after its request ended; both clocks are rounded, and a busy proxy is late.
+const ROUNDED: Duration = Duration::from_secs(2);
+
 /// What a line tells.
 #[derive(Debug)]
 pub(super) struct Tells<'l> {
@@ -106,8 +109,9 @@ impl<'l> Line<'l> {
     fn ended(&self, record: &Record<'_>, admitted: Instant) -> Result<Ended, Fault> {
         let settled = instant(record.decided_ns.ok_or_else(|| missing("llm_breaker.decided_ns"))?);
         let judged_early = record.judged_early_ns.map(instant);
+        let longest = self.duration().map_or(LONGEST, |it| it.saturating_add(ROUNDED));
         let is_possible = admitted <= settled
-            && settled.since(admitted) <= LONGEST
+            && settled.since(admitted) <= LONGEST.min(longest)
             && judged_early.is_none_or(|early| admitted <= early && early <= settled);
         if !is_possible {
             return Err(Reason::ImpossibleTimes.into());

@@ -9,7 +9,7 @@ use super::grid::Grid;
 use super::pacing;
 use super::sheet::{Read, Run, Sheet, Subject, SubjectRun, Timeline, Totals, Trip};
 use crate::breaker::StateName;
-use crate::replay::{BreakerFindings, Candidate, Findings, Replayed, Series, Spread, Tally};
+use crate::replay::{BreakerFindings, Candidate, Findings, Replayed, Series, Spread, Tally, Turn};
 
 /// Clusters that are shown at most.
 const MAX_SUBJECTS: usize = 16;
@@ -205,6 +205,7 @@ fn states(breakers: &[&BreakerFindings], grid: Grid) -> Vec<[f64; 2]> {
                 StateName::HalfOpen => 1,
             };
             let Some(last) = last.get_mut(which) else { continue };
+            let end = end.min(ended(breaker, turn).unwrap_or(end));
             for column in grid.column(turn.unix_ns)..=grid.column(end) {
                 let again = last.replace(column).is_some_and(|last| last >= column);
                 if let Some(share) = columns.get_mut(column).and_then(|it| it.get_mut(which)) {
@@ -216,6 +217,14 @@ fn states(breakers: &[&BreakerFindings], grid: Grid) -> Vec<[f64; 2]> {
     columns
 }
 
+/// When the process ended that took along what began with this change.
+fn ended(breaker: &BreakerFindings, turn: &Turn) -> Option<u64> {
+    let begun = breaker.trips.partition_point(|trip| trip.opened_at <= turn.at);
+    let trip = breaker.trips.get(begun.checked_sub(1)?)?;
+    let lasted = trip.length().filter(|_| trip.ended_with_process)?;
+    Some(trip.opened_unix_ns.saturating_add(crate::time::nanos(lasted)))
+}
+
 fn told(breaker: &BreakerFindings, trip: &crate::replay::Trip, several: bool) -> Trip {
     let mut why = super::words::cause(&trip.transition.cause);
     if let Some(category) = trip.category {
@@ -223,6 +232,9 @@ fn told(breaker: &BreakerFindings, trip: &crate::replay::Trip, several: bool) ->
     }
     if trip.reopened > 0 {
         why = format!("{why}; {}", super::figures::counted(trip.reopened, "failed probe"));
+    }
+    if trip.ended_with_process {
+        why = format!("{why}; ended with its process");
     }
     if several {
         let part = breaker.part.as_deref().map(|part| format!("{}: ", clean(part)));
