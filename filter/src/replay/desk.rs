@@ -118,11 +118,16 @@ impl Entry {
         }
     }
 
-    /// Begin where the live breaker began, and again where it did; whether it did again.
+    /// Begin where the live breaker began, and again where it did; whether it did again. What the
+    /// record already holds when the first permit comes (a log may begin while the live breaker is
+    /// open and gives none) is left as it is.
     pub(super) fn follow(&self, live: u64, now: Instant) -> bool {
         let known = self.live_epoch.get();
         self.live_epoch.set(known.max(Some(live)));
-        let is_fresh = known.is_none_or(|known| live > known.saturating_add(FRESH_EPOCH));
+        let is_fresh = match known {
+            Some(known) => live > known.saturating_add(FRESH_EPOCH),
+            None => self.record.0.borrow().is_none(),
+        };
         if is_fresh {
             // One that is new has nothing to reset.
             let reset_generation = self.policy.reset_generation;

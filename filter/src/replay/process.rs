@@ -14,7 +14,7 @@ use crate::replay::desk::{Desk, Entry, Told};
 use crate::replay::flight::{Due, Flight, InFlight};
 use crate::replay::rejudge;
 use crate::replay::roster::{Asked, Cluster, Roster};
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BinaryHeap;
@@ -43,11 +43,14 @@ pub(super) trait Witness {
     fn restarted(&mut self);
 }
 
+/// Breakers of a call, by the numbers that the findings know them by.
+type Numbers = [Option<usize>; 2];
+
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Passage {
-    /// The breakers that were asked, by number: the finer one first.
-    pub(super) asked: [Option<usize>; 2],
+    /// The breakers that were asked, by number, the finer one first: nobody is asked once one refused.
+    pub(super) asked: Numbers,
     /// The one that refused, if one did.
     pub(super) refused_by: Option<usize>,
     /// What its end really means to the policy; `None` if nobody knows.
@@ -93,10 +96,9 @@ impl Process {
         self.advance(call.admitted, witness);
         let asked = self.roster.asked(call, config, &mut |key| witness.met(&self.source, key));
         self.follow(&asked, call.epochs, witness);
-        let (shares, refused_by) = self.ask(&asked);
-        let mut numbers = asked.levels.iter().map(|(_, entry)| entry.number);
+        let (shares, numbers, refused_by) = self.ask(&asked);
         let mut passage = Passage {
-            asked: [numbers.next(), numbers.next()],
+            asked: numbers,
             refused_by,
             verdict: None,
             is_timed_out_success: false,
@@ -110,8 +112,8 @@ impl Process {
                 passage.verdict = Some(really);
                 if refused_by.is_none() {
                     let judged = self.send(call, ended, shares, &asked.cluster);
-                    let is_failure = matches!(judged, Verdict::Failure | Verdict::Open);
-                    passage.is_timed_out_success = really == Verdict::Success && is_failure;
+                    let is_timed_out = judged == Category::Timeout;
+                    passage.is_timed_out_success = really == Verdict::Success && is_timed_out;
                 }
             }
         }
@@ -153,33 +155,39 @@ impl Process {
         }
     }
 
-    /// What each breaker gives, or which of them refuses. One that only watches refuses here as well.
-    fn ask(&self, asked: &Asked) -> (Vec<Share<Rc<Entry>>>, Option<usize>) {
+    /// What each breaker gives, who was asked, and which of them refuses. One that only watches refuses
+    /// here as well.
+    fn ask(&self, asked: &Asked) -> (Vec<Share<Rc<Entry>>>, Numbers, Option<usize>) {
         let (now, policy) = (self.now, &*asked.cluster.policy);
         let call = admission::Call { policy, now, random: unit(now.as_nanos()) };
-        let mut refused_by = None;
+        let (mut numbers, mut refused_by) = ([None; 2], None);
         let decision = admission::ask(&self.desk, &asked.levels, call, |entry, said| {
+            if refused_by.is_none()
+                && let Some(free) = numbers.iter_mut().find(|it| it.is_none())
+            {
+                *free = Some(entry.number);
+            }
             if matches!(said.word, Word::Reject(..)) {
                 refused_by.get_or_insert(entry.number);
             }
         });
         match decision {
-            Decision::Forward(forwarded) => (forwarded.shares, refused_by),
-            Decision::Untracked | Decision::Reject(_) => (Vec::new(), refused_by),
+            Decision::Forward(forwarded) => (forwarded.shares, numbers, refused_by),
+            Decision::Untracked | Decision::Reject(_) => (Vec::new(), numbers, refused_by),
         }
     }
 
-    /// It goes out; what its end means to the policy, once its own limits were applied.
+    /// It goes out; how it ends once the policy's own limits were applied.
     fn send(
         &mut self,
         call: &Call,
         ended: &Ended,
         shares: Vec<Share<Rc<Entry>>>,
         cluster: &Cluster,
-    ) -> Verdict {
+    ) -> Category {
         let (admitted, policy) = (call.admitted, &cluster.policy);
         let (settled, outcome) = rejudge::rejudge(ended, admitted, policy, cluster.fingerprint);
-        let verdict = policy.verdicts.on(outcome.category);
+        let category = outcome.category;
         if let Some(headers) = ended.measured.response_headers
             && let Some(share) = shares.first()
         {
@@ -193,7 +201,7 @@ impl Process {
         let policy = Rc::clone(policy);
         let flight = Box::new(Flight { shares, policy, settled, outcome, so_far });
         self.in_flight.add(early.unwrap_or(settled), flight);
-        verdict
+        category
     }
 
     fn judge_next(&mut self, witness: &mut impl Witness) {
@@ -230,9 +238,9 @@ impl Process {
 
     /// The first tick from then on.
     fn tick_at(&mut self, at: Instant, place: usize) {
-        let ticks = at.since(self.began).as_nanos().div_ceil(TICK.as_nanos());
-        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
-        self.ticks.push(Reverse((self.began + TICK * ticks, place)));
+        let tick = nanos(TICK);
+        let since = nanos(at.since(self.began)).div_ceil(tick).saturating_mul(tick);
+        self.ticks.push(Reverse((self.began + Duration::from_nanos(since), place)));
     }
 
     fn report(&mut self, witness: &mut impl Witness) {

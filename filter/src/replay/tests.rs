@@ -249,3 +249,69 @@ fn how_calls_really_went_is_told_whatever_the_configuration() {
     let json = serde_json::to_value(&findings).expect("JSON");
     assert_eq!(json["series"][0]["categories"]["server_error"], 30);
 }
+
+#[test]
+fn a_clock_that_shows_hundreds_of_years_ends_like_any_other() {
+    let mut log = Log::new();
+    log.call(0.0, Category::Success);
+    let late = Instant::from_nanos(u64::MAX / 2);
+    for index in 0..6 {
+        let call = log.call(0.0, Category::ServerError);
+        call.admitted = late + SECOND * index;
+        ended(call).settled = call.admitted;
+    }
+    let last = log.call(0.0, Category::Success);
+    last.admitted = late + 100 * SECOND;
+    ended(last).settled = last.admitted;
+    let told = &log.replay(&["{}"]).configurations[0].breakers[0];
+    assert_eq!(told.turns.last().map(|turn| turn.transition.to), Some(StateName::Closed));
+    let at_the_end = log.call(0.0, Category::ServerError);
+    at_the_end.admitted = Instant::from_nanos(u64::MAX);
+    for _ in 0..6 {
+        let again = log.calls.last().expect("a call").clone();
+        log.calls.push(again);
+    }
+    assert_eq!(log.replay(&["{}"]).configurations[0].trips, 2);
+}
+
+#[test]
+fn the_first_permit_after_a_live_open_time_leaves_what_the_replay_found() {
+    let mut log = outage();
+    for (second, call) in (0..).zip(&mut log.calls) {
+        // Until then the live breaker was open, and what it watched has no permit.
+        call.epochs.cluster = (second >= 20).then_some(77);
+    }
+    let told = &log.replay(&["{}"]).configurations[0];
+    assert_eq!((told.trips, told.restarts, told.tally.blocked.failed), (1, 0, 25));
+}
+
+#[test]
+fn a_success_that_is_slow_by_the_policy_is_no_time_out() {
+    let mut log = Log::new();
+    for index in 0..5 {
+        let call = ended(log.call(f64::from(index), Category::Success));
+        call.measured.duration = Some(2 * SECOND);
+        call.settled = call.settled + 2 * SECOND;
+    }
+    let slow = r#"{"defaults": {"slow": {"total": "1s"}, "verdicts": {"slow": "failure"}}}"#;
+    let short = r#"{"defaults": {"limits": {"total": "1s"}}}"#;
+    let findings = log.replay(&[slow, short]);
+    let tallies = findings.configurations.iter().map(|it| it.tally.timed_out_successes);
+    assert_eq!(tallies.collect::<Vec<_>>(), [0, 5]);
+}
+
+#[test]
+fn a_clusters_breaker_is_not_asked_about_what_its_part_refused() {
+    let by_model = r#"{"stop_iteration": true, "defaults": {"key_by": "model", "models": ["a*"]}}"#;
+    let mut log = Log::new();
+    for second in 0..30 {
+        log.call(f64::from(second), Category::ServerError).part = Some(Arc::from("a-7"));
+    }
+    let told = &log.replay(&[by_model]).configurations[0];
+    let asked = |part| {
+        let its = told.breakers.iter().find(|it| it.part.as_deref() == part).expect("a breaker");
+        let calls: u32 = its.course.buckets().map(|(_, it)| it.calls).sum();
+        (its.tally.sent.failed, calls)
+    };
+    assert_eq!((asked(Some("a*")), asked(None)), ((30, 30), (5, 5)));
+}
