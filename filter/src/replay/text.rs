@@ -5,6 +5,7 @@ use crate::category::Category;
 use crate::replay::findings::{BreakerFindings, Findings, Replayed, Series, Tally, Trip};
 use crate::replay::log::Reading;
 use crate::replay::report::clean;
+use crate::replay::report::figures::counted;
 use crate::replay::spread::Spread;
 use core::fmt::{self, Write};
 use core::time::Duration;
@@ -89,7 +90,8 @@ fn percentiles(spread: &Spread) -> String {
 fn would_have(text: &mut String, told: &Replayed) -> fmt::Result {
     let Tally { sent, blocked, unknown, timed_out_successes, saved } = &told.tally;
     writeln!(text, "\n{}", clean(&told.name))?;
-    writeln!(text, "  {} trips of {} breakers", told.trips, told.breakers.len())?;
+    let breakers = counted(told.breakers.len() as u64, "breaker");
+    writeln!(text, "  {} of {breakers}", counted(told.trips, "trip"))?;
     writeln!(
         text,
         "  would have blocked {} of {} calls that went out: {} failed, {} succeeded (false alarms: {} of good calls), {} ignored",

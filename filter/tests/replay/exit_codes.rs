@@ -56,6 +56,7 @@ fn configurations_stand_side_by_side_in_text_and_json() {
     for words in [
         "3000 lines, 3000 calls",
         "0 lines skipped",
+        "1 trip of 1 breaker\n",
         "brief.yaml",
         "side.yaml",
         "consecutive_failures 5.000 of 5 (server_error)",
@@ -96,4 +97,37 @@ fn closed_pipe() -> std::process::Stdio {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     writer.into()
+}
+
+#[test]
+fn a_bound_is_not_kept_by_calls_that_nobody_replayed() {
+    let code = |log: &str, arguments: &[&str]| {
+        let said = replay_of(log.as_bytes(), &[arguments, &["-"]].concat());
+        (said.code, said.complaint)
+    };
+    let bound = ["--max-false-alarms", "100%"];
+    let damaged = log().replacen("\"admitted_ns\":", "\"x\":", 31);
+    assert_eq!(code(&damaged, &[]).0, Some(0));
+    let (of_damaged, complaint) = code(&damaged, &bound);
+    assert_eq!(of_damaged, Some(1));
+    assert!(complaint.contains("31 of 3000 lines could not be used"), "{complaint}");
+    let few = log().replacen("\"admitted_ns\":", "\"x\":", 30);
+    assert_eq!(code(&few, &bound).0, Some(0));
+    // A second cluster has no room.
+    let two = log().replacen("\"key\":\"outbound", "\"key\":\"inbound", 1);
+    let one = file("one-breaker.yaml", "max_breakers: 1");
+    let (of_two, complaint) = code(&two, &[&bound[..], &["--config", &one]].concat());
+    assert_eq!(of_two, Some(1), "{complaint}");
+    assert!(complaint.contains("calls had no breaker"), "{complaint}");
+}
+
+#[test]
+fn parts_that_no_line_names_are_warned_of() {
+    let by_model = file("by-model.yaml", "defaults: {key_by: model, models: [\"gpt-*\"]}");
+    let arguments = ["--config", by_model.as_str(), "-"];
+    let said = replay_of(log().as_bytes(), &arguments);
+    assert_eq!(said.code, Some(0));
+    assert!(said.complaint.contains("no line of it names a model"), "{}", said.complaint);
+    let named = log().replace("\"method\"", "\"model\":\"gpt-5\",\"method\"");
+    assert_eq!(replay_of(named.as_bytes(), &arguments).complaint, "");
 }

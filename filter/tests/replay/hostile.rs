@@ -164,7 +164,10 @@ fn a_packed_file_that_breaks_off_is_read_as_far_as_it_goes() {
     std::io::Write::write_all(&mut packer, text.as_bytes()).expect("memory");
     let packed = packer.finish().expect("memory");
     let path = file("cut.log.gz", &packed[..packed.len() / 2]);
-    let told = replay(&["--format", "json", &path]).json();
+    let said = replay(&["--format", "json", &path]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.complaint.contains("1 file could not be read to the end"), "{}", said.complaint);
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(told["reading"]["skipped"]["unreadable"], 1);
     assert!(told["reading"]["calls"].as_u64() > Some(500), "{:#}", told["reading"]);
     assert_says(&told, "could not be read to its end");

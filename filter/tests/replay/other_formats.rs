@@ -72,3 +72,30 @@ fn what_a_collector_writes_in_front_of_a_line_is_passed_over() {
     let told = replay_of(prefixed.as_bytes(), &["--format", "json", "-"]).json();
     assert_eq!(told["reading"]["calls"], 10);
 }
+
+#[test]
+fn calls_that_differ_in_what_is_not_read_are_several() {
+    let line = |id: u32| {
+        format!(
+            "{{\"ts\":{},\"code\":200,\"up\":\"c\",\"s\":\"0.2\",\"id\":\"r{id}\"}}\n",
+            1_800_000_000 + id / 10
+        )
+    };
+    let fields = file("ids.yaml", "{time: ts, status: code, cluster: up, duration_s: s}");
+    let all: String = (0..100).chain(0..100).map(line).collect();
+    let arguments = ["--fields", fields.as_str(), "--format", "json", "-"];
+    let told = replay_of(all.as_bytes(), &arguments).json();
+    assert_eq!(told["reading"]["calls"], 100, "{told:#}");
+    assert_eq!(told["reading"]["skipped"]["duplicate"], 100, "{told:#}");
+}
+
+#[test]
+fn a_file_that_tells_no_time_stays_where_it_was_given() {
+    use llm_breaker::replay::log::{Fields, Input, in_order};
+    let timed = |name, second| file(name, format!("{{\"time\":{second}}}\n"));
+    let [late, none, early] =
+        [timed("late.log", 2_000), file("none.log", "{}\n"), timed("early.log", 1_000)];
+    let inputs = [&late, &none, &early].map(|path| Input::File(path.into()));
+    let placed = in_order(inputs.to_vec(), &Fields::default()).expect("files");
+    assert_eq!(placed.iter().map(Input::name).collect::<Vec<_>>(), [early, none, late]);
+}

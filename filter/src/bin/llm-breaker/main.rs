@@ -40,7 +40,7 @@ enum Command {
         changed: bool,
     },
     /// Replays access logs: what would these configurations have done? 0: well, 1: nothing could be
-    /// replayed, 2: a bound was passed that an option sets
+    /// replayed, or not all of it, 2: a bound was passed that an option sets
     Replay(replay::Arguments),
     /// Searches the thresholds that suit the calls of access logs, by what mistakes cost
     Tune(tune::Arguments),

@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use llm_breaker::config::{Config, Role, metadata};
 use llm_breaker::glob::Glob;
+use llm_breaker::policy::KeyBy;
 use llm_breaker::replay::log::{Fields, Input, Options, Reader, Reading, Reason, Sink, in_order};
-use llm_breaker::replay::report::{self, sheet::Sheet};
+use llm_breaker::replay::report::{self, figures, sheet::Sheet};
 use llm_breaker::replay::{Candidate, Findings, Replay, text};
 use serde_json::json;
 
@@ -19,11 +20,17 @@ use crate::found::{self, Contents, Found};
 use crate::printing::{complain, print};
 use crate::progress::Progress;
 
-/// A file could not be read, or there is nothing to replay.
+/// A file could not be read, there is nothing to replay, or too little of it to hold it to a bound.
 const UNREADABLE: u8 = 1;
 
 /// A bound was passed that the caller set.
 const TOO_MUCH: u8 = 2;
+
+/// Lines that may be unusable, as a share of all, in a log that is held to a bound.
+const MAX_UNUSABLE: f64 = 0.01;
+
+/// Clusters that are warned of at most.
+const MAX_WARNED: usize = 5;
 
 /// Which logs are read, and how.
 #[derive(Args)]
@@ -88,8 +95,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// Replays, prints, and says whether that is well.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match replayed(arguments) {
-        Ok(findings) if passes(arguments, &findings) => ExitCode::SUCCESS,
-        Ok(_) => TOO_MUCH.into(),
+        Ok((findings, reading)) => {
+            let passes = passes(arguments, &findings);
+            let gaps = gaps(arguments, &findings, &reading);
+            gaps.iter().for_each(|gap| complain(gap));
+            match (gaps.is_empty(), passes) {
+                (false, _) => UNREADABLE.into(),
+                (true, false) => TOO_MUCH.into(),
+                (true, true) => ExitCode::SUCCESS,
+            }
+        }
         Err(complaint) => {
             complain(&complaint);
             UNREADABLE.into()
@@ -97,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn replayed(arguments: &Arguments) -> Result<Findings, String> {
+fn replayed(arguments: &Arguments) -> Result<(Findings, Reading), String> {
     let candidates = candidates(&arguments.config)?;
     let mut replay = Replay::new(candidates.clone());
     let reading = arguments.logs.read(&mut replay)?;
@@ -110,7 +125,24 @@ fn replayed(arguments: &Arguments) -> Result<Findings, String> {
     if reading.calls == 0 {
         return Err("nothing to replay: no line tells of a call".into());
     }
-    Ok(findings)
+    candidates.iter().for_each(|it| warn_of_missing_models(it, &findings));
+    Ok((findings, reading))
+}
+
+/// What was asked for finer than the log tells is replayed as if all were one.
+fn warn_of_missing_models(candidate: &Candidate, findings: &Findings) {
+    let named =
+        |cluster: &str| findings.series.iter().any(|it| it.cluster == cluster && it.part.is_some());
+    let is_finer = |cluster: &str| candidate.config.policy_for(cluster).key_by != KeyBy::Cluster;
+    let unnamed = findings.series.iter().map(|it| it.cluster.as_str());
+    let unnamed = unnamed.filter(|cluster| is_finer(cluster) && !named(cluster));
+    for cluster in unnamed.take(MAX_WARNED) {
+        complain(&format!(
+            "{}: {} has key_by, but no line of it names a model: its calls are replayed as one part's",
+            report::clean(&candidate.name),
+            report::clean(cluster)
+        ));
+    }
 }
 
 /// The configurations as columns, if there are several.
@@ -149,6 +181,38 @@ impl Logs {
         progress.end();
         Ok(reading)
     }
+}
+
+/// What a log's figures do not speak of, and that it was not asked to leave out.
+fn gaps(arguments: &Arguments, findings: &Findings, reading: &Reading) -> Vec<String> {
+    let mut gaps: Vec<String> = unread(reading).into_iter().collect();
+    if arguments.max_false_alarms.is_none() {
+        return gaps;
+    }
+    let is_lost = |it: &Reason| it.is_skipped() && !it.is_usual() && *it != Reason::Duplicate;
+    let lost: u64 =
+        Reason::ALL.iter().filter(|it| is_lost(it)).map(|it| reading.skipped.count(*it)).sum();
+    if lost as f64 > reading.lines as f64 * MAX_UNUSABLE {
+        gaps.push(format!(
+            "{lost} of {} lines could not be used: too many to hold to a bound",
+            reading.lines
+        ));
+    }
+    let forgotten = reading.skipped.count(Reason::ProxyForgotten);
+    if forgotten > 0 {
+        gaps.push(format!("proxies were forgotten {forgotten} times: replay fewer at once"));
+    }
+    let without = findings.configurations.iter().filter(|it| it.beyond_max_breakers > 0);
+    gaps.extend(
+        without.map(|it| format!("{}: {} calls had no breaker", it.name, it.beyond_max_breakers)),
+    );
+    gaps
+}
+
+/// Which files broke off, if some did.
+pub(crate) fn unread(reading: &Reading) -> Option<String> {
+    let count = reading.skipped.count(Reason::Unreadable);
+    (count > 0).then(|| format!("{} could not be read to the end", figures::counted(count, "file")))
 }
 
 fn passes(arguments: &Arguments, findings: &Findings) -> bool {

@@ -71,7 +71,7 @@ impl Sink for Kept<'_> {
     fn source_ended(&mut self, _source: &Source) {}
 }
 
-/// Searches, and prints what is advised: 1 if there was nothing to read.
+/// Searches, and prints what is advised: 1 if there was nothing to read, or not all could be.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match searched(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -99,12 +99,10 @@ fn searched(arguments: &Arguments) -> Result<(), String> {
         clusters.iter().map(|it| advice(it, &config, &prices)).collect();
     let document = yaml(&advices?, &prices);
     print(&format!("As configuration:\n\n{document}"))?;
-    match &arguments.write {
-        Some(path) => {
-            fs::write(path, document).map_err(|error| format!("{}: {error}", path.display()))
-        }
-        None => Ok(()),
+    if let Some(path) = &arguments.write {
+        fs::write(path, document).map_err(|error| format!("{}: {error}", path.display()))?;
     }
+    replay::unread(&reading).map_or(Ok(()), Err)
 }
 
 fn advice(calls: &ClusterCalls, config: &Config, prices: &Prices) -> Result<Advice, String> {

@@ -58,7 +58,7 @@ impl Input {
 }
 
 /// The inputs in the order of the times that they begin with, where that can be seen without reading
-/// them: rotated files are named the other way round. The standard input keeps its place at the end.
+/// them: rotated files are named the other way round. The standard input comes behind those.
 ///
 /// # Errors
 /// Which file cannot be read, and what the system says.
@@ -73,9 +73,16 @@ pub fn in_order(inputs: Vec<Input>, fields: &Fields) -> Result<Vec<Input>, Strin
         };
         known.push((begins, input));
     }
-    // Stable: those that tell no time stay as they were given.
-    known.sort_by_key(|(begins, _)| begins.unwrap_or_default());
-    Ok(known.into_iter().map(|(_, input)| input).collect())
+    let mut timed: Vec<(u64, Input)> =
+        known.iter().filter_map(|(begins, input)| Some(((*begins)?, input.clone()))).collect();
+    timed.sort_by_key(|(begins, _)| *begins);
+    let mut timed = timed.into_iter().map(|(_, input)| input);
+    // Those that tell no time stay in the places that they were given.
+    let placed = known.into_iter().filter_map(|(begins, input)| match begins {
+        Some(_) => timed.next(),
+        None => Some(input),
+    });
+    Ok(placed.collect())
 }
 
 fn begins_at(path: &Path, fields: &Fields) -> io::Result<Option<u64>> {

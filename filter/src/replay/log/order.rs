@@ -14,7 +14,7 @@ const MAX_HELD: usize = 1 << 20;
 const MAX_COMPARED: usize = 256;
 
 /// Where a line stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     /// The number of its file.
     pub(super) file: usize,
@@ -145,8 +145,9 @@ impl Held {
 }
 
 impl Waiting {
-    fn key(&self) -> (Instant, u64) {
-        (self.admitted, self.id)
+    /// Of the same instant, the order of the lines counts.
+    fn key(&self) -> (Instant, Place, u64) {
+        (self.admitted, self.place, self.id)
     }
 }
 

@@ -112,7 +112,8 @@ impl Reader {
             return self.told(&Line::parse(bytes)?, bytes, place, sink);
         }
         let shipped = self.options.fields.translate(bytes)?;
-        self.told(&Line::parse(&shipped)?, &shipped, place, sink)
+        // The line itself tells it from others, with all that is not read of it.
+        self.told(&Line::parse(&shipped)?, bytes, place, sink)
     }
 
     fn told(

@@ -186,3 +186,12 @@ fn the_oldest_calls_give_way() {
     assert_eq!((clusters.len(), further), (1, 0));
     assert_eq!(clusters[0].calls, calls[calls.len() - 100..]);
 }
+
+#[test]
+fn the_oldest_give_way_whatever_was_read_last() {
+    let calls = noisy(1, 0.1).calls;
+    let (older, newer) = calls.split_at(calls.len() / 2);
+    let mut traffic = Traffic::of_at_most(100);
+    newer.iter().chain(older).cloned().for_each(|call| traffic.add(call));
+    assert_eq!(traffic.clusters(8).0[0].calls, calls[calls.len() - 100..]);
+}
