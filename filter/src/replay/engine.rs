@@ -20,7 +20,7 @@ const MAX_TURNS: u64 = 20_000;
 const MAX_SERIES: usize = 1_000;
 
 /// Those of them that are told over time as well.
-const MAX_COURSES: usize = 32;
+const MAX_COURSES: usize = 64;
 
 /// Breakers of a configuration at most, of all proxies and all their restarts.
 const MAX_BREAKERS: usize = 1 << 14;
