@@ -16,7 +16,7 @@ const OURS: usize = 0;
 /// Whether each incident that can be told must be.
 #[must_use]
 pub fn must_be_told(what: What) -> bool {
-    matches!(what, What::Quota | What::Hangs) || what == What::Fails(1.0)
+    matches!(what, What::Quota | What::Hangs | What::HangsUnseen) || what == What::Fails(1.0)
 }
 
 /// Everything that does not hold.

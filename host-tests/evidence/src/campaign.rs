@@ -193,7 +193,7 @@ fn costs(incident: &Incident, subjects: &[Subject], setting: &Setting) -> Vec<Co
     let policy = setting.policy();
     let calls: Vec<(Call, Seen)> =
         incident.calls().map(|call| (call, watch(&call, policy))).collect();
-    let can_be_told = measure::can_be_told(incident, &calls, policy);
+    let can_be_told = measure::can_be_told(incident, &calls);
     let cost = |subject: &Subject| {
         let cost = measure::incident(incident, &calls, subject.begins(setting, NODE));
         Cost { can_be_told, ..cost }

@@ -5,7 +5,6 @@ use crate::incident::Incident;
 use crate::incidents::What;
 use crate::subject::{Deciding, Fate};
 use core::time::Duration;
-use llm_breaker::policy::{Policy, WindowShape};
 use llm_breaker::time::Instant;
 
 use crate::watched::Seen;
@@ -13,6 +12,10 @@ use llm_breaker::category::Verdict;
 
 /// Failures that must fall into one window before anybody could tell.
 pub const ENOUGH: usize = 5;
+/// Within which they must fail.
+const WINDOW: Duration = Duration::from_secs(60);
+/// What calls hang for until they are known to.
+const HANGS: Duration = Duration::from_secs(120);
 
 /// A healthy time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,17 +157,11 @@ pub fn incident(incident: &Incident, calls: &[(Call, Seen)], mut subject: Decidi
 
 /// Whether anybody who looks at the last minute could tell an incident from its failures, as they are
 /// recorded when nobody holds a call back. One whose calls hang must outlast their limit by a window.
+/// By the promised values, not by those that are judged: worse ones would have less to tell.
 #[must_use]
-pub fn can_be_told(incident: &Incident, calls: &[(Call, Seen)], policy: &Policy) -> bool {
-    let window = match policy.window {
-        WindowShape::Time { duration, .. } => duration,
-        WindowShape::Count { max_age, .. } => max_age,
-    };
-    if incident.what() == What::Hangs {
-        let Some(limit) = policy.limits.first_token else { return false };
-        if incident.ends < incident.begins + limit + window {
-            return false;
-        }
+pub fn can_be_told(incident: &Incident, calls: &[(Call, Seen)]) -> bool {
+    if incident.what() == What::Hangs && incident.ends < incident.begins + HANGS + WINDOW {
+        return false;
     }
     let fails = |seen: &Seen| {
         // Of those who left without a byte all may count, where nobody got one.
@@ -172,7 +169,7 @@ pub fn can_be_told(incident: &Incident, calls: &[(Call, Seen)], policy: &Policy)
             What::HangsUnseen => seen.outcome.judged(Instant::ZERO),
             _ => seen.outcome,
         };
-        let verdict = policy.verdicts.on(outcome.category);
+        let verdict = outcome.category.default_verdict();
         matches!(verdict, Verdict::Failure | Verdict::Open) && incident.lasts_at(seen.settled)
     };
     let mut failures: Vec<Instant> = calls
@@ -181,7 +178,7 @@ pub fn can_be_told(incident: &Incident, calls: &[(Call, Seen)], policy: &Policy)
         .map(|(_, seen)| seen.settled)
         .collect();
     failures.sort_unstable();
-    failures.windows(ENOUGH).any(|some| some[ENOUGH - 1].since(some[0]) < window)
+    failures.windows(ENOUGH).any(|some| some[ENOUGH - 1].since(some[0]) < WINDOW)
 }
 
 #[cfg(test)]
@@ -193,6 +190,7 @@ mod tests {
     use crate::subject::Subject;
     use crate::traffic::{at, error, failing, seconds};
     use crate::watched::watch;
+    use llm_breaker::policy::Policy;
 
     fn good(second: f64) -> Call {
         let moment = Some(seconds(0.5));
@@ -244,10 +242,9 @@ mod tests {
 
     #[test]
     fn five_failures_within_a_window_can_be_told_and_fewer_cannot() {
-        let policy = Policy::default();
         for (every, told) in [(5.0, true), (14.9, true), (15.1, false), (60.0, false)] {
             let (incident, calls) = outage(every);
-            assert_eq!(can_be_told(&incident, &calls, &policy), told, "{every}");
+            assert_eq!(can_be_told(&incident, &calls), told, "{every}");
             let ours = Subject::Ours.begins(&Setting::defaults(), "node");
             let cost = super::incident(&incident, &calls, ours);
             assert_eq!(cost.detected_after.is_some(), told, "{every}: {cost:?}");

@@ -30,6 +30,8 @@ fn wrong_defaults_slip() {
             "outage, total: ",
         ),
         (r#"{"defaults": {"verdicts": {"quota_exhausted": "ignore"}}}"#, "quota: "),
+        (r#"{"defaults": {"verdicts": {"connection_failed": "ignore"}}}"#, "outage, total: "),
+        (r#"{"defaults": {"window": {"duration": "5s"}}}"#, "outage, total: "),
     ] {
         let setting = Setting::of(document).expect(document);
         let slips = bounds::slips(&run(&setting, Size { incidents: 6, ..SHARE }, Scope::Bounds));
