@@ -184,13 +184,19 @@ SBOM := $(DIST)/llm-breaker-$(VERSION).cdx.json
 $(CYCLONEDX):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-cyclonedx@$(CYCLONEDX_VERSION)
 
+# A workspace of the module alone: others of this one have the library with features that it has not.
+ALONE := target/alone
+
 # Of no time, without a number made up for it, and without the folder in which it was made.
-$(SBOM): Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
-	@mkdir -p $(DIST)
-	$(CYCLONEDX) cyclonedx --quiet --manifest-path filter/Cargo.toml --target $(WASM_TARGET) \
+$(SBOM): Cargo.toml Cargo.lock filter/Cargo.toml | $(CYCLONEDX)
+	@rm -rf $(ALONE) && mkdir -p $(ALONE) $(DIST)
+	@cp -R Cargo.lock rust-toolchain.toml filter docs $(ALONE)
+	@sed 's/^members = .*/members = ["filter"]/; /^default-members = /d' Cargo.toml > $(ALONE)/Cargo.toml
+	$(CYCLONEDX) cyclonedx --quiet --manifest-path $(ALONE)/filter/Cargo.toml --target $(WASM_TARGET) \
 		--format json --spec-version 1.5 --override-filename llm-breaker.cdx
-	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)|file:///llm-breaker|g' filter/llm-breaker.cdx.json > $@
-	@find benches filter host-tests packaging -name node_modules -prune -o -name llm-breaker.cdx.json -exec rm {} +
+	@sed '/"serialNumber": /d; /"timestamp": /d; s|file://$(CURDIR)/$(ALONE)|file:///llm-breaker|g' \
+		$(ALONE)/filter/llm-breaker.cdx.json > $@
+	@rm -rf $(ALONE)
 
 # Where the image is pushed to, and where the manifests of dist/envoy say it is.
 REGISTRY_IMAGE ?= registry.example.com/llm-breaker
