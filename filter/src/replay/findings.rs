@@ -231,7 +231,9 @@ impl Tally {
     }
 }
 
-fn share(part: u64, whole: u64) -> f64 {
+/// A part of a whole, from 0 to 1; of nothing it is 0.
+#[must_use]
+pub fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

@@ -29,7 +29,7 @@ pub use call::{Call, Ended, Epochs, Fate, Measured, Source};
 pub use course::{Course, Merge};
 pub use engine::{Candidate, Decision, Replay};
 pub use findings::{
-    Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown,
+    Blocked, BreakerFindings, Ends, Findings, Replayed, Series, Tally, Trip, Turn, Unknown, share,
 };
 pub use spread::Spread;
 pub use text::text;

@@ -50,8 +50,7 @@ impl Edge {
     /// If it is none; a test tries all.
     #[must_use]
     pub fn setting(&self) -> Setting {
-        let document = format!(r#"{{"defaults": {}}}"#, self.policy);
-        Setting::of(&document).unwrap_or_else(|errors| panic!("{document}: {errors}"))
+        Setting::with(self.policy)
     }
 }
 

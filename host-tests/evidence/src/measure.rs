@@ -5,6 +5,7 @@ use crate::incident::Incident;
 use crate::incidents::What;
 use crate::subject::{Deciding, Fate};
 use core::time::Duration;
+use llm_breaker::replay::share;
 use llm_breaker::time::Instant;
 
 use crate::watched::Seen;
@@ -112,12 +113,6 @@ impl Healthy {
             hours_with_a_trip: self.hours_with_a_trip + other.hours_with_a_trip,
         }
     }
-}
-
-/// A part of a whole, from 0 to 1.
-#[must_use]
-pub fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// What one incident costs whom it is left to.

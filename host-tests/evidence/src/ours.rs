@@ -31,6 +31,16 @@ impl Setting {
         Ok(Self { config, fingerprint })
     }
 
+    /// The defaults with these fields of a policy, which stand in this source.
+    ///
+    /// # Panics
+    /// If they are none.
+    #[must_use]
+    pub fn with(policy: &str) -> Self {
+        let document = format!(r#"{{"defaults": {policy}}}"#);
+        Self::of(&document).unwrap_or_else(|errors| panic!("{document}: {errors}"))
+    }
+
     /// Nothing is configured.
     #[must_use]
     pub fn defaults() -> Self {

@@ -4,12 +4,13 @@ use crate::campaign::{Campaign, PIECES, Size};
 use crate::edges::EDGES;
 use crate::incidents::{KINDS, Kind, MANNERS, Manner, PATIENCE};
 use crate::known::{Known, Source};
-use crate::measure::{Cost, Healthy, share};
+use crate::measure::{Cost, Healthy};
 use crate::profiles::PROFILES;
 use crate::subject::Subject;
 use crate::variants::{self, VARIANTS};
 use core::fmt::{Display, Write as _};
 use core::time::Duration;
+use llm_breaker::replay::share;
 
 /// A table and the name of its marks.
 pub type Named = (&'static str, String);

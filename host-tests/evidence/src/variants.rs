@@ -49,8 +49,7 @@ impl Variant {
     /// If it is none; a test tries all.
     #[must_use]
     pub fn setting(&self) -> Setting {
-        let document = format!(r#"{{"defaults": {}}}"#, self.policy);
-        Setting::of(&document).unwrap_or_else(|errors| panic!("{document}: {errors}"))
+        Setting::with(self.policy)
     }
 }
 
