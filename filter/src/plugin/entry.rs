@@ -6,6 +6,7 @@ use crate::config::LogFormat;
 use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::outcome::Outcome;
+use crate::plugin::fleet::Voice;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::stats::Stats;
 use crate::policy::Policy;
@@ -28,6 +29,7 @@ pub(super) struct Entry {
     jitter: Jitter,
     pub(super) stats: Stats,
     log_format: LogFormat,
+    voice: Voice,
     in_force: RefCell<InForce>,
     /// The policy whose profile this VM left last.
     profiled: RefCell<Option<Rc<Policy>>>,
@@ -42,13 +44,20 @@ struct InForce {
 
 impl Entry {
     /// The breaker of this key under the configured policy; its metadata is not known yet.
-    pub(super) fn new(key: Key, policy: Policy, node: &str, log_format: LogFormat) -> Self {
+    pub(super) fn new(
+        key: Key,
+        policy: Policy,
+        node: &str,
+        log_format: LogFormat,
+        voice: Voice,
+    ) -> Self {
         let name = key.name();
         Self {
             ledger: Ledger::of(&name),
             jitter: Jitter::of(&name, node),
             stats: Stats::of(&key),
             log_format,
+            voice,
             in_force: RefCell::new(InForce {
                 fingerprint: policy.fingerprint(),
                 policy: Rc::new(policy),
@@ -147,6 +156,7 @@ impl Entry {
             let outcome = question.told(decided.value.as_ref());
             self.report(transition, outcome.as_ref(), now);
         }
+        self.voice.tell_of_asking(&self.name, question, &decided, policy, now);
         decided
     }
 
@@ -168,6 +178,7 @@ impl Entry {
 
     /// Count and log a transition that this VM's store brought about.
     pub(super) fn report(&self, transition: &Transition, outcome: Option<&Outcome>, now: Instant) {
+        self.voice.tell_of(&self.name, transition, &self.policy(), now);
         self.stats.count(Stat::StateChanges(transition.from, transition.to));
         self.stats.record(Stat::State, transition.to.gauge());
         let open = transition.open_for.map_or(Duration::ZERO, |open_for| open_for.duration());

@@ -6,6 +6,7 @@ mod breakers;
 mod call;
 mod chain;
 mod entry;
+mod fleet;
 mod heads;
 mod host;
 mod in_flight;
