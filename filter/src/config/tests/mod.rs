@@ -5,7 +5,6 @@ mod damage;
 mod fallbacks;
 mod forms;
 mod keys;
-mod later;
 mod layers;
 mod matchers;
 mod mistakes;
