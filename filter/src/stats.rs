@@ -188,6 +188,19 @@ pub fn fleet_hints_ignored(why: Ignored) -> String {
     format!("{PREFIX}{FLEET_HINTS_IGNORED}.{}", label("reason", why.name()))
 }
 
+/// The name to count what went to other proxies by, or came from them.
+#[must_use]
+pub fn fleet_event(direction: &str, kind: &str) -> String {
+    let labels = label("direction", direction) + &label("kind", kind);
+    format!("{PREFIX}fleet_events_total.{labels}")
+}
+
+/// The name to count by what was not heeded.
+#[must_use]
+pub fn fleet_hint_ignored(reason: &str) -> String {
+    format!("{PREFIX}{FLEET_HINTS_IGNORED}.{}", label("reason", reason))
+}
+
 impl Stat {
     /// What a dashboard wants to see at zero before anything happened.
     pub const FROM_THE_START: [Self; 8] = [

@@ -161,6 +161,7 @@ impl Entry {
     }
 
     fn tell_of<T>(&self, decided: &Decided<T>, now: Instant) {
+        self.voice.tell_of(&self.name, decided, &self.policy(), now);
         self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);
@@ -178,7 +179,6 @@ impl Entry {
 
     /// Count and log a transition that this VM's store brought about.
     pub(super) fn report(&self, transition: &Transition, outcome: Option<&Outcome>, now: Instant) {
-        self.voice.tell_of(&self.name, transition, &self.policy(), now);
         self.stats.count(Stat::StateChanges(transition.from, transition.to));
         self.stats.record(Stat::State, transition.to.gauge());
         let open = transition.open_for.map_or(Duration::ZERO, |open_for| open_for.duration());
@@ -187,6 +187,12 @@ impl Entry {
         let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
         let line = journal::transition(&self.key, transition, outcome);
         self.tell(level, &line, Explains::of(transition), now);
+    }
+
+    /// Say what the fleet's operators ordered.
+    #[cfg(feature = "fleet")]
+    pub(super) fn tell_of_order(&self, line: &Line, at: Instant) {
+        self.tell(Level::Warn, line, Explains::Override, at);
     }
 
     /// Say what happened, in the log and to those who look at this breaker later.

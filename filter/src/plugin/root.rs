@@ -6,6 +6,7 @@ use crate::journal;
 use crate::plugin::admin::{Admin, AdminStream};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
+use crate::plugin::fleet::Fleet;
 use crate::plugin::host::{self, Level};
 use crate::plugin::stream::Stream;
 use crate::plugin::trace;
@@ -27,6 +28,7 @@ const MAX_LOOKS: usize = 3;
 #[derive(Default)]
 pub(super) struct Root {
     serves: Serves,
+    fleet: Fleet,
     /// A VM is not told which thread it is on, but only workers get requests.
     duty: Cell<Duty>,
 }
@@ -64,7 +66,31 @@ impl Context for Root {
         {
             YOUNGEST.set(Instant::ZERO);
         }
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.leave(breakers, host::now());
+        }
         true
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.stream_message(breakers, token, size);
+        }
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_grpc_stream_close(&mut self, token: u32, _: u32) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.stream_closed(breakers, token);
+        }
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_grpc_call_response(&mut self, token: u32, status: u32, size: usize) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.replied(breakers, token, status, size);
+        }
     }
 }
 
@@ -79,25 +105,27 @@ impl RootContext for Root {
             self.serves = Serves::Admin(Rc::new(admin));
             return true;
         }
-        let breakers = Breakers::new(config, now, node);
+        self.fleet = Fleet::of(&config, &node, now);
+        let breakers = Breakers::new(config, now, node, self.fleet.mailbox());
         suspend_those_out_of_service(&breakers, now);
         self.serves = Serves::Traffic(Rc::new(breakers));
-        host::set_tick_period(TICK);
+        host::set_tick_period(self.fleet.first_tick(TICK));
         true
     }
 
     fn on_tick(&mut self) {
         let Serves::Traffic(breakers) = &self.serves else { return };
         let now = host::now();
-        watchdog::look_after(breakers, now);
-        YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
-        let is_youngest = YOUNGEST.get() == breakers.in_force_since;
-        for entry in breakers.all(now) {
-            entry.leave_profile();
-            let look = tick(&entry, now);
-            if self.duty.get() == Duty::RefreshGauges && is_youngest {
-                show(&entry, now, look);
-            }
+        if self.fleet.is_due(now) {
+            self.look_after(breakers, now);
+        }
+        self.fleet.tick(breakers, now);
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_queue_ready(&mut self, queue: u32) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.queue_ready(breakers, queue);
         }
     }
 
@@ -113,6 +141,22 @@ impl RootContext for Root {
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
+    }
+}
+
+impl Root {
+    /// The usual work of a tick.
+    fn look_after(&self, breakers: &Breakers, now: Instant) {
+        watchdog::look_after(breakers, now);
+        YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
+        let is_youngest = YOUNGEST.get() == breakers.in_force_since;
+        for entry in breakers.all(now) {
+            entry.leave_profile();
+            let look = tick(&entry, now);
+            if self.duty.get() == Duty::RefreshGauges && is_youngest {
+                show(&entry, now, look);
+            }
+        }
     }
 }
 

@@ -63,8 +63,6 @@ impl FleetStatus {
 /// What proxies say of one breaker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FleetView {
-    /// The fleet: the name under which its VM is told.
-    pub fleet: String,
     /// Their reports, as many as are shown.
     pub reports: Vec<Report>,
     /// How many more there are.
@@ -124,7 +122,6 @@ impl FleetView {
 
     fn encode(&self) -> Vec<u8> {
         let mut frame = frame::start(Kind::FleetView, 64);
-        frame::text(&mut frame, cut(&self.fleet));
         frame::text(&mut frame, cut(self.probes.as_deref().unwrap_or_default()));
         let (mode, until) = self.ordered.map_or((NONE, Instant::ZERO), |(mode, until)| {
             (mode as u8, until.unwrap_or(Instant::from_nanos(u64::MAX)))
@@ -140,7 +137,6 @@ impl FleetView {
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut payload = frame::open(bytes, Kind::FleetView)?;
-        let fleet = payload.text()?;
         let probes = Some(payload.text()?).filter(|probes| !probes.is_empty());
         let mode = Mode::ALL.get(usize::from(payload.u8()?)).copied();
         let until = Some(payload.u64()?).filter(|until| *until != u64::MAX);
@@ -153,7 +149,7 @@ impl FleetView {
             }
             reports.push(Report::decode(&mut payload)?);
         }
-        Some(Self { fleet, reports, left_out, probes, ordered })
+        Some(Self { reports, left_out, probes, ordered })
     }
 }
 
@@ -211,7 +207,6 @@ mod tests {
         let category = Some(Category::ServerError);
         let says = [Says::Closed, Says::Announced(category), Says::Observed(None), Says::Probed(category)];
         FleetView {
-            fleet: "0123456789abcdef".into(),
             reports: says.map(report).into(),
             left_out: 7,
             probes: Some("eu-1/node/7".into()),

@@ -1,7 +1,6 @@
 //! What is there in place of a fleet in a module that has no room for one: nothing, in the same words.
 
 use crate::admission::{Answer, Question};
-use crate::breaker::Transition;
 use crate::config::Config;
 use crate::plugin::breakers::Breakers;
 use crate::policy::Policy;
@@ -24,7 +23,14 @@ impl Mailbox {
 pub(in crate::plugin) struct Voice;
 
 impl Voice {
-    pub(in crate::plugin) const fn tell_of(&self, _: &str, _: &Transition, _: &Policy, _: Instant) {}
+    pub(in crate::plugin) const fn tell_of<T>(
+        &self,
+        _: &str,
+        _: &Decided<T>,
+        _: &Policy,
+        _: Instant,
+    ) {
+    }
 
     pub(in crate::plugin) const fn tell_of_asking(
         &self,
@@ -60,5 +66,5 @@ impl Fleet {
 
     pub(in crate::plugin) const fn tick(&self, _: &Breakers, _: Instant) {}
 
-    pub(in crate::plugin) const fn leave(&self, _: Instant) {}
+    pub(in crate::plugin) const fn leave(&self, _: &Breakers, _: Instant) {}
 }

@@ -2,20 +2,24 @@
 //! their own stores brought about, each through the process's queue.
 
 use crate::admission::{Answer, Question};
-use crate::breaker::{Admission, Permit, PermitKind, Transition};
+use crate::breaker::{Admission, Permit, PermitKind};
+use crate::category::Verdict;
 use crate::fleet::{self, News, Told};
 use crate::plugin::host::{SharedData, queue};
 use crate::plugin::stats;
 use crate::policy::{Mode, Policy};
-use crate::shared::{Backlog, Decided, Ledger};
-use crate::stats::FLEET_NEWS_DROPPED;
+use crate::shared::{Backlog, Decided};
+use crate::stats::{self as names, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// A breaker whose requests wait for its turn to probe says so no more often.
+/// A breaker whose requests wait for a turn to probe says so no more often.
 const SAYS_WANTED: Duration = Duration::from_secs(1);
+
+/// Whoever asks for a turn was refused a request that long ago at most.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Where a configuration's breakers leave their news; nowhere if it names no fleet.
 #[derive(Clone, Default)]
@@ -67,7 +71,7 @@ impl Slot {
         // Should the queue have gone with all VMs but this one, it is looked up again.
         self.queue.set(queue.filter(|_| is_sent));
         if !is_sent {
-            stats::count_for_process(FLEET_NEWS_DROPPED);
+            stats::count_for_process(&names::fleet_hints_ignored(Ignored::QueueFull));
         }
         is_sent
     }
@@ -83,20 +87,22 @@ struct Speaker {
 }
 
 impl Voice {
-    /// Of a change of state; to be called before the record is looked at again.
-    pub(in crate::plugin) fn tell_of(
+    /// Of a change of state.
+    pub(in crate::plugin) fn tell_of<T>(
         &self,
         breaker: &str,
-        transition: &Transition,
+        decided: &Decided<T>,
         policy: &Policy,
         now: Instant,
     ) {
         let Some(speaker) = &self.0 else { return };
-        let news = Ledger::latest(|after| fleet::news_of(transition, after, policy, now));
-        speaker.tell(breaker, news.flatten());
+        if let (Some(transition), Some(standing)) = (&decided.transition, &decided.standing) {
+            let mode = mode(decided, policy, now);
+            speaker.tell(breaker, fleet::news_of(transition, standing, policy, mode));
+        }
     }
 
-    /// Of what else came of a call's question; to be called likewise.
+    /// Of what else came of a call's question.
     pub(in crate::plugin) fn tell_of_asking(
         &self,
         breaker: &str,
@@ -106,23 +112,9 @@ impl Voice {
         now: Instant,
     ) {
         let Some(speaker) = &self.0 else { return };
-        let Some(answer) = &decided.value else { return };
-        let news = match (question, answer) {
-            (_, Answer::Admission(Admission::Reject { .. }, _)) => speaker.wanted(policy, now),
-            (Question::GiveBack(permit), _) => is_probe(permit).then_some(News::ProbeReturned),
-            (Question::Record { permit, .. }, Answer::Recorded(category)) => {
-                if decided.transition.is_some() {
-                    return;
-                }
-                if permit.is_some_and(is_probe) && policy.verdicts.on(*category).says_nothing() {
-                    Some(News::ProbeReturned)
-                } else {
-                    lengthened(decided, policy, now)
-                }
-            }
-            _ => None,
-        };
-        speaker.tell(breaker, news);
+        if decided.transition.is_none() && mode(decided, policy, now) == Mode::Enforce {
+            speaker.tell(breaker, speaker.news_of(question, decided, policy, now));
+        }
     }
 }
 
@@ -133,25 +125,46 @@ impl Speaker {
         }
     }
 
-    /// A request was refused: somebody would probe if it were this proxy's turn.
-    fn wanted(&self, policy: &Policy, now: Instant) -> Option<News> {
-        if now.since(self.wanted_at.get()) < SAYS_WANTED {
-            return None;
+    fn news_of(
+        &self,
+        question: &Question<'_>,
+        decided: &Decided<Answer>,
+        policy: &Policy,
+        now: Instant,
+    ) -> Option<News> {
+        match (question, decided.value.as_ref()?) {
+            (_, Answer::Admission(Admission::Reject { retry_after, .. }, _)) => {
+                self.wanted(*retry_after, now)
+            }
+            (Question::GiveBack(permit), _) => is_probe(permit).then_some(News::ProbeReturned),
+            (Question::Record { permit: Some(permit), .. }, Answer::Recorded(category))
+                if is_probe(permit) && policy.verdicts.on(*category) == Verdict::Ignore =>
+            {
+                Some(News::ProbeReturned)
+            }
+            // A late answer may have announced that it takes longer.
+            (Question::Record { .. }, _) => {
+                let standing = decided.standing.as_ref()?;
+                fleet::news_of_lengthening(Instant::ZERO, standing, policy, Mode::Enforce)
+            }
+            _ => None,
         }
-        let waits = Ledger::latest(|breaker| {
-            breaker.mode(policy, now) == Mode::Enforce && breaker.awaits_turn(now)
-        });
-        waits.filter(|waits| *waits)?;
-        self.wanted_at.set(now);
-        Some(News::Wanted)
+    }
+
+    /// A request was refused that would have gone out as a probe soon: somebody would probe if it
+    /// were this proxy's turn.
+    fn wanted(&self, retry_after: Duration, now: Instant) -> Option<News> {
+        let is_soon = retry_after <= SOON && now.since(self.wanted_at.get()) >= SAYS_WANTED;
+        is_soon.then(|| {
+            self.wanted_at.set(now);
+            News::Wanted
+        })
     }
 }
 
-/// A late answer may have announced that it takes longer.
-fn lengthened(decided: &Decided<Answer>, policy: &Policy, now: Instant) -> Option<News> {
-    let before = decided.was_open_until?;
-    let news = Ledger::latest(|after| fleet::news_of_lengthening(Some(before), after, policy, now));
-    news.flatten()
+/// The mode in force.
+fn mode<T>(decided: &Decided<T>, policy: &Policy, now: Instant) -> Mode {
+    decided.overridden.filter(|it| it.holds(now)).map_or(policy.mode, |it| it.mode)
 }
 
 const fn is_probe(permit: &Permit) -> bool {

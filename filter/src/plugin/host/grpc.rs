@@ -71,8 +71,8 @@ fn target(cluster: &str) -> Option<String> {
     const CLUSTER_NAME: char = '\x0a';
     // Longer ones would take lengths of two bytes, which are no text.
     let length = u8::try_from(cluster.len()).ok().filter(|length| *length <= MAX_CLUSTER_BYTES)?;
-    let lengths = [length.saturating_add(2), length].map(char::from);
-    Some(format!("{ENVOY_GRPC}{}{CLUSTER_NAME}{}{cluster}", lengths[0], lengths[1]))
+    let [outer, inner] = [length.saturating_add(2), length].map(char::from);
+    Some(format!("{ENVOY_GRPC}{outer}{CLUSTER_NAME}{inner}{cluster}"))
 }
 
 /// The longest name of a cluster that gRPC can be sent to.

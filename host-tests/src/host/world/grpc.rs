@@ -68,7 +68,7 @@ impl World {
 
     /// Takes what the module sent on this stream since it was last asked.
     pub fn sent(&self, stream: &GrpcStream) -> Vec<Vec<u8>> {
-        let Some(vm) = self.running(stream.vm) else { return Vec::new() };
+        let Some(vm) = self.sound_vm(stream.vm) else { return Vec::new() };
         match vm.borrow_mut().state().grpc.opened.get_mut(&stream.token) {
             Some(Opened { is: Is::Stream { sent }, .. }) => std::mem::take(sent),
             _ => Vec::new(),
@@ -109,7 +109,7 @@ impl World {
     /// All VMs that have messages in their queues are told, and those that these tell in turn.
     pub fn wake(&self) {
         while let Some(((vm, context), queue)) = self.next_wake() {
-            let Some(vm) = self.running(vm) else { continue };
+            let Some(vm) = self.sound_vm(vm) else { continue };
             let mut vm = vm.borrow_mut();
             // It need not be the context that registered the queue, if its VM was made anew.
             if vm.state().knows(context) {
@@ -139,7 +139,7 @@ impl World {
     }
 
     fn all_opened(&self) -> Vec<(VmName, u32, Opened)> {
-        let vms = self.vm_slots().filter_map(|(name, _)| Some((name, self.running(name)?)));
+        let vms = self.vm_slots().filter_map(|(name, _)| Some((name, self.sound_vm(name)?)));
         vms.flat_map(|(name, vm)| {
             let opened = vm.borrow_mut().state().grpc.opened.clone();
             opened.into_iter().map(move |(token, it)| (name, token, it))
@@ -147,12 +147,12 @@ impl World {
         .collect()
     }
 
-    fn running(&self, name: VmName) -> Option<Rc<RefCell<Vm>>> {
+    fn sound_vm(&self, name: VmName) -> Option<Rc<RefCell<Vm>>> {
         self.slot(name).borrow().clone().filter(|vm| !vm.borrow().failed)
     }
 
     fn having(&self, name: VmName, token: u32) -> Option<Rc<RefCell<Vm>>> {
-        self.running(name).filter(|vm| vm.borrow_mut().state().grpc.opened.contains_key(&token))
+        self.sound_vm(name).filter(|vm| vm.borrow_mut().state().grpc.opened.contains_key(&token))
     }
 
     fn taken(&self, call: &GrpcCall) -> Option<Rc<RefCell<Vm>>> {
