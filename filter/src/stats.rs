@@ -54,25 +54,27 @@ impl CallResult {
     }
 }
 
-/// Which way a word went.
+/// Which way something went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// To other proxies.
-    Published,
+    Sent,
     /// From other proxies.
-    Heard,
+    Received,
 }
 
 impl Direction {
-    const fn name(self) -> &'static str {
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Published => "published",
-            Self::Heard => "heard",
+            Self::Sent => "sent",
+            Self::Received => "received",
         }
     }
 }
 
-/// What one proxy tells another.
+/// What one proxy tells another by way of the store, and what befalls it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FleetEvent {
     /// The upstream announced when it will work again.
@@ -83,12 +85,30 @@ pub enum FleetEvent {
     Probe,
     /// It works.
     Closed,
+    /// Whose turn it is to probe.
+    Turn,
     /// An operator's order for all.
     Override,
+    /// All of it was read.
+    Sync,
+    /// A call or a stream failed.
+    Failed,
 }
 
 impl FleetEvent {
-    /// The name, also in the store.
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Announced,
+        Self::Observed,
+        Self::Probe,
+        Self::Closed,
+        Self::Turn,
+        Self::Override,
+        Self::Sync,
+        Self::Failed,
+    ];
+
+    /// The label's value.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,7 +116,10 @@ impl FleetEvent {
             Self::Observed => "observed",
             Self::Probe => "probe",
             Self::Closed => "closed",
+            Self::Turn => "turn",
             Self::Override => "override",
+            Self::Sync => "sync",
+            Self::Failed => "failed",
         }
     }
 }
@@ -106,23 +129,38 @@ impl FleetEvent {
 pub enum Ignored {
     /// The key has another shape.
     Key,
-    /// The value is none that a proxy writes, or too long.
+    /// The value is none that a proxy writes.
     Value,
     /// It is about a breaker that this proxy's configuration does not know.
     UnknownBreaker,
-    /// There were more records than are read.
-    TooMany,
+    /// There are more records than are read.
+    OverLimit,
+    /// It is no message of the store's.
+    Garbled,
     /// The queue to the VM that listens was full.
     QueueFull,
 }
 
 impl Ignored {
-    const fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Key,
+        Self::Value,
+        Self::UnknownBreaker,
+        Self::OverLimit,
+        Self::Garbled,
+        Self::QueueFull,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Value => "value",
             Self::UnknownBreaker => "unknown_breaker",
-            Self::TooMany => "too_many",
+            Self::OverLimit => "over_limit",
+            Self::Garbled => "garbled",
             Self::QueueFull => "queue_full",
         }
     }
@@ -179,26 +217,24 @@ pub const INDEX_RESETS: &str = "llm_circuit_breaker_shared_state_resets_total";
 /// Whether this process reads from the fleet's store, and has read all of it: 0 or 1.
 pub const FLEET_CONNECTED: &str = "llm_circuit_breaker_fleet_connected";
 
+const FLEET_EVENTS: &str = "fleet_events_total";
 const FLEET_HINTS_IGNORED: &str = "fleet_hints_ignored_total";
 
-/// The name to define the words of other proxies by that are about no breaker of this process: theirs
-/// to choose, so that it must not be a label.
+/// The name to define by what is about no breaker of this process. Which breakers others speak of is
+/// theirs to choose, so that it must not be a label.
+#[must_use]
+pub fn fleet_events(direction: Direction, event: FleetEvent) -> String {
+    format!("{PREFIX}{FLEET_EVENTS}.{}", event_labels(direction, event))
+}
+
+/// Likewise.
 #[must_use]
 pub fn fleet_hints_ignored(why: Ignored) -> String {
     format!("{PREFIX}{FLEET_HINTS_IGNORED}.{}", label("reason", why.name()))
 }
 
-/// The name to count what went to other proxies by, or came from them.
-#[must_use]
-pub fn fleet_event(direction: &str, kind: &str) -> String {
-    let labels = label("direction", direction) + &label("kind", kind);
-    format!("{PREFIX}fleet_events_total.{labels}")
-}
-
-/// The name to count by what was not heeded.
-#[must_use]
-pub fn fleet_hint_ignored(reason: &str) -> String {
-    format!("{PREFIX}{FLEET_HINTS_IGNORED}.{}", label("reason", reason))
+fn event_labels(direction: Direction, event: FleetEvent) -> String {
+    label("direction", direction.name()) + &label("kind", event.name())
 }
 
 impl Stat {
@@ -237,9 +273,7 @@ impl Stat {
             Self::Fallbacks(fallback) => label("kind", fallback.name()),
             Self::CallDuration(result) => label("result", result.name()),
             Self::UnreadBodies(why) => label("reason", why.name()),
-            Self::FleetEvents(direction, event) => {
-                label("direction", direction.name()) + &label("kind", event.name())
-            }
+            Self::FleetEvents(direction, event) => event_labels(direction, event),
             Self::FleetHintsIgnored(why) => label("reason", why.name()),
             _ => String::new(),
         };
@@ -263,7 +297,7 @@ impl Stat {
             Self::CallDuration(_) => "call_duration_milliseconds",
             Self::TimeToFirstToken => "time_to_first_token_milliseconds",
             Self::UnreadBodies(_) => "unread_bodies_total",
-            Self::FleetEvents(..) => "fleet_events_total",
+            Self::FleetEvents(..) => FLEET_EVENTS,
             Self::FleetHintsIgnored(_) => FLEET_HINTS_IGNORED,
             Self::SharedStateConflicts => "shared_state_conflicts_total",
             Self::SharedStateResets => "shared_state_resets_total",
@@ -306,10 +340,10 @@ mod tests {
 
     #[test]
     fn what_goes_to_and_comes_from_other_proxies_has_its_labels() {
-        let events = Stat::FleetEvents(Direction::Heard, FleetEvent::Announced);
+        let events = Stat::FleetEvents(Direction::Received, FleetEvent::Announced);
         assert_eq!(
             events.name(&Key::of_cluster("a")),
-            "llm_circuit_breaker_fleet_events_total.llm_cluster=.=a;.;direction=.=heard;.;\
+            "llm_circuit_breaker_fleet_events_total.llm_cluster=.=a;.;direction=.=received;.;\
              kind=.=announced;.;"
         );
         let ignored = Stat::FleetHintsIgnored(Ignored::Value);
@@ -321,6 +355,10 @@ mod tests {
         assert_eq!(
             fleet_hints_ignored(Ignored::UnknownBreaker),
             "llm_circuit_breaker_fleet_hints_ignored_total.reason=.=unknown_breaker;.;"
+        );
+        assert_eq!(
+            fleet_events(Direction::Sent, FleetEvent::Sync),
+            "llm_circuit_breaker_fleet_events_total.direction=.=sent;.;kind=.=sync;.;"
         );
         assert_eq!((events.kind(), ignored.kind()), (Kind::Counter, Kind::Counter));
     }

@@ -252,10 +252,9 @@ impl Breaker {
             return caught_up.and(self.step_aside(policy));
         }
         let is_due = self.open_until().is_some_and(|until| now >= until);
+        let probes = is_due && !self.leaves_probing(policy, now);
         let timed = match &mut self.state {
-            State::Open { .. } if is_due && !self.leaves_probing(policy, now) => {
-                self.half_open(now)
-            }
+            State::Open { .. } if probes => self.half_open(now),
             State::HalfOpen { leases, .. } => Change::data_if(leases.expire(now)),
             State::Open { .. } | State::Closed { .. } => Change::Nothing,
         };

@@ -3,7 +3,7 @@
 
 use crate::breaker::{FleetOrder, unit};
 use crate::fleet::{
-    Agent, Counted, Effect, Event, FleetOverride, Known, MAX_MESSAGE_BYTES, Settings, Told,
+    Agent, Counted, Effect, Event, FleetOverride, Kind, Known, MAX_MESSAGE_BYTES, Reason, Settings, Told,
     WATCH_METHOD, WATCH_SERVICE,
 };
 use crate::plugin::breakers::Breakers;
@@ -14,7 +14,7 @@ use crate::plugin::host::queue::{self, Dequeued};
 use crate::plugin::host::{SharedData, grpc};
 use crate::plugin::stats;
 use crate::shared::{Backlog, FleetStatus};
-use crate::stats as names;
+use crate::stats::{self as names, Direction, FleetEvent, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -294,11 +294,36 @@ fn order(ordered: FleetOverride) -> FleetOrder {
     FleetOrder { mode, until }
 }
 
+/// Which breakers others speak of is theirs to choose: what is about none of this process is counted
+/// without it.
 fn count(what: Counted, by: u64) {
     let name = match what {
-        Counted::Sent(kind) => names::fleet_event("published", kind.name()),
-        Counted::Received(kind) => names::fleet_event("heard", kind.name()),
-        Counted::Ignored(reason) => names::fleet_hint_ignored(reason.name()),
+        Counted::Sent(kind) => names::fleet_events(Direction::Published, event(kind)),
+        Counted::Received(kind) => names::fleet_events(Direction::Heard, event(kind)),
+        Counted::Ignored(reason) => names::fleet_hints_ignored(ignored(reason)),
     };
     stats::add_for_process(&name, u32::try_from(by).unwrap_or(u32::MAX));
+}
+
+const fn event(kind: Kind) -> FleetEvent {
+    match kind {
+        Kind::Announced => FleetEvent::Announced,
+        Kind::Observed => FleetEvent::Observed,
+        Kind::Probe => FleetEvent::Probe,
+        Kind::Closed => FleetEvent::Closed,
+        Kind::Turn => FleetEvent::Turn,
+        Kind::Override => FleetEvent::Override,
+        Kind::Sync => FleetEvent::Sync,
+        Kind::Failed => FleetEvent::Failed,
+    }
+}
+
+const fn ignored(reason: Reason) -> Ignored {
+    match reason {
+        Reason::Key => Ignored::Key,
+        Reason::Value | Reason::Lease => Ignored::Value,
+        Reason::UnknownBreaker => Ignored::UnknownBreaker,
+        Reason::OverLimit => Ignored::OverLimit,
+        Reason::Garbled => Ignored::Garbled,
+    }
 }
