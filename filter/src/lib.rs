@@ -50,6 +50,8 @@ pub mod category;
 pub mod config;
 pub mod dialect;
 pub mod fallback;
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+pub mod fleet;
 pub mod glob;
 pub mod journal;
 pub mod key;

@@ -76,7 +76,7 @@ impl View {
             core::ops::Bound::Excluded(name),
             core::ops::Bound::Unbounded,
         ));
-        let all_round = behind.chain(self.breakers.range::<str, _>(..=name));
+        let all_round = behind.chain(self.breakers.range::<str, _>((core::ops::Bound::Unbounded, core::ops::Bound::Included(name))));
         all_round.take(count).map(|(name, _)| name.clone()).collect()
     }
 

@@ -67,7 +67,7 @@ impl Context for Root {
             YOUNGEST.set(Instant::ZERO);
         }
         if let Serves::Traffic(breakers) = &self.serves {
-            self.fleet.leave(breakers, host::now());
+            self.fleet.leave(breakers);
         }
         true
     }

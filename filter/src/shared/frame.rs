@@ -16,6 +16,8 @@ pub(super) enum Kind {
     History = 5,
     Profile = 6,
     #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    Owner = 7,
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
     Backlog = 8,
     #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
     FleetStatus = 9,

@@ -16,6 +16,8 @@ mod history;
 mod index;
 mod ledger;
 mod metadata;
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+mod owner;
 mod profile;
 mod record;
 #[cfg(test)]
@@ -32,6 +34,8 @@ pub use history::{Explains, History, MAX_EVENTS, Noted};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};
 pub use metadata::Metadata;
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+pub use owner::{Ownership, Tenure};
 pub use profile::Profile;
 pub use record::{decode, decode_into, encode, encode_into};
 
@@ -94,4 +98,11 @@ pub fn fleet_view_key(name: &str) -> String {
 #[must_use]
 pub fn backlog_key(queue: &str) -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/backlog/{queue}")
+}
+
+/// The key of which VM keeps a fleet's connection.
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[must_use]
+pub fn owner_key(fleet: &str) -> String {
+    format!("llm-breaker/v{LAYOUT_VERSION}/fleet-owner/{fleet}")
 }

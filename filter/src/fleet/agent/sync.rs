@@ -4,7 +4,7 @@ use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::records::How;
 use crate::fleet::agent::step::Step;
 use crate::fleet::agent::Agent;
-use crate::fleet::counted::{Counted, Kind, Reason};
+use crate::fleet::counted::{Counted, Reason};
 use crate::fleet::etcd::messages::{Header, KeyValue};
 use crate::fleet::etcd::{self, Method, Page, Span, status};
 use crate::fleet::event::Effect;

@@ -66,5 +66,5 @@ impl Fleet {
 
     pub(in crate::plugin) const fn tick(&self, _: &Breakers, _: Instant) {}
 
-    pub(in crate::plugin) const fn leave(&self, _: &Breakers, _: Instant) {}
+    pub(in crate::plugin) const fn leave(&self, _: &Breakers) {}
 }

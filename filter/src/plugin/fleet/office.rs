@@ -298,8 +298,8 @@ fn order(ordered: FleetOverride) -> FleetOrder {
 /// without it.
 fn count(what: Counted, by: u64) {
     let name = match what {
-        Counted::Sent(kind) => names::fleet_events(Direction::Published, event(kind)),
-        Counted::Received(kind) => names::fleet_events(Direction::Heard, event(kind)),
+        Counted::Sent(kind) => names::fleet_events(Direction::Sent, event(kind)),
+        Counted::Received(kind) => names::fleet_events(Direction::Received, event(kind)),
         Counted::Ignored(reason) => names::fleet_hints_ignored(ignored(reason)),
     };
     stats::add_for_process(&name, u32::try_from(by).unwrap_or(u32::MAX));

@@ -87,9 +87,9 @@ impl Fleet {
     }
 
     /// The configuration has drained: another takes over.
-    pub(in crate::plugin) fn leave(&self, breakers: &Breakers, now: Instant) {
+    pub(in crate::plugin) fn leave(&self, breakers: &Breakers) {
         if let Some(member) = &self.0 {
-            member.leave(breakers, now);
+            member.leave(breakers);
             member.is_succeeded();
         }
     }
@@ -169,7 +169,7 @@ impl Member {
     /// here.
     fn take_turns(&self, breakers: &Breakers, now: Instant) {
         if self.has_younger() {
-            self.leave(breakers, now);
+            self.leave(breakers);
             return;
         }
         let tenure = {
@@ -200,12 +200,12 @@ impl Member {
         }
     }
 
-    fn leave(&self, breakers: &Breakers, now: Instant) {
+    fn leave(&self, breakers: &Breakers) {
         if let Some(office) = self.office.take() {
             office.leave(breakers);
         }
         if let Some(mut ownership) = self.ownership.take() {
-            ownership.leave(&SharedData, now);
+            ownership.leave(&SharedData);
         }
     }
 

@@ -16,7 +16,7 @@ impl Views {
     /// Leave what the agent knows, as far as it changed.
     pub(super) fn leave(&mut self, agent: &Agent, breakers: &Breakers, now: Instant) {
         for entry in breakers.all(now) {
-            let view = agent.seen_of(&entry.name, now).map(view_of).unwrap_or_default();
+            let view = view_of(agent.seen_of(&entry.name, now));
             let is_empty = view == FleetView::default();
             if is_empty && !self.0.remove(&entry.name) {
                 continue;
@@ -37,8 +37,8 @@ pub(super) fn leave_status(status: &FleetStatus, fleet: &str) {
 fn view_of(seen: Seen) -> FleetView {
     let more = seen.words.len().saturating_sub(MAX_REPORTS);
     let reports = seen.words.into_iter().take(MAX_REPORTS).map(|word| Report {
-        domain: word.domain,
-        node: word.node,
+        domain: word.by.domain,
+        node: word.by.name,
         says: match word.says {
             Says::Closed => Reported::Closed,
             Says::Open { basis: Basis::Announced, reason } => Reported::Announced(reason),
@@ -50,7 +50,7 @@ fn view_of(seen: Seen) -> FleetView {
     FleetView {
         reports: reports.collect(),
         left_out: u32::try_from(more).unwrap_or(u32::MAX),
-        probes: seen.probes,
+        probes: seen.probes.map(|it| format!("{}/{}", it.domain, it.name)),
         ordered: seen.ordered.map(|it| (it.mode, it.until)),
     }
 }
