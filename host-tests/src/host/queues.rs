@@ -52,6 +52,12 @@ impl Queues {
         Self::queue(&mut self.queues, token)?.messages.pop_front().ok_or(Status::Empty)
     }
 
+    pub(crate) fn enqueue_everywhere(&mut self, message: &[u8]) {
+        for token in 1..=self.queues.len() as u32 {
+            self.enqueue(token, message.to_vec()).expect("it is there");
+        }
+    }
+
     /// The next who is to be told, and of which queue.
     pub(crate) fn next_wake(&mut self) -> Option<(Listener, u32)> {
         self.wakes.pop_front()

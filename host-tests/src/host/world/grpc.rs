@@ -118,6 +118,11 @@ impl World {
         }
     }
 
+    /// Something else in the process puts a message into every queue between its VMs.
+    pub fn enqueue_everywhere(&self, message: &[u8]) {
+        self.process.borrow_mut().queues.enqueue_everywhere(message);
+    }
+
     /// How many messages wait in the queues between VMs.
     pub fn queued(&self) -> usize {
         self.process.borrow().queues.waiting()
