@@ -1,10 +1,9 @@
 //! What happens to the agent, and what does it want done? Plain data.
 
-use crate::breaker::Hint;
-use crate::fleet::counted::Counted;
+use crate::breaker::{FleetOrder, Hint};
 use crate::fleet::etcd::Method;
 use crate::fleet::news::Told;
-use crate::fleet::ordered::FleetOverride;
+use crate::stats::{Direction, FleetEvent, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -93,20 +92,31 @@ pub enum Effect {
         /// The end of the turn.
         until: Instant,
     },
-    /// What an operator ordered for the fleet.
+    /// What an operator ordered for the fleet, as a level likewise.
     Override {
         /// The breaker's name in shared data.
         breaker: String,
         /// `None`: it was withdrawn.
-        ordered: Option<FleetOverride>,
+        ordered: Option<FleetOrder>,
     },
     /// Whether what others say is known as it comes.
     Connected(bool),
     /// Something to be counted.
     Count {
+        /// About which breaker of this proxy's, if it is about one.
+        breaker: Option<String>,
         /// What.
         what: Counted,
         /// How often.
         by: u64,
     },
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Something went to others, or came from them.
+    Event(Direction, FleetEvent),
+    /// Something in the store was left aside.
+    Ignored(Ignored),
 }

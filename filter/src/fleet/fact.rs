@@ -1,6 +1,7 @@
 //! What does one proxy say of a breaker? A record's value: JSON that `etcdctl` shows readably.
 
 use crate::category::Category;
+use crate::stats::FleetEvent;
 use core::time::Duration;
 use serde_json::{Value, json};
 
@@ -29,6 +30,15 @@ impl Basis {
             Self::Announced => "announced",
             Self::Observed => "observed",
             Self::Probe => "probe",
+        }
+    }
+
+    /// How it is counted.
+    pub(super) const fn event(self) -> FleetEvent {
+        match self {
+            Self::Announced => FleetEvent::Announced,
+            Self::Observed => FleetEvent::Observed,
+            Self::Probe => FleetEvent::Probe,
         }
     }
 
@@ -131,7 +141,8 @@ mod tests {
 
     #[test]
     fn what_later_versions_add_is_left_aside() {
-        let value = br#"{"state":"open","basis":"probe","reason":"eaten","remaining_ms":7,"v":[2]}"#;
+        let value =
+            br#"{"state":"open","basis":"probe","reason":"eaten","remaining_ms":7,"v":[2]}"#;
         let remaining = Duration::from_millis(7);
         let fact = Fact::Open { basis: Basis::Probe, reason: None, remaining };
         assert_eq!(Fact::decode(value), Some(fact));

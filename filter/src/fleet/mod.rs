@@ -5,7 +5,6 @@
 //! store answers, or does not, costs a proxy only what it would have learnt from others.
 
 mod agent;
-mod counted;
 pub mod etcd;
 mod event;
 mod fact;
@@ -17,12 +16,10 @@ mod words;
 mod worth_telling;
 
 pub use agent::{Agent, Seen, Word};
-pub use counted::{Counted, Kind, Reason};
 pub use etcd::{CALL_TIMEOUT, MAX_MESSAGE_BYTES, Method, WATCH_METHOD, WATCH_SERVICE};
-pub use event::{Effect, Event, Known, Settings};
+pub use event::{Counted, Effect, Event, Known, Settings};
 pub use fact::Basis;
 pub use keys::Node;
 pub use news::{MAX_TOLD_BYTES, News, Told};
-pub use ordered::FleetOverride;
 pub use words::Says;
 pub use worth_telling::{news_of, news_of_lengthening};

@@ -2,20 +2,10 @@
 
 use crate::fleet::fact::{object, whole_millis};
 use crate::policy::Mode;
-use crate::time::Instant;
 use core::time::Duration;
 use serde_json::json;
 
-/// A mode that is in force on every proxy, as this one heard of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FleetOverride {
-    /// The mode.
-    pub mode: Mode,
-    /// When it ends by itself; `None` if it stays until it is withdrawn.
-    pub until: Option<Instant>,
-}
-
-/// The same on its way.
+/// An order on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ordered {
     pub(super) mode: Mode,

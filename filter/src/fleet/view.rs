@@ -3,6 +3,7 @@
 use crate::fleet::keys::Node;
 use crate::fleet::words::{Word, Words};
 use crate::time::Instant;
+use core::ops::Bound;
 use std::collections::BTreeMap;
 
 /// Words that are kept at most, whoever writes how many: as many as are read.
@@ -45,6 +46,13 @@ impl View {
         if is_news { Heard::News } else { Heard::Nothing }
     }
 
+    /// This proxy found out that it works: what was said until now is void, before the store has it.
+    pub(super) fn close(&mut self, breaker: &str) {
+        if let Some(words) = self.breakers.get_mut(breaker) {
+            words.close();
+        }
+    }
+
     /// A word on it is known to come, but not yet for how long it holds.
     pub(super) fn await_word(&mut self, breaker: &str) {
         self.entry(breaker).await_word();
@@ -72,11 +80,9 @@ impl View {
 
     /// The next so many names behind this one, and round again.
     pub(super) fn names_behind(&self, name: &str, count: usize) -> Vec<String> {
-        let behind = self.breakers.range::<str, _>((
-            core::ops::Bound::Excluded(name),
-            core::ops::Bound::Unbounded,
-        ));
-        let all_round = behind.chain(self.breakers.range::<str, _>((core::ops::Bound::Unbounded, core::ops::Bound::Included(name))));
+        let behind = self.breakers.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        let up_to = self.breakers.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
+        let all_round = behind.chain(up_to);
         all_round.take(count).map(|(name, _)| name.clone()).collect()
     }
 

@@ -46,6 +46,8 @@ pub enum Says {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words {
     by: BTreeMap<Node, Word>,
+    /// Up to where words that it fails are void: the latest `closed`, or what this proxy found out.
+    void: Option<Order>,
     /// The latest `closed` of anybody, and of another proxy.
     closed: Option<Order>,
     closed_by_others: Option<Order>,
@@ -85,6 +87,7 @@ impl Words {
         self.newest = self.newest.max(word.order);
         if word.says == Says::Closed {
             self.closed = self.closed.max(Some(word.order));
+            self.void = self.void.max(self.closed);
             if !is_ours {
                 self.closed_by_others = self.closed_by_others.max(Some(word.order));
             }
@@ -95,6 +98,12 @@ impl Words {
         }
         self.by.insert(by, word);
         true
+    }
+
+    /// This proxy found out that it works: what was said until now is void, before the store has it.
+    pub(super) fn close(&mut self) {
+        self.void = self.void.max(Some(self.newest));
+        self.by.retain(|_, word| word.says == Says::Closed);
     }
 
     /// A word is known to come, but not yet for how long it holds.
@@ -164,8 +173,12 @@ impl Words {
     }
 
     /// Whether a `closed` came after this.
-    pub(super) fn is_void(&self, order: Order) -> bool {
+    pub(super) fn was_closed_after(&self, order: Order) -> bool {
         self.closed.is_some_and(|closed| order < closed)
+    }
+
+    fn is_void(&self, order: Order) -> bool {
+        self.void.is_some_and(|void| order <= void)
     }
 
     /// The latest word of all.

@@ -9,7 +9,7 @@ use crate::time::Instant;
 use std::collections::BTreeSet;
 
 /// Hints that are given in one go at most: each costs a look at a record.
-const MAX_AT_ONCE: usize = 128;
+pub(super) const MAX_AT_ONCE: usize = 128;
 
 /// Who is to be told.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ impl Hints {
 
 impl Agent {
     /// Time passed: what is said is said again, to some after the others.
-    pub(super) fn repeat_hints(&mut self, _step: &mut Step<'_>) {
+    pub(super) fn repeat_hints(&mut self) {
         let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE);
         if let Some(last) = names.last() {
             self.hints.repeated.clone_from(last);

@@ -16,11 +16,11 @@ mod turns;
 #[cfg(test)]
 mod tests;
 
+use crate::breaker::FleetOrder;
 use crate::fleet::etcd::status;
 use crate::fleet::event::{Effect, Event, Known, Settings};
 use crate::fleet::keys::{Keys, Node};
 use crate::fleet::news::{News, Told};
-use crate::fleet::ordered::FleetOverride;
 use crate::fleet::view::View;
 use crate::fleet::words::{Reading, Says};
 use crate::time::Instant;
@@ -64,7 +64,7 @@ pub struct Seen {
     /// Whose turn it is to probe.
     pub probes: Option<Node>,
     /// What an operator ordered for the fleet.
-    pub ordered: Option<FleetOverride>,
+    pub ordered: Option<FleetOrder>,
 }
 
 /// What one proxy says.
@@ -151,9 +151,19 @@ impl Agent {
         breakers.into_iter().map(|breaker| self.seen_of(breaker, now)).collect()
     }
 
+<<<<<<< HEAD
     /// What is known of one breaker.
     #[must_use]
     pub fn seen_of(&self, breaker: &str, now: Instant) -> Seen {
+=======
+    /// What an operator ordered for the fleet.
+    #[must_use]
+    pub fn ordered(&self, breaker: &str) -> Option<FleetOrder> {
+        self.orders.of(breaker)
+    }
+
+    fn seen_of(&self, breaker: &str, now: Instant) -> Seen {
+>>>>>>> h/A
         let words = self.view.of(breaker).into_iter().flat_map(|words| words.all());
         let words = words.filter(|(_, word)| now < word.until).map(|(by, word)| {
             let (by, says, until) = (by.clone(), word.says, word.until);
@@ -176,7 +186,8 @@ impl Agent {
         self.turns.forget(step.now);
         self.orders.forget(step.now);
         self.keep_session(step);
-        self.repeat_hints(step);
+        self.repeat_hints();
+        self.repeat_orders(step);
     }
 
     /// What is due, as far as the store can be reached and calls may go out.

@@ -1,16 +1,19 @@
 //! What did an operator order for the whole fleet, here or elsewhere?
 
+use crate::breaker::FleetOrder;
 use crate::fleet::agent::calls::Purpose;
+use crate::fleet::agent::hints::MAX_AT_ONCE;
 use crate::fleet::agent::step::Step;
 use crate::fleet::agent::{Agent, MAX_BREAKERS};
-use crate::fleet::counted::{Counted, Kind};
 use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::Effect;
 use crate::fleet::news::News;
-use crate::fleet::ordered::{FleetOverride, Ordered};
+use crate::fleet::ordered::Ordered;
 use crate::fleet::words::Order;
 use crate::policy::Mode;
+use crate::stats::FleetEvent;
 use crate::time::Instant;
+use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -22,13 +25,15 @@ const TRIED_FOR: Duration = Duration::from_secs(60);
 pub(super) struct Orders {
     in_force: BTreeMap<String, InForce>,
     meant: BTreeMap<String, Meant>,
+    /// The last of which it was said again.
+    repeated: String,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct InForce {
     order: Order,
     /// `None` while it is not known how long it holds.
-    ordered: Option<FleetOverride>,
+    ordered: Option<FleetOrder>,
     /// Whether the store still held it when it was last read.
     is_seen: bool,
 }
@@ -48,7 +53,7 @@ enum What {
 
 impl Orders {
     /// The order on a breaker.
-    pub(super) fn of(&self, breaker: &str) -> Option<FleetOverride> {
+    pub(super) fn of(&self, breaker: &str) -> Option<FleetOrder> {
         self.in_force.get(breaker)?.ordered
     }
 
@@ -56,6 +61,19 @@ impl Orders {
     pub(super) fn in_force(&self) -> impl Iterator<Item = &str> {
         let known = self.in_force.iter().filter(|(_, it)| it.ordered.is_some());
         known.map(|(breaker, _)| breaker.as_str())
+    }
+
+    /// The next so many orders, round and round.
+    fn repeat(&mut self, count: usize) -> Vec<(String, FleetOrder)> {
+        let (last, all) = (self.repeated.as_str(), &self.in_force);
+        let behind = all.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
+        let up_to = all.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
+        let known = behind.chain(up_to).filter_map(|(name, it)| Some((name.clone(), it.ordered?)));
+        let next: Vec<(String, FleetOrder)> = known.take(count).collect();
+        if let Some((last, _)) = next.last() {
+            self.repeated.clone_from(last);
+        }
+        next
     }
 
     /// The operator of this proxy orders something for all.
@@ -77,9 +95,8 @@ impl Orders {
 
     pub(super) fn forget(&mut self, now: Instant) {
         self.meant.retain(|_, meant| now.since(meant.since) < TRIED_FOR);
-        self.in_force.retain(|_, it| {
-            it.ordered.is_none_or(|it| it.until.is_none_or(|until| now < until))
-        });
+        self.in_force
+            .retain(|_, it| it.ordered.is_none_or(|it| it.until.is_none_or(|until| now < until)));
     }
 
     /// Whether this order was taken in already; if so, the store still holds it.
@@ -98,7 +115,7 @@ impl Orders {
     }
 
     /// An order begins. Returns whether there was room for it.
-    pub(super) fn begin(&mut self, breaker: &str, ordered: FleetOverride, order: Order) -> bool {
+    pub(super) fn begin(&mut self, breaker: &str, ordered: FleetOrder, order: Order) -> bool {
         let has_room = self.in_force.len() < MAX_BREAKERS || self.in_force.contains_key(breaker);
         if has_room {
             let it = InForce { order, ordered: Some(ordered), is_seen: true };
@@ -128,6 +145,13 @@ impl Orders {
 }
 
 impl Agent {
+    /// Time passed: what is ordered is ordered again, as with hints.
+    pub(super) fn repeat_orders(&mut self, step: &mut Step<'_>) {
+        for (breaker, ordered) in self.orders.repeat(MAX_AT_ONCE) {
+            step.does(Effect::Override { breaker, ordered: Some(ordered) });
+        }
+    }
+
     pub(super) fn send_orders(&mut self, step: &mut Step<'_>) {
         let due = self.orders.meant.iter().filter(|(_, meant)| !meant.is_under_way);
         let due: Vec<String> = due.map(|(breaker, _)| breaker.clone()).collect();
@@ -187,13 +211,13 @@ impl Agent {
         if self.orders.meant.get(breaker).is_some_and(|meant| meant.is_under_way) {
             self.orders.meant.remove(breaker);
         }
-        step.counts(Counted::Sent(Kind::Override));
+        step.sent(breaker, FleetEvent::Override);
     }
 
     /// The store refused it: an operator who may not order this for all must not do so later, when
     /// nobody expects it.
     fn give_up_order(&mut self, breaker: &str, step: &mut Step<'_>) {
         self.orders.meant.remove(breaker);
-        step.counts(Counted::Sent(Kind::Failed));
+        step.sent(breaker, FleetEvent::Failed);
     }
 }

@@ -5,11 +5,11 @@ use crate::category::Category;
 use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::step::Step;
 use crate::fleet::agent::{Agent, MAX_BREAKERS, SPREAD};
-use crate::fleet::counted::{Counted, Kind};
 use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::Effect;
 use crate::fleet::fact::{Basis, Fact};
 use crate::fleet::words::Order;
+use crate::stats::FleetEvent;
 use crate::time::Instant;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -46,8 +46,14 @@ struct Saying {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Own {
-    Open { basis: Basis, reason: Category },
-    Closed,
+    Open {
+        basis: Basis,
+        reason: Category,
+    },
+    /// With the end of what it ends.
+    Closed {
+        longest: Instant,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +71,9 @@ enum Stage {
 impl Sayings {
     /// Whether this proxy knows of itself that it fails.
     pub(super) fn remembers(&self, breaker: &str, now: Instant) -> bool {
-        self.by_breaker.get(breaker).is_some_and(|it| it.says != Own::Closed && now < it.until)
+        self.by_breaker
+            .get(breaker)
+            .is_some_and(|it| matches!(it.says, Own::Open { .. }) && now < it.until)
     }
 
     /// What was not said yet is not to be said any more.
@@ -115,7 +123,10 @@ impl Sayings {
     }
 
     fn due(&self, now: Instant) -> Vec<String> {
-        let due = self.by_breaker.iter().filter(|(_, it)| matches!(it.stage, Stage::Due(at) if at <= now));
+        let due = self
+            .by_breaker
+            .iter()
+            .filter(|(_, it)| matches!(it.stage, Stage::Due(at) if at <= now));
         due.map(|(breaker, _)| breaker.clone()).collect()
     }
 }
@@ -141,11 +152,8 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         let is_alone = is_probe && self.turns.holds(breaker, step.now);
-        let wait = if basis == Basis::Announced || is_alone {
-            Duration::ZERO
-        } else {
-            step.up_to(SPREAD)
-        };
+        let wait =
+            if basis == Basis::Announced || is_alone { Duration::ZERO } else { step.up_to(SPREAD) };
         let until = until.min(step.now + self.settings.announced_max);
         let knew = self.newest(breaker);
         self.sayings.mean(breaker, Own::Open { basis, reason }, until, knew, step.now + wait);
@@ -157,7 +165,9 @@ impl Agent {
         let wait = if is_alone { Duration::ZERO } else { step.up_to(SPREAD) };
         let knew = self.newest(breaker);
         let until = step.now + CLOSED_LASTS_ON;
-        self.sayings.mean(breaker, Own::Closed, until, knew, step.now + wait);
+        let longest = self.view.of(breaker).map_or(step.now, |words| words.longest(step.now));
+        self.view.close(breaker);
+        self.sayings.mean(breaker, Own::Closed { longest }, until, knew, step.now + wait);
     }
 
     /// The store is there again: what it does not hold of this proxy's words, because it is another
@@ -204,17 +214,17 @@ impl Agent {
                 let lasts = saying.until.since(now);
                 let is_known = words.is_some_and(|words| {
                     let saying_so = words.domains_saying(basis, saying.until, now);
-                    words.is_void(saying.knew) || saying_so > self.settings.corroborate as usize
+                    words.was_closed_after(saying.knew)
+                        || saying_so > self.settings.corroborate as usize
                 });
                 (lasts >= SHORTEST && !is_known).then_some(lasts)
             }
-            Own::Closed => {
+            Own::Closed { longest } => {
                 let is_known = words.is_some_and(|words| {
                     let said_otherwise = words.newest_open(now) > Some(saying.knew);
                     words.is_closed() || said_otherwise
                 });
-                let longest = words.map_or(now, |words| words.longest(now)).since(now);
-                let lasts = longest.min(self.settings.announced_max) + CLOSED_LASTS_ON;
+                let lasts = longest.since(now).min(self.settings.announced_max) + CLOSED_LASTS_ON;
                 (!is_known).then_some(lasts)
             }
         }
@@ -234,7 +244,7 @@ impl Agent {
         };
         let Some(lease) = lease else {
             saying.put_off(step.now);
-            step.counts(Counted::Sent(Kind::Failed));
+            step.sent(breaker, FleetEvent::Failed);
             return self.give_back_turn(breaker, step);
         };
         let fact = match saying.says {
@@ -242,7 +252,7 @@ impl Agent {
                 let remaining = saying.until.since(step.now);
                 Fact::Open { basis, reason: Some(reason), remaining }
             }
-            Own::Closed => Fact::Closed,
+            Own::Closed { .. } => Fact::Closed,
         };
         let key = self.keys.fact(breaker, &self.ours);
         let message = etcd::put(&key, &fact.encode(), lease);
@@ -263,18 +273,18 @@ impl Agent {
         let saying = self.sayings.under_way(breaker, serial);
         match (result, saying) {
             (Ok(_), saying) => {
-                let kind = saying.map(|saying| {
+                let event = saying.map(|saying| {
                     saying.stage = Stage::Said;
                     match saying.says {
-                        Own::Open { basis, .. } => basis.into(),
-                        Own::Closed => Kind::Closed,
+                        Own::Open { basis, .. } => basis.event(),
+                        Own::Closed { .. } => FleetEvent::Closed,
                     }
                 });
-                kind.into_iter().for_each(|kind| step.counts(Counted::Sent(kind)));
+                event.into_iter().for_each(|event| step.sent(breaker, event));
             }
             (Err(_), saying) => {
                 saying.into_iter().for_each(|saying| saying.put_off(step.now));
-                step.counts(Counted::Sent(Kind::Failed));
+                step.sent(breaker, FleetEvent::Failed);
                 self.revoke(lease, step);
             }
         }

@@ -1,17 +1,18 @@
 //! What does a record in the store mean? Taken in as it is read, or as it is watched being written.
 
+use crate::breaker::FleetOrder;
 use crate::fleet::agent::Agent;
 use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::step::Step;
-use crate::fleet::counted::{Counted, Kind, Reason};
 use crate::fleet::etcd::messages::KeyValue;
 use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::Effect;
 use crate::fleet::fact::Fact;
 use crate::fleet::keys::{Node, Place};
-use crate::fleet::ordered::{FleetOverride, Ordered};
+use crate::fleet::ordered::Ordered;
 use crate::fleet::view::Heard;
 use crate::fleet::words::{Order, Says, Word};
+use crate::stats::{FleetEvent, Ignored};
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -64,24 +65,26 @@ impl Lookups {
 impl Agent {
     /// A record is there.
     pub(super) fn take_in(&mut self, record: &KeyValue, how: How, step: &mut Step<'_>) {
-        let Some(place) = self.keys.place(&record.key) else { return step.ignores(Reason::Key) };
+        let Some(place) = self.keys.place(&record.key) else {
+            return step.ignores(None, Ignored::Key);
+        };
         let (Place::Fact { breaker, .. } | Place::Turn { breaker } | Place::Override { breaker }) =
             &place;
         if step.knows(breaker).is_none() {
-            return step.ignores(Reason::UnknownBreaker);
+            return step.ignores(None, Ignored::UnknownBreaker);
         }
         match place {
             Place::Fact { breaker, by } => match Fact::decode(&record.value) {
                 Some(fact) => self.take_fact(breaker, by, fact, record, how, step),
-                None => step.ignores(Reason::Value),
+                None => step.ignores(Some(&breaker), Ignored::Value),
             },
             Place::Turn { breaker } => match Node::parse(&record.value) {
                 Some(node) => self.note_holder(breaker, node, self.order_of(record), step),
-                None => step.ignores(Reason::Value),
+                None => step.ignores(Some(&breaker), Ignored::Value),
             },
             Place::Override { breaker } => match Ordered::decode(&record.value) {
                 Some(ordered) => self.take_ordered(breaker, ordered, record, how, step),
-                None => step.ignores(Reason::Value),
+                None => step.ignores(Some(&breaker), Ignored::Value),
             },
         }
     }
@@ -126,7 +129,8 @@ impl Agent {
             (How::Watched, _) => {
                 self.hear(&breaker, by, Word { order, says, until: step.now + remaining }, step);
             }
-            (How::Read, 0) => step.ignores(Reason::Lease),
+            // How old it is nobody knows.
+            (How::Read, 0) => step.ignores(Some(&breaker), Ignored::Value),
             (How::Read, lease) => {
                 self.view.await_word(&breaker);
                 let of = Of::Word { by, says };
@@ -168,12 +172,12 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         let until = remaining.map(|remaining| step.now + remaining);
-        let ordered = FleetOverride { mode: ordered.mode, until };
+        let ordered = FleetOrder { mode: ordered.mode, until };
         if self.orders.begin(&breaker, ordered, order) {
-            step.counts(Counted::Received(Kind::Override));
+            step.received(&breaker, FleetEvent::Override);
             step.does(Effect::Override { breaker, ordered: Some(ordered) });
         } else {
-            step.ignores(Reason::OverLimit);
+            step.ignores(Some(&breaker), Ignored::OverLimit);
         }
     }
 
@@ -202,7 +206,7 @@ impl Agent {
             self.hints.touch(&breaker);
         }
         if result.is_err() {
-            step.counts(Counted::Received(Kind::Failed));
+            step.found(FleetEvent::Failed);
         }
         let Some(left) = result.ok().and_then(etcd::time_to_live) else { return };
         let remaining = remaining.min(left);
@@ -219,15 +223,15 @@ impl Agent {
     fn hear(&mut self, breaker: &str, by: Node, word: Word, step: &mut Step<'_>) {
         let is_ours = by == self.ours;
         match self.view.hear(breaker, by, word, is_ours) {
-            Heard::NoRoom => step.ignores(Reason::OverLimit),
+            Heard::NoRoom => step.ignores(Some(breaker), Ignored::OverLimit),
             Heard::Nothing => {}
             Heard::News => {
                 if !is_ours {
-                    let kind = match word.says {
-                        Says::Open { basis, .. } => basis.into(),
-                        Says::Closed => Kind::Closed,
+                    let event = match word.says {
+                        Says::Open { basis, .. } => basis.event(),
+                        Says::Closed => FleetEvent::Closed,
                     };
-                    step.counts(Counted::Received(kind));
+                    step.received(breaker, event);
                     self.turns.note_settled(breaker);
                 }
                 self.hints.touch(breaker);

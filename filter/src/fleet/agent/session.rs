@@ -1,14 +1,14 @@
 //! Is the store heard? Apart, reading all that it holds, opening the watches, connected; and after
 //! every end from the beginning again, never on from memory.
 
+use crate::fleet::agent::Agent;
+use crate::fleet::agent::records::How;
 use crate::fleet::agent::step::Step;
 use crate::fleet::agent::sync::Sync;
-use crate::fleet::agent::Agent;
-use crate::fleet::counted::{Counted, Kind, Reason};
 use crate::fleet::etcd::{self, Happened, Seen};
 use crate::fleet::event::Effect;
 use crate::fleet::keys::Part;
-use crate::fleet::agent::records::How;
+use crate::stats::{FleetEvent, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -92,7 +92,7 @@ impl Agent {
 
     /// All was read, as of this revision: from the next one on it is watched.
     pub(super) fn open_watches(&mut self, revision: i64, step: &mut Step<'_>) {
-        step.counts(Counted::Received(Kind::Sync));
+        step.found(FleetEvent::Sync);
         self.session.phase = Phase::Opening { since: step.now, created: 0 };
         step.does(Effect::OpenWatch);
         for part in Part::ALL {
@@ -119,7 +119,7 @@ impl Agent {
             }
             Some(Seen::Ended) => self.break_off(step),
             None => {
-                step.ignores(Reason::Garbled);
+                step.ignores(None, Ignored::Garbled);
                 self.break_off(step);
             }
         }
@@ -148,8 +148,7 @@ impl Agent {
 
     /// Something is wrong with the store or with what it says: end it, and begin anew later.
     pub(super) fn break_off(&mut self, step: &mut Step<'_>) {
-        let (was_connected, had_stream) =
-            (self.session.is_connected(), self.session.has_stream());
+        let (was_connected, had_stream) = (self.session.is_connected(), self.session.has_stream());
         self.leave_phase(step);
         if had_stream {
             step.does(Effect::CloseWatch);
@@ -164,7 +163,7 @@ impl Agent {
     }
 
     fn leave_phase(&mut self, step: &mut Step<'_>) {
-        step.counts(Counted::Received(Kind::Failed));
+        step.found(FleetEvent::Failed);
         let longest = FIRST_WAIT * 2_u32.saturating_pow(self.session.failures.min(16));
         let wait = step.up_to(longest.min(self.settings.reconnect_max));
         self.session.failures = self.session.failures.saturating_add(1);

@@ -1,7 +1,7 @@
 //! What does the agent have at hand while it takes in one event?
 
-use crate::fleet::counted::{Counted, Reason};
-use crate::fleet::event::{Effect, Known};
+use crate::fleet::event::{Counted, Effect, Known};
+use crate::stats::{Direction, FleetEvent, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -18,12 +18,28 @@ impl Step<'_> {
         self.effects.push(effect);
     }
 
-    pub(super) fn counts(&mut self, what: Counted) {
-        self.does(Effect::Count { what, by: 1 });
+    /// Something about a breaker went to others.
+    pub(super) fn sent(&mut self, breaker: &str, event: FleetEvent) {
+        self.counts(Some(breaker), Counted::Event(Direction::Sent, event));
     }
 
-    pub(super) fn ignores(&mut self, reason: Reason) {
-        self.counts(Counted::Ignored(reason));
+    /// Something about a breaker came from others.
+    pub(super) fn received(&mut self, breaker: &str, event: FleetEvent) {
+        self.counts(Some(breaker), Counted::Event(Direction::Received, event));
+    }
+
+    /// Something happened to the talk with the store itself.
+    pub(super) fn found(&mut self, event: FleetEvent) {
+        self.counts(None, Counted::Event(Direction::Received, event));
+    }
+
+    /// Something is left aside; if it is about a breaker of this proxy's, about that one.
+    pub(super) fn ignores(&mut self, breaker: Option<&str>, why: Ignored) {
+        self.counts(breaker, Counted::Ignored(why));
+    }
+
+    fn counts(&mut self, breaker: Option<&str>, what: Counted) {
+        self.does(Effect::Count { breaker: breaker.map(str::to_owned), what, by: 1 });
     }
 
     pub(super) fn knows(&self, breaker: &str) -> Option<Known> {

@@ -1,16 +1,21 @@
 //! What does the store hold? All of it is read at one revision, page by page, up to a limit.
 
+use crate::fleet::agent::Agent;
 use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::records::How;
 use crate::fleet::agent::step::Step;
+<<<<<<< HEAD
 use crate::fleet::agent::Agent;
 use crate::fleet::counted::{Counted, Reason};
+=======
+>>>>>>> h/A
 use crate::fleet::etcd::messages::{Header, KeyValue};
 use crate::fleet::etcd::{self, Method, Page, Span, status};
-use crate::fleet::event::Effect;
+use crate::fleet::event::{Counted, Effect};
 use crate::fleet::keys::{Keys, Part, Place};
 use crate::fleet::view::MAX_WORDS;
 use crate::fleet::words::{Order, Reading};
+use crate::stats::Ignored;
 
 /// Records of one page: what is read in one go.
 const PAGE: usize = 128;
@@ -117,7 +122,7 @@ impl Agent {
             Err(_) => return self.break_off(step),
         };
         let Some(page) = page else {
-            step.ignores(Reason::Garbled);
+            step.ignores(None, Ignored::Garbled);
             return self.break_off(step);
         };
         match self.read_page(&page, step) {
@@ -143,7 +148,7 @@ impl Agent {
             self.note_store(&page.header);
         }
         if was_keys_only {
-            step.ignores(Reason::Value);
+            step.ignores(None, Ignored::Value);
         } else {
             for record in &page.records {
                 self.take_in(record, How::Read, step);
@@ -165,9 +170,10 @@ impl Agent {
             // Else it would never end.
             return if is_further { Next::Page } else { Next::Nonsense };
         }
-        let reason = if page.more { Reason::OverLimit } else { Reason::UnknownBreaker };
+        let why = if page.more { Ignored::OverLimit } else { Ignored::UnknownBreaker };
         if left_out > 0 {
-            step.does(Effect::Count { what: Counted::Ignored(reason), by: left_out });
+            let what = Counted::Ignored(why);
+            step.does(Effect::Count { breaker: None, what, by: left_out });
         }
         match sync.part.next() {
             Some(part) if !page.more => {
@@ -202,5 +208,4 @@ impl Agent {
         let revision = &mut self.reading.order.revision;
         *revision = header.revision.max(*revision);
     }
-
 }

@@ -4,11 +4,11 @@
 use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::step::Step;
 use crate::fleet::agent::{Agent, MAX_BREAKERS, SPREAD};
-use crate::fleet::counted::{Counted, Kind};
 use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::{Effect, Known};
 use crate::fleet::keys::Node;
 use crate::fleet::words::Order;
+use crate::stats::FleetEvent;
 use crate::time::Instant;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -212,7 +212,7 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         let Some(lease) = result.ok().and_then(etcd::lease_granted) else {
-            step.counts(Counted::Sent(Kind::Failed));
+            step.sent(&breaker, FleetEvent::Failed);
             return self.turns.stand(&breaker, Stage::Idle);
         };
         let message =
@@ -231,14 +231,14 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         if result.is_err() {
-            step.counts(Counted::Sent(Kind::Failed));
+            step.sent(breaker, FleetEvent::Failed);
         }
         let known = step.knows(breaker).filter(|_| result.is_ok_and(etcd::txn_succeeded));
         let Some(known) = known else {
             self.turns.stand(breaker, Stage::Idle);
             return self.revoke(lease, step);
         };
-        step.counts(Counted::Sent(Kind::Turn));
+        step.sent(breaker, FleetEvent::Turn);
         let until = asked_at + known.lease;
         self.turns.stand(breaker, Stage::Holds { lease, until });
         step.does(Effect::TakeTurn { breaker: breaker.to_owned(), until });
@@ -263,7 +263,7 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         if node != self.ours {
-            step.counts(Counted::Received(Kind::Turn));
+            step.received(&breaker, FleetEvent::Turn);
         }
         if let Some(turn) = self.turns.entry(&breaker) {
             turn.holder = Some(Holder { node, order });

@@ -6,7 +6,9 @@ mod ask;
 pub mod messages;
 mod method;
 
-pub(super) use answer::{Happened, Page, Seen, lease_granted, page, time_to_live, txn_succeeded, watched};
+pub(super) use answer::{
+    Happened, Page, Seen, lease_granted, page, time_to_live, txn_succeeded, watched,
+};
 pub(super) use ask::{
     Span, create_watch, delete, grant, lease, put, put_if_absent, read_keys, read_page,
 };
