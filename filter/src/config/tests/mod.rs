@@ -23,8 +23,8 @@ use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
 use crate::matcher::{HeaderMatch, JsonMatch, Matcher, TextMatch};
 use crate::policy::{
-    self, Choice, CompletionAnswer, ErrorAnswer, Fallback, HalfOpen, KeyBy, Limits, Mode, Open, Reason,
-    Slow, Trip, WindowShape,
+    self, Choice, CompletionAnswer, ErrorAnswer, Fallback, HalfOpen, KeyBy, Limits, Mode, Open,
+    Reason, Slow, Trip, WindowShape,
 };
 use crate::time::Instant;
 

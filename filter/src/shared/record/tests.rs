@@ -152,7 +152,8 @@ fn what_others_say_survives_it_in_every_state_and_costs_nothing_where_nobody_spe
 
 #[test]
 fn what_was_heard_of_one_breaker_is_not_read_into_the_next() {
-    let (alone, told) = (breaker_after(3, 2), Breaker { fleet: Some(HEARD), ..breaker_after(5, 2) });
+    let (alone, told) =
+        (breaker_after(3, 2), Breaker { fleet: Some(HEARD), ..breaker_after(5, 2) });
     let mut desk = Breaker::new(at(1));
     for breaker in [&told, &alone, &told] {
         decode_into(&encode(breaker), &mut desk).expect("ours");
