@@ -28,7 +28,9 @@ const SCHEMA: Packed = Packed {
 pub(super) enum Refusal {
     NotFound,
     UnknownBreaker,
-    Method { allow: &'static str },
+    Method {
+        allow: &'static str,
+    },
     WritesDisabled,
     CrossSite,
     Unauthorized,

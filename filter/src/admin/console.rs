@@ -11,9 +11,9 @@ use crate::admin::route::Route;
 use crate::admin::view::{self, Clock, View};
 use crate::breaker::{Shown, Transition};
 use crate::config::Token;
-use crate::config::order::{Action, Ordered};
 #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
 use crate::config::order::Scope;
+use crate::config::order::{Action, Ordered};
 use crate::fallback::Reply;
 use crate::journal::{self, Line};
 use crate::key::Key;

@@ -54,12 +54,15 @@ impl FleetDesk<'_> {
         told.add("scope", status.as_ref().map(|status| &*status.scope));
         told.add("domain", status.as_ref().map(|status| &*status.domain));
         told.add("probes", view.probes);
-        told.add("override", view.ordered.map(|(mode, until)| {
-            let mut told = Told::default();
-            told.add("mode", mode.name());
-            told.add("until", until.map(|until| clock.at(until)));
-            told.json()
-        }));
+        told.add(
+            "override",
+            view.ordered.map(|(mode, until)| {
+                let mut told = Told::default();
+                told.add("mode", mode.name());
+                told.add("until", until.map(|until| clock.at(until)));
+                told.json()
+            }),
+        );
         let current = view.reports.iter().filter(|report| report.until > clock.now);
         let reports: Vec<Value> = current.map(|report| reported(report, clock)).collect();
         told.add("reports", reports);

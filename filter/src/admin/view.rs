@@ -72,6 +72,7 @@ impl View {
     }
 
     /// What callers get.
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
     pub(super) const fn shown(&self) -> Shown {
         self.shown
     }

@@ -1,12 +1,12 @@
 //! One request to the admin listener: which callback does what? And what an order that was carried
 //! out does to stats and log.
 
+#[cfg(feature = "fleet")]
+use crate::admin::FleetDesk;
 use crate::admin::{
     self, BODY_LIMIT, Clock, Console, Counters, Done, Head, Heard, Obeyed, Pending,
 };
 use crate::breaker::Transition;
-#[cfg(feature = "fleet")]
-use crate::admin::FleetDesk;
 use crate::config::{Config, LogFormat, Role, Token};
 use crate::fallback::Reply;
 use crate::journal::Line;
@@ -44,7 +44,7 @@ impl Admin {
         let Role::Admin { token } = &config.role else { return None };
         let (reads_bodies, log_format) = (config.stop_iteration, config.log_format);
         let (token, node, fleet) =
-            (token.clone(), node.to_owned(), Fleet::of(config, node, Instant::ZERO));
+            (token.clone(), node.to_owned(), Fleet::of(config, node, 0, Instant::ZERO));
         Some(Self { token, reads_bodies, log_format, node, fleet })
     }
 

@@ -25,8 +25,9 @@ const TICK: Duration = Duration::from_secs(1);
 const MAX_LOOKS: usize = 3;
 
 /// The root context of one configuration.
-#[derive(Default)]
 pub(super) struct Root {
+    #[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "only a fleet asks"))]
+    context: u32,
     serves: Serves,
     fleet: Fleet,
     /// A VM is not told which thread it is on, but only workers get requests.
@@ -57,6 +58,14 @@ thread_local! {
     /// While a listener drains, its configuration and the next both tick in this VM: the youngest
     /// refreshes the gauges.
     static YOUNGEST: Cell<Instant> = const { Cell::new(Instant::ZERO) };
+}
+
+impl Root {
+    /// The root context with this number, of no configuration yet.
+    pub(super) fn new(context: u32) -> Self {
+        let (serves, fleet, duty) = (Serves::Nobody, Fleet::none(), Cell::default());
+        Self { context, serves, fleet, duty }
+    }
 }
 
 impl Context for Root {
@@ -105,7 +114,7 @@ impl RootContext for Root {
             self.serves = Serves::Admin(Rc::new(admin));
             return true;
         }
-        self.fleet = Fleet::of(&config, &node, now);
+        self.fleet = Fleet::of(&config, &node, self.context, now);
         let breakers = Breakers::new(config, now, node, self.fleet.mailbox());
         suspend_those_out_of_service(&breakers, now);
         self.serves = Serves::Traffic(Rc::new(breakers));
@@ -133,7 +142,10 @@ impl RootContext for Root {
         self.duty.set(Duty::ServeRequests);
         let breakers = match &self.serves {
             Serves::Admin(admin) => return Some(Box::new(AdminStream::new(Rc::clone(admin)))),
-            Serves::Traffic(breakers) => Some(Rc::clone(breakers)),
+            Serves::Traffic(breakers) => {
+                self.fleet.stream_begins(context);
+                Some(Rc::clone(breakers))
+            }
             Serves::Nobody => None,
         };
         Some(Box::new(Stream::new(context, breakers)))

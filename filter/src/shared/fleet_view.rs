@@ -23,6 +23,8 @@ const SILENCE: Duration = Duration::from_secs(4);
 pub struct FleetStatus {
     /// When this was left.
     pub at: Instant,
+    /// Which root context of that VM is woken when there are news.
+    pub context: u32,
     /// Whether all of the store was read and its changes are watched.
     pub connected: bool,
     /// Whose account it is about.
@@ -38,6 +40,12 @@ impl FleetStatus {
         Self::decode(&bytes).filter(|status| now.since(status.at) <= SILENCE)
     }
 
+    /// Which context is woken when there are news, however long ago that was said.
+    pub fn wakes(cell: &impl Cell, fleet: &str) -> Option<u32> {
+        let Loaded::Found(bytes, _) = cell.load(&fleet_key(fleet)) else { return None };
+        Self::decode(&bytes).map(|status| status.context)
+    }
+
     /// Leave it for this fleet.
     pub fn leave(&self, cell: &impl Cell, fleet: &str) {
         let _ = swap(cell, &fleet_key(fleet), |_| Swap::Store(self.encode(), ()));
@@ -46,6 +54,7 @@ impl FleetStatus {
     fn encode(&self) -> Vec<u8> {
         let mut frame = frame::start(Kind::FleetStatus, 64);
         frame.extend_from_slice(&self.at.as_nanos().to_le_bytes());
+        frame.extend_from_slice(&self.context.to_le_bytes());
         frame.push(u8::from(self.connected));
         frame::text(&mut frame, cut(&self.scope));
         frame::text(&mut frame, cut(&self.domain));
@@ -55,8 +64,8 @@ impl FleetStatus {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut payload = frame::open(bytes, Kind::FleetStatus)?;
         let at = Instant::from_nanos(payload.u64()?);
-        let connected = payload.u8()? == 1;
-        Some(Self { at, connected, scope: payload.text()?, domain: payload.text()? })
+        let (context, connected) = (payload.u32()?, payload.u8()? == 1);
+        Some(Self { at, context, connected, scope: payload.text()?, domain: payload.text()? })
     }
 }
 
@@ -161,8 +170,10 @@ impl Report {
             Says::Observed(category) => (2, category),
             Says::Probed(category) => (3, category),
         };
-        let place = category.and_then(|category| Category::ALL.iter().position(|it| *it == category));
-        frame.extend_from_slice(&[kind, place.and_then(|it| u8::try_from(it).ok()).unwrap_or(NONE)]);
+        let place =
+            category.and_then(|category| Category::ALL.iter().position(|it| *it == category));
+        frame
+            .extend_from_slice(&[kind, place.and_then(|it| u8::try_from(it).ok()).unwrap_or(NONE)]);
         frame.extend_from_slice(&self.until.as_nanos().to_le_bytes());
         frame::text(frame, cut(&self.domain));
         frame::text(frame, cut(&self.node));
@@ -205,7 +216,8 @@ mod tests {
 
     fn view() -> FleetView {
         let category = Some(Category::ServerError);
-        let says = [Says::Closed, Says::Announced(category), Says::Observed(None), Says::Probed(category)];
+        let says =
+            [Says::Closed, Says::Announced(category), Says::Observed(None), Says::Probed(category)];
         FleetView {
             reports: says.map(report).into(),
             left_out: 7,

@@ -63,8 +63,7 @@ impl Ownership {
             }
         });
         // Whose word was not taken is the owner for as long as the last one holds.
-        let holds =
-            swapped.decided.unwrap_or_else(|| held_at.is_some_and(|at| at + LEASE > now));
+        let holds = swapped.decided.unwrap_or_else(|| held_at.is_some_and(|at| at + LEASE > now));
         if holds && swapped.decided.is_some() {
             self.held_at = Some(now);
         }

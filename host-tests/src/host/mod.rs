@@ -69,7 +69,7 @@ pub use self::{
     upstream::{Upstream, flags},
     vm::Spent,
     world::{
-        Configuration, DEADLINE_EXCEEDED, GrpcCall, GrpcStream, Rejected, UNAVAILABLE, Worker, World,
-        WorldBuilder,
+        Configuration, DEADLINE_EXCEEDED, GrpcCall, GrpcStream, Rejected, UNAVAILABLE, Worker,
+        World, WorldBuilder,
     },
 };

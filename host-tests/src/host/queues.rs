@@ -90,8 +90,14 @@ mod tests {
         assert_eq!(queues.register("news", WORKER), token);
         assert_eq!(queues.resolve("news"), Ok(token));
         queues.enqueue(token, b"two".to_vec()).expect("it is there");
-        assert_eq!([queues.next_wake(), queues.next_wake()], [Some((MAIN, token)), Some((WORKER, token))]);
-        assert_eq!([queues.dequeue(token), queues.dequeue(token)], [Ok(b"one".to_vec()), Ok(b"two".to_vec())]);
+        assert_eq!(
+            [queues.next_wake(), queues.next_wake()],
+            [Some((MAIN, token)), Some((WORKER, token))]
+        );
+        assert_eq!(
+            [queues.dequeue(token), queues.dequeue(token)],
+            [Ok(b"one".to_vec()), Ok(b"two".to_vec())]
+        );
         assert_eq!(queues.dequeue(token), Err(Status::Empty));
     }
 

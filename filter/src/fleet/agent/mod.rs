@@ -151,19 +151,15 @@ impl Agent {
         breakers.into_iter().map(|breaker| self.seen_of(breaker, now)).collect()
     }
 
-<<<<<<< HEAD
-    /// What is known of one breaker.
-    #[must_use]
-    pub fn seen_of(&self, breaker: &str, now: Instant) -> Seen {
-=======
     /// What an operator ordered for the fleet.
     #[must_use]
     pub fn ordered(&self, breaker: &str) -> Option<FleetOrder> {
         self.orders.of(breaker)
     }
 
-    fn seen_of(&self, breaker: &str, now: Instant) -> Seen {
->>>>>>> h/A
+    /// What is known of one breaker.
+    #[must_use]
+    pub fn seen_of(&self, breaker: &str, now: Instant) -> Seen {
         let words = self.view.of(breaker).into_iter().flat_map(|words| words.all());
         let words = words.filter(|(_, word)| now < word.until).map(|(by, word)| {
             let (by, says, until) = (by.clone(), word.says, word.until);

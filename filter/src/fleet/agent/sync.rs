@@ -4,11 +4,6 @@ use crate::fleet::agent::Agent;
 use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::records::How;
 use crate::fleet::agent::step::Step;
-<<<<<<< HEAD
-use crate::fleet::agent::Agent;
-use crate::fleet::counted::{Counted, Reason};
-=======
->>>>>>> h/A
 use crate::fleet::etcd::messages::{Header, KeyValue};
 use crate::fleet::etcd::{self, Method, Page, Span, status};
 use crate::fleet::event::{Counted, Effect};

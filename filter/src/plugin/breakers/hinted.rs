@@ -22,7 +22,8 @@ impl Breakers {
         }
         let key = Key::parse(name);
         let is_sound = name.len() <= MAX_NAME_BYTES && key.name() == name;
-        if !is_sound || self.room_for_hinted.get() == Room::None || !self.config.names(&key.cluster) {
+        if !is_sound || self.room_for_hinted.get() == Room::None || !self.config.names(&key.cluster)
+        {
             return None;
         }
         let policy = self.config.policy_for(&key.cluster);

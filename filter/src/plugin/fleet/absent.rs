@@ -44,11 +44,15 @@ impl Voice {
 }
 
 /// No fleet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::plugin) struct Fleet;
 
 impl Fleet {
-    pub(in crate::plugin) const fn of(_: &Config, _: &str, _: Instant) -> Self {
+    pub(in crate::plugin) const fn none() -> Self {
+        Self
+    }
+
+    pub(in crate::plugin) const fn of(_: &Config, _: &str, _: u32, _: Instant) -> Self {
         Self
     }
 
@@ -65,6 +69,8 @@ impl Fleet {
     }
 
     pub(in crate::plugin) const fn tick(&self, _: &Breakers, _: Instant) {}
+
+    pub(in crate::plugin) const fn stream_begins(&self, _: u32) {}
 
     pub(in crate::plugin) const fn leave(&self, _: &Breakers) {}
 }

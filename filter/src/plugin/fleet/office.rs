@@ -1,12 +1,13 @@
 //! The connection to the store, in the one VM of a process that keeps it: what happens is put to the
 //! agent, and what the agent wants is done.
 
-use crate::breaker::{FleetOrder, unit};
+use crate::breaker::unit;
 use crate::fleet::{
-    Agent, Counted, Effect, Event, FleetOverride, Kind, Known, MAX_MESSAGE_BYTES, Reason, Settings, Told,
+    Agent, CALL_TIMEOUT, Counted, Effect, Event, Known, MAX_MESSAGE_BYTES, Settings, Told,
     WATCH_METHOD, WATCH_SERVICE,
 };
 use crate::plugin::breakers::Breakers;
+use crate::plugin::entry::Entry;
 use crate::plugin::fleet::due::Due;
 use crate::plugin::fleet::mailbox::queue_name;
 use crate::plugin::fleet::views::{self, Views};
@@ -14,13 +15,11 @@ use crate::plugin::host::queue::{self, Dequeued};
 use crate::plugin::host::{SharedData, grpc};
 use crate::plugin::stats;
 use crate::shared::{Backlog, FleetStatus};
-use crate::stats::{self as names, Direction, FleetEvent, Ignored};
+use crate::stats::{self as names, Stat};
 use crate::time::Instant;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A call that takes longer has failed.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// So soon after this callback goes on what it had no time for.
 const SOON: Duration = Duration::from_millis(10);
 /// So many messages of the queue are read at once.
@@ -71,14 +70,15 @@ enum Refused {
 impl Office {
     pub(super) fn open(
         fleet: &str,
+        context: u32,
         cluster: String,
         settings: Settings,
-        queue: Option<u32>,
         breakers: &Breakers,
         now: Instant,
     ) -> Self {
         let status = FleetStatus {
             at: now,
+            context,
             connected: false,
             scope: settings.scope.clone(),
             domain: settings.domain.clone(),
@@ -89,11 +89,11 @@ impl Office {
             due.of(entry.name.clone()).patience = Some(Duration::ZERO);
         }
         stats::set_for_process(names::FLEET_CONNECTED, 0);
-        Self {
+        let mut office = Self {
             fleet: fleet.to_owned(),
             cluster,
             agent: Agent::new(settings),
-            queue,
+            queue: None,
             backlog: Backlog::of(&queue_name(fleet)),
             stream: None,
             calls: BTreeMap::new(),
@@ -104,7 +104,15 @@ impl Office {
             left_at: Instant::ZERO,
             seed: now.as_nanos(),
             now,
-        }
+        };
+        office.leave_status(now);
+        office.register();
+        office
+    }
+
+    /// Be the one whom the queue wakes: again and again, should another have taken it for a moment.
+    pub(super) fn register(&mut self) {
+        self.queue = queue::register(&queue_name(&self.fleet));
     }
 
     /// Another VM keeps the connection already: nothing of this one's is to come any more.
@@ -116,7 +124,7 @@ impl Office {
     /// The tenure is over by itself: until another begins, every breaker goes alone.
     pub(super) fn leave(mut self, breakers: &Breakers) {
         let effects = self.agent.stop();
-        self.carry_out_all(effects);
+        self.carry_out_all(effects, breakers);
         self.carry_out(breakers);
         self.close();
     }
@@ -215,14 +223,14 @@ impl Office {
             unit(*seed)
         };
         let effects = self.agent.on(event, &knows, now, &mut random);
-        self.carry_out_all(effects);
+        self.carry_out_all(effects, breakers);
     }
 
-    fn carry_out_all(&mut self, effects: Vec<Effect>) {
-        effects.into_iter().for_each(|effect| self.carry_out_one(effect));
+    fn carry_out_all(&mut self, effects: Vec<Effect>, breakers: &Breakers) {
+        effects.into_iter().for_each(|effect| self.carry_out_one(effect, breakers));
     }
 
-    fn carry_out_one(&mut self, effect: Effect) {
+    fn carry_out_one(&mut self, effect: Effect, breakers: &Breakers) {
         match effect {
             Effect::OpenWatch => self.open_stream(),
             Effect::Send(message) => {
@@ -245,10 +253,13 @@ impl Office {
             }
             Effect::TakeTurn { breaker, until } => self.due.of(breaker).turn = Some(until),
             Effect::Override { breaker, ordered } => {
-                self.due.of(breaker).ordered = Some(ordered.map(order));
+                self.due.of(breaker).ordered = Some(ordered);
             }
             Effect::Connected(is_connected) => self.note_connected(is_connected),
-            Effect::Count { what, by } => count(what, by),
+            Effect::Count { what, by, breaker } => {
+                let entry = breaker.and_then(|breaker| breakers.known_by_name(&breaker));
+                count(what, by, entry.as_deref());
+            }
         }
     }
 
@@ -289,41 +300,22 @@ fn fetched(size: usize) -> Result<Vec<u8>, u32> {
     grpc::received(size).ok_or(INTERNAL)
 }
 
-fn order(ordered: FleetOverride) -> FleetOrder {
-    let FleetOverride { mode, until } = ordered;
-    FleetOrder { mode, until }
-}
-
 /// Which breakers others speak of is theirs to choose: what is about none of this process is counted
 /// without it.
-fn count(what: Counted, by: u64) {
-    let name = match what {
-        Counted::Sent(kind) => names::fleet_events(Direction::Sent, event(kind)),
-        Counted::Received(kind) => names::fleet_events(Direction::Received, event(kind)),
-        Counted::Ignored(reason) => names::fleet_hints_ignored(ignored(reason)),
-    };
-    stats::add_for_process(&name, u32::try_from(by).unwrap_or(u32::MAX));
-}
-
-const fn event(kind: Kind) -> FleetEvent {
-    match kind {
-        Kind::Announced => FleetEvent::Announced,
-        Kind::Observed => FleetEvent::Observed,
-        Kind::Probe => FleetEvent::Probe,
-        Kind::Closed => FleetEvent::Closed,
-        Kind::Turn => FleetEvent::Turn,
-        Kind::Override => FleetEvent::Override,
-        Kind::Sync => FleetEvent::Sync,
-        Kind::Failed => FleetEvent::Failed,
-    }
-}
-
-const fn ignored(reason: Reason) -> Ignored {
-    match reason {
-        Reason::Key => Ignored::Key,
-        Reason::Value | Reason::Lease => Ignored::Value,
-        Reason::UnknownBreaker => Ignored::UnknownBreaker,
-        Reason::OverLimit => Ignored::OverLimit,
-        Reason::Garbled => Ignored::Garbled,
+fn count(what: Counted, by: u64, breaker: Option<&Entry>) {
+    let by = u32::try_from(by).unwrap_or(u32::MAX);
+    match (what, breaker) {
+        (Counted::Event(direction, event), Some(entry)) => {
+            entry.stats.add(Stat::FleetEvents(direction, event), by);
+        }
+        (Counted::Event(direction, event), None) => {
+            stats::add_for_process(&names::fleet_events(direction, event), by);
+        }
+        (Counted::Ignored(why), Some(entry)) => {
+            entry.stats.add(Stat::FleetHintsIgnored(why), by);
+        }
+        (Counted::Ignored(why), None) => {
+            stats::add_for_process(&names::fleet_hints_ignored(why), by);
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::plugin::breakers::Breakers;
 use crate::plugin::fleet::mailbox::{Mailbox, queue_name};
 use crate::plugin::fleet::office::{Happened, Office};
 use crate::plugin::host::{self, SharedData, grpc, queue};
-use crate::shared::{Ownership, Tenure};
+use crate::shared::{FleetStatus, Ownership, Tenure};
 use crate::time::Instant;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -21,6 +21,9 @@ const FIRST: Duration = Duration::from_millis(100);
 /// No tick comes sooner than that after another.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// By then a predecessor that kept the connection has a successor, whom the queue wakes.
+const YOUTH: Duration = Duration::from_secs(10);
+
 thread_local! {
     /// While a listener drains, its configuration and the next both tick in this VM: of those with the
     /// same fleet the youngest may keep the connection.
@@ -28,12 +31,15 @@ thread_local! {
 }
 
 /// The fleet of one configuration in one VM, if it names one.
-#[derive(Default)]
 pub(in crate::plugin) struct Fleet(Option<Member>);
 
 struct Member {
     /// What tells fleets of one process apart, as a short text.
     name: String,
+    /// The number of its root context.
+    context: u32,
+    /// Whether its VM may be one that was made anew a moment ago.
+    is_young: Cell<bool>,
     /// The cluster by which the store is reached.
     cluster: String,
     settings: Settings,
@@ -48,9 +54,14 @@ struct Member {
 }
 
 impl Fleet {
+    /// None, as long as there is no configuration.
+    pub(in crate::plugin) const fn none() -> Self {
+        Self(None)
+    }
+
     /// What this configuration says.
-    pub(in crate::plugin) fn of(config: &Config, node: &str, now: Instant) -> Self {
-        Self(config.fleet.as_ref().map(|fleet| Member::of(fleet, node, now)))
+    pub(in crate::plugin) fn of(config: &Config, node: &str, context: u32, now: Instant) -> Self {
+        Self(config.fleet.as_ref().map(|fleet| Member::of(fleet, node, context, now)))
     }
 
     /// What tells it from others of the process.
@@ -81,9 +92,21 @@ impl Fleet {
     /// A tick: keep the connection, or see that somebody does.
     pub(in crate::plugin) fn tick(&self, breakers: &Breakers, now: Instant) {
         let Some(member) = &self.0 else { return };
+        member.is_young.set(now.since(member.in_force_since) < YOUTH);
         member.take_turns(breakers, now);
         member.with_office(|office| office.tick(breakers, now));
         member.arm(now);
+    }
+
+    /// A stream has this number. In a VM that was made anew it may be the one that its predecessor's root
+    /// context had, and by which the queue still wakes it: what is woken must be a root context, for the
+    /// SDK panics on any other.
+    pub(in crate::plugin) fn stream_begins(&self, stream: u32) {
+        let Some(member) = self.0.as_ref().filter(|member| member.is_young.get()) else { return };
+        let wakes = FleetStatus::wakes(&SharedData, &member.name);
+        if wakes == Some(stream) && wakes != Some(member.context) {
+            let _ = queue::register(&queue_name(&member.name));
+        }
     }
 
     /// The configuration has drained: another takes over.
@@ -139,7 +162,7 @@ impl Fleet {
 }
 
 impl Member {
-    fn of(fleet: &config::Fleet, node: &str, now: Instant) -> Self {
+    fn of(fleet: &config::Fleet, node: &str, context: u32, now: Instant) -> Self {
         let config::Fleet { cluster, scope, prefix, domain, reconnect_max, merge } = fleet;
         let domain = domain.clone().unwrap_or_else(|| node.to_owned());
         let told_apart = [cluster, prefix, scope, &domain].map(String::as_str).join("\0");
@@ -147,6 +170,8 @@ impl Member {
         Self {
             mailbox: Mailbox::of(&name),
             name,
+            context,
+            is_young: Cell::new(true),
             cluster: cluster.clone(),
             settings: Settings {
                 scope: scope.clone(),
@@ -182,15 +207,14 @@ impl Member {
         match tenure {
             Tenure::Begins => self.begin(breakers, now),
             Tenure::Holds if self.office.borrow().is_none() => self.begin(breakers, now),
-            Tenure::Holds => {}
+            Tenure::Holds => self.with_office(Office::register),
             Tenure::Lost | Tenure::Elsewhere => self.close(),
         }
     }
 
     fn begin(&self, breakers: &Breakers, now: Instant) {
-        let queue = queue::register(&queue_name(&self.name));
         let (settings, cluster) = (self.settings.clone(), self.cluster.clone());
-        let office = Office::open(&self.name, cluster, settings, queue, breakers, now);
+        let office = Office::open(&self.name, self.context, cluster, settings, breakers, now);
         *self.office.borrow_mut() = Some(office);
     }
 

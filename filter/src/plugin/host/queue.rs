@@ -36,7 +36,13 @@ pub(in crate::plugin) fn resolve(name: &str) -> Option<u32> {
     let (mut queue, vm_id) = (0, "");
     // SAFETY: the host reads two live strings and writes one u32 where it is told to.
     let status = unsafe {
-        proxy_resolve_shared_queue(vm_id.as_ptr(), vm_id.len(), name.as_ptr(), name.len(), &mut queue)
+        proxy_resolve_shared_queue(
+            vm_id.as_ptr(),
+            vm_id.len(),
+            name.as_ptr(),
+            name.len(),
+            &mut queue,
+        )
     };
     (status == OK).then_some(queue)
 }

@@ -50,7 +50,13 @@ impl World {
     /// All gRPC streams that are open, by VM and in the order of their opening.
     pub fn grpc_streams(&self) -> Vec<GrpcStream> {
         let stream = |vm, token, Opened { root, cluster, method, is }| {
-            matches!(is, Is::Stream { .. }).then_some(GrpcStream { vm, cluster, method, root, token })
+            matches!(is, Is::Stream { .. }).then_some(GrpcStream {
+                vm,
+                cluster,
+                method,
+                root,
+                token,
+            })
         };
         self.all_opened().into_iter().filter_map(|(vm, token, it)| stream(vm, token, it)).collect()
     }

@@ -130,7 +130,10 @@ fn an_order_for_all_is_in_force_until_it_is_withdrawn_and_one_given_here_comes_b
     scene.held_back();
     assert_eq!(scene.gauge(&stat(OPENAI, "mode", &[])), 3);
     let orders = scene.events("override");
-    assert_eq!((&orders[0]["action"], &orders[0]["mode"]), (&json!("fleet"), &json!("forced_open")));
+    assert_eq!(
+        (&orders[0]["action"], &orders[0]["mode"]),
+        (&json!("fleet"), &json!("forced_open"))
+    );
     scene.store.delete(&override_key());
     scene.settle();
     assert!(scene.send(chat()).is_forwarded());

@@ -88,9 +88,8 @@ impl FleetScene {
         extras: impl FnOnce(WorldBuilder) -> WorldBuilder,
     ) -> Self {
         let module = Module::built("llm_breaker_fleet");
-        let built = |world: WorldBuilder| {
-            extras(world.grpc_cluster("etcd").configuration(document))
-        };
+        let built =
+            |world: WorldBuilder| extras(world.grpc_cluster("etcd").configuration(document));
         let scene = Scene::of_module(&module, 2, built);
         Self { scene, store: Store::default() }
     }

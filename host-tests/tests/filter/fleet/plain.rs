@@ -10,9 +10,8 @@ use crate::scene::{Scene, TRIP, defaults, secs};
 fn without_a_fleet_both_modules_make_the_same_host_calls() {
     let lived = |module: &str| {
         let configuration = defaults(json!({}));
-        let built = |world: llm_breaker_host_tests::host::WorldBuilder| {
-            world.configuration(configuration)
-        };
+        let built =
+            |world: llm_breaker_host_tests::host::WorldBuilder| world.configuration(configuration);
         let scene = Scene::of_module(&Module::built(module), 2, built);
         scene.succeed(3);
         scene.fail(TRIP);

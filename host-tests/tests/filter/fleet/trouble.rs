@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use llm_breaker::fleet::etcd::messages::{
-    EventType, Header, KeyValue, StoreEvent, WatchResponse,
-};
+use llm_breaker::fleet::etcd::messages::{EventType, Header, KeyValue, StoreEvent, WatchResponse};
 use llm_breaker_host_tests::host::{Status, VmName};
 use prost::Message;
 use serde_json::json;
@@ -111,7 +109,12 @@ fn hostile_keys_and_values_are_left_aside_and_counted() {
     scene.pass(secs(2));
     assert_eq!(scene.state(), "closed");
     let ignored = |reason| scene.told("fleet_hints_ignored_total", &[("reason", reason)]);
-    assert!(ignored("key") >= 3 && ignored("value") >= 5, "{} {}", ignored("key"), ignored("value"));
+    assert!(
+        ignored("key") >= 3 && ignored("value") >= 5,
+        "{} {}",
+        ignored("key"),
+        ignored("value")
+    );
 }
 
 #[test]
@@ -193,7 +196,11 @@ fn a_full_store_is_read_up_to_its_bound_in_little_memory_and_time() {
     document["max_breakers"] = json!(16_384);
     let scene = FleetScene::starting(document, |world| world);
     for number in 0..10_000 {
-        let key = format!("/llm-breaker/v1/{SCOPE}/provider-{:04}/domain-{}/node-{number:05}", number % 64, number % 7);
+        let key = format!(
+            "/llm-breaker/v1/{SCOPE}/provider-{:04}/domain-{}/node-{number:05}",
+            number % 64,
+            number % 7
+        );
         scene.store.put(&scene, &key, &open("observed", 3_000), Some(3_000));
     }
     let began = Instant::now();
@@ -264,7 +271,14 @@ fn an_event_of_a_revision_from_the_past_or_of_no_key_is_none() {
     for (kv, kind) in [
         (None, EventType::Put.into()),
         (Some(KeyValue::default()), 77),
-        (Some(KeyValue { key: fact_key("b", "b").into(), mod_revision: -1, ..KeyValue::default() }), 0),
+        (
+            Some(KeyValue {
+                key: fact_key("b", "b").into(),
+                mod_revision: -1,
+                ..KeyValue::default()
+            }),
+            0,
+        ),
     ] {
         scene.push(&stream, &event(kv, kind).encode_to_vec());
     }
