@@ -67,7 +67,7 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
     ("fleet.prefix", "What all keys in etcd begin with."),
     (
         "fleet.corroborate",
-        "From how many failure domains on that see an upstream fail the breaker opens here, too; below that, a first failure opens it.",
+        "From how many failure domains on that see an upstream fail the breaker opens here, too; below that a first failure opens it, until one of its own calls succeeds.",
     ),
     (
         "fleet.domain",
