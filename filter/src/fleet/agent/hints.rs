@@ -38,8 +38,9 @@ impl Hints {
 
 impl Agent {
     /// Time passed: what is said is said again, to some after the others.
-    pub(super) fn repeat_hints(&mut self) {
-        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE);
+    pub(super) fn repeat_hints(&mut self, step: &Step<'_>) {
+        let knows = |breaker: &str| step.knows(breaker).is_some();
+        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE, knows);
         if let Some(last) = names.last() {
             self.hints.repeated.clone_from(last);
         }

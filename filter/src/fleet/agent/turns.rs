@@ -69,12 +69,6 @@ impl Turns {
         turn.holder.as_ref().map(|holder| &holder.node)
     }
 
-    /// Breakers with a turn that somebody has.
-    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
-        let held = self.by_breaker.iter().filter(|(_, turn)| turn.holder.is_some());
-        held.map(|(breaker, _)| breaker.as_str())
-    }
-
     /// It is known anew how the breaker stands: what was wanted before is over.
     pub(super) fn note_settled(&mut self, breaker: &str) {
         if let Some(turn) = self.by_breaker.get_mut(breaker) {
