@@ -1,7 +1,7 @@
 //! What is said of all breakers? A bounded number of words.
 
 use crate::fleet::keys::Node;
-use crate::fleet::words::{Word, Words};
+use crate::fleet::words::{Listener, Word, Words};
 use crate::time::Instant;
 use core::ops::Bound;
 use std::collections::BTreeMap;
@@ -57,6 +57,13 @@ impl View {
         }
         let is_news = self.entry(breaker).hear(by, word, is_ours);
         if is_news { Heard::News } else { Heard::Nothing }
+    }
+
+    /// Look whether a breaker is open for the whole fleet.
+    pub(super) fn note_how_wide(&mut self, breaker: &str, listener: Listener<'_>, now: Instant) {
+        if let Some(words) = self.breakers.get_mut(breaker) {
+            words.note_how_wide(listener, now);
+        }
     }
 
     /// Make room: drop what is said of a breaker that this proxy does not have. Returns whether there

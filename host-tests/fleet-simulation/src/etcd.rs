@@ -272,10 +272,8 @@ impl Etcd {
         let puts: Vec<PutRequest> = txn
             .success
             .iter()
-            .filter_map(|operation| match &operation.request {
-                Some(Operation::Put(put)) => Some(put.clone()),
-                None => None,
-            })
+            .filter_map(|operation| operation.request.clone())
+            .map(|Operation::Put(put)| put)
             .collect();
         if holds {
             for put in puts {

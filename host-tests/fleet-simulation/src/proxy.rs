@@ -6,7 +6,6 @@ use core::time::Duration;
 use llm_breaker::breaker::{
     Admission, Breaker, Cause, Change, Jitter, Permit, Standing, StateName, Transition,
 };
-use llm_breaker::category::Category;
 use llm_breaker::fleet::{
     Agent, Effect, Event, Known, News, Settings, Told, news_of, news_of_lengthening,
 };
@@ -30,6 +29,8 @@ pub struct Proxy {
     pub lived: Lived,
     /// The stream of watches that it has open.
     pub stream: Option<u64>,
+    /// Between two of its calls, on average.
+    pub between: Duration,
     /// Whether it said that it hears the store.
     pub is_connected: bool,
     agent: Option<Agent>,
@@ -98,6 +99,7 @@ impl Proxy {
             policy,
             lived: Lived::default(),
             stream: None,
+            between: Duration::from_millis(250),
             is_connected: false,
             agent,
             jitter,
@@ -108,8 +110,8 @@ impl Proxy {
 
     /// Its process begins anew: nothing is left but its name and what it goes by.
     pub fn restart(&mut self, fresh: Self) {
-        let lived = core::mem::take(&mut self.lived);
-        *self = Self { lived, ..fresh };
+        let (lived, between) = (core::mem::take(&mut self.lived), self.between);
+        *self = Self { lived, between, ..fresh };
     }
 
     /// A call arrives: does it go out?
@@ -210,7 +212,6 @@ impl Proxy {
         now: Instant,
         outside: &mut Vec<Outside>,
     ) -> Option<Told> {
-        let before = self.breaker.standing();
         let change = match effect {
             Effect::Hear { hint, .. } => self.breaker.hear(&hint, &self.policy, now),
             Effect::AwaitTurn { patience, .. } => self.breaker.await_turn(patience, now),
@@ -227,7 +228,6 @@ impl Proxy {
             }
         };
         let Change::Transition(transition) = change else { return None };
-        let _ = before;
         self.lived.transitions.push((now, transition));
         let mode = self.breaker.mode(&self.policy, now);
         let news = news_of(&transition, &self.breaker.standing(), &self.policy, mode)?;
@@ -252,10 +252,4 @@ impl Proxy {
 
 fn told(news: News) -> Outside {
     Outside::Told(Told { breaker: BREAKER.to_owned(), news })
-}
-
-/// What a call's end comes to.
-#[must_use]
-pub fn outcome(category: Category) -> Outcome {
-    Outcome::of(category)
 }

@@ -64,8 +64,6 @@ pub struct World<P> {
     pub provider: P,
     /// What it saw.
     pub seen: Seen,
-    /// Between two calls of a proxy.
-    pub between: Duration,
     store: Store,
     random: fastrand::Rng,
     queue: BinaryHeap<Reverse<Due>>,
@@ -114,14 +112,8 @@ enum What {
 }
 
 impl<P: Provider> World<P> {
-    /// Proxies whose callers call so often.
-    pub fn new(
-        proxies: Vec<Proxy>,
-        provider: P,
-        between: Duration,
-        seed: u64,
-        now: Instant,
-    ) -> Self {
+    /// Proxies whose callers call independently of each other.
+    pub fn new(proxies: Vec<Proxy>, provider: P, seed: u64, now: Instant) -> Self {
         let mut world = Self {
             now,
             etcd: Etcd::new(1),
@@ -129,7 +121,6 @@ impl<P: Provider> World<P> {
             proxies,
             provider,
             seen: Seen::default(),
-            between,
             store: Store::Up,
             random: fastrand::Rng::with_seed(seed),
             queue: BinaryHeap::new(),
@@ -137,9 +128,8 @@ impl<P: Provider> World<P> {
             streams: HashMap::new(),
         };
         for proxy in 0..world.proxies.len() {
-            // Neither callers nor ticks are in step.
-            let arrival = world.up_to(between);
-            world.later(arrival, What::Arrives(proxy));
+            world.expect_call(proxy);
+            // Ticks are not in step.
             let tick = world.up_to(TICK);
             world.later(tick, What::Ticks(proxy));
         }
@@ -232,9 +222,7 @@ impl<P: Provider> World<P> {
         match what {
             What::Arrives(proxy) => {
                 self.arrive(proxy);
-                // A little out of step, as callers are.
-                let next = self.between.mul_f64(0.9 + 0.2 * self.random.f64());
-                self.later(next, What::Arrives(proxy));
+                self.expect_call(proxy);
             }
             What::Ends(proxy, call, outcome) => {
                 if call.is_probe {
@@ -397,6 +385,13 @@ impl<P: Provider> World<P> {
             let share = (stream % 97) as f64 / 97.0;
             self.later(TO_THE_STORE.mul_f64(share), What::Came { proxy, stream, message });
         }
+    }
+
+    /// The next call comes whenever it likes: at the same rate at any time.
+    fn expect_call(&mut self, proxy: usize) {
+        let between = self.proxies.get(proxy).map_or(Duration::MAX, |it| it.between);
+        let wait = between.mul_f64((-(1.0 - self.random.f64()).ln()).min(20.0));
+        self.later(wait, What::Arrives(proxy));
     }
 
     fn later(&mut self, delay: Duration, what: What) {

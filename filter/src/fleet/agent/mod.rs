@@ -189,17 +189,17 @@ impl Agent {
         let Some(known) = step.knows(&breaker) else { return };
         match news {
             News::Opened { basis, reason, until } => {
-                self.note_opened(&breaker, known, step);
+                self.note_opened(&breaker, known, until, step);
                 if let Some(basis) = basis {
                     self.mean_to_say_open(&breaker, basis, reason, until, false, step);
                 }
             }
             News::ProbeFailed { basis, reason, until } => {
-                self.note_opened(&breaker, known, step);
+                self.note_opened(&breaker, known, until, step);
                 self.mean_to_say_open(&breaker, basis, reason, until, true, step);
             }
             News::Closed { proven } => {
-                self.turns.note_settled(&breaker);
+                self.turns.note_open_until(&breaker, Instant::ZERO);
                 if proven {
                     self.mean_to_say_closed(&breaker, step);
                 } else {
@@ -213,8 +213,9 @@ impl Agent {
         }
     }
 
-    fn note_opened(&mut self, breaker: &str, known: Known, step: &mut Step<'_>) {
-        self.turns.note_settled(breaker);
+    fn note_opened(&mut self, breaker: &str, known: Known, until: Instant, step: &mut Step<'_>) {
+        self.turns.note_open_until(breaker, until);
+        self.note_how_wide(breaker, step);
         self.be_patient(breaker, known, step);
     }
 

@@ -260,6 +260,7 @@ impl Agent {
             Heard::NoRoom => step.ignores(Some(breaker), Ignored::OverLimit),
             Heard::Nothing => {}
             Heard::News => {
+                self.note_how_wide(breaker, step);
                 if !is_ours {
                     let event = match word.says {
                         Says::Open { basis, .. } => basis.event(),

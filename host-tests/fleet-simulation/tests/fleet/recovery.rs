@@ -7,8 +7,11 @@ use llm_breaker::category::Category;
 
 use crate::stage::{Fate, Stage, all_are, stage};
 
+/// A dead provider that two proxies saw for themselves: the breaker is open for the whole fleet.
 fn dead(proxies: usize, seed: u64) -> Stage {
     let mut stage = stage(proxies, 2, seed);
+    stage.proxies[..2].iter_mut().for_each(|it| it.between = Duration::from_millis(10));
+    stage.run_for(Duration::from_secs(1));
     stage.provider.all = Fate::fails(1.0, Category::ServerError);
     assert!(stage.run_till(Duration::from_secs(20), |it| all_are(it, StateName::Open)));
     stage

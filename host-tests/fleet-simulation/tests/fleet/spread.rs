@@ -32,8 +32,7 @@ fn an_exhausted_quota_is_known_to_all_at_once() {
 fn another_account_hears_nothing() {
     let mut proxies: Vec<Proxy> = (0..3).map(|number| proxy(number, policy(1))).collect();
     proxies.push(Proxy::new("stranger", "zone-x", Some("another"), policy(1), START));
-    let between = Duration::from_millis(250);
-    let mut stage = World::new(proxies, Fates::all(Fate::works()), between, 7, START);
+    let mut stage = World::new(proxies, Fates::all(Fate::works()), 7, START);
     stage.run_for(Duration::from_secs(5));
     stage.provider.of = vec![(0, Fate::fails(1.0, Category::QuotaExhausted))];
     stage.run_for(Duration::from_secs(60));
@@ -45,15 +44,19 @@ fn another_account_hears_nothing() {
 fn a_dead_provider_costs_those_that_hear_of_it_one_failure_at_most() {
     for seed in 0..20 {
         let mut stage = stage(4, 2, seed);
-        // The last two seldom call.
+        stage.proxies[..2].iter_mut().for_each(|it| it.between = Duration::from_millis(20));
+        stage.run_for(Duration::from_secs(1));
         stage.provider.all = Fate::fails(1.0, Category::ServerError);
-        stage.run_for(Duration::from_secs(10));
+        stage.run_for(Duration::from_secs(5));
         assert!(all_are(&stage, StateName::Open), "seed {seed}: {:?}", states(&stage));
-        let own = |it: &&Proxy| {
-            it.opened().any(|(_, cause)| matches!(cause, Cause::ConsecutiveFailures { .. }))
-        };
-        let witnesses = stage.proxies.iter().filter(own).count();
-        assert!((2..=4).contains(&witnesses), "seed {seed}: {witnesses} found out by themselves");
+        let at_first = |it: &Proxy| it.opened().next().map(|(_, cause)| cause);
+        let causes: Vec<_> = stage.proxies.iter().filter_map(at_first).collect();
+        let is_own = |cause: &Cause| matches!(cause, Cause::ConsecutiveFailures { .. });
+        assert!(causes[..2].iter().any(is_own), "seed {seed}: {causes:?}");
+        assert!(!causes[2..].iter().any(is_own), "seed {seed}: {causes:?}");
+        for late in &stage.proxies[2..] {
+            assert!(late.lived.failures < 5, "seed {seed}: {}", late.lived.failures);
+        }
     }
 }
 
@@ -85,7 +88,8 @@ fn a_crowd_does_not_say_the_same_thing_all_at_once() {
         let wanted = corroborate as usize + 1;
         assert!((corroborate as usize..=wanted + 10).contains(&wrote), "{wrote} of {wanted} wrote");
         let failures: u64 = stage.proxies.iter().map(|it| it.lived.failures).sum();
-        assert!(failures < 4 * 200, "{failures} failures, alone it were a thousand");
+        // Alone it were a thousand.
+        assert!(failures < 3 * 200, "{failures} failures");
     }
 }
 

@@ -75,8 +75,7 @@ pub(crate) fn proxy(number: usize, policy: Policy) -> Proxy {
 /// So many proxies with four calls a second each, connected, and a provider that works.
 pub(crate) fn stage(proxies: usize, corroborate: u32, seed: u64) -> Stage {
     let proxies = (0..proxies).map(|number| proxy(number, policy(corroborate))).collect();
-    let between = Duration::from_millis(250);
-    let mut stage = World::new(proxies, Fates::all(Fate::works()), between, seed, START);
+    let mut stage = World::new(proxies, Fates::all(Fate::works()), seed, START);
     stage.run_for(Duration::from_secs(5));
     assert!(stage.proxies.iter().all(|it| it.is_connected), "all hear the store");
     stage
