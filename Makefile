@@ -26,7 +26,7 @@ BROWSER_STAMP := host-tests/browser/node_modules/.package-lock.json
 
 # Debian's packages that the tests need, each with a command that it brings: on another system, or with
 # another version, what counts is that the command is there.
-DEBIAN_PACKAGES := skopeo/skopeo $(if $(CHROMIUM),,chromium/chromium)
+DEBIAN_PACKAGES := skopeo/skopeo openssl/openssl $(if $(CHROMIUM),,chromium/chromium)
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=600
 
@@ -37,6 +37,8 @@ TOOLS := .tools
 PROMETHEUS_STAMP := $(TOOLS)/.prometheus
 # Debian's registry of images, to which the tests push: docker-registry on the PATH is as good.
 REGISTRY_STAMP := $(TOOLS)/.registry
+# Debian's etcd and etcdctl likewise: those on the PATH, or named in ETCD and ETCDCTL, are as good.
+ETCD_STAMP := $(TOOLS)/.etcd
 
 # Where `make run` listens: the applications' port, Envoy's admin, the status page, the simulated
 # provider, and what steers it.
@@ -67,7 +69,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: wasm-target envoy sdk browser prometheus registry ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus in .tools
+setup: wasm-target envoy sdk browser prometheus registry etcd ## Install what is missing: the Wasm target, Envoy and the LLMs' SDKs in .venv, aimock, Chromium, Prometheus and etcd in .tools
 
 .PHONY: wasm-target
 wasm-target:
@@ -144,6 +146,16 @@ registry: $(if $(shell command -v docker-registry),,$(REGISTRY_STAMP))
 $(REGISTRY_STAMP):
 	$(call unpack,docker-registry,^docker-registry$$,PATH)
 	@$(TOOLS)/docker-registry/usr/bin/docker-registry --version > /dev/null
+	@touch $@
+
+.PHONY: etcd
+etcd: $(if $(and $(or $(ETCD),$(shell command -v etcd)),$(or $(ETCDCTL),$(shell command -v etcdctl))),,$(ETCD_STAMP))
+
+$(ETCD_STAMP):
+	$(call unpack,etcd-server,^etcd-server$$,ETCD)
+	$(call unpack,etcd-client,^etcd-client$$,ETCDCTL)
+	@$(TOOLS)/etcd-server/usr/bin/etcd --version > /dev/null
+	@$(TOOLS)/etcd-client/usr/bin/etcdctl version > /dev/null
 	@touch $@
 
 # $(call unpack,PACKAGE,PATTERN,VARIABLE): the package and what it needs, as if nothing were installed

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod conformance;
 pub mod envoy;
+pub mod etcd;
 pub mod host;
 pub mod load;
 pub mod matrix;

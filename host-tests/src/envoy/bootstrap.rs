@@ -35,6 +35,7 @@ impl Template {
     /// The whole bootstrap; with `listener_file`, Envoy reads its listeners from there.
     pub(super) fn bootstrap(
         &self,
+        node: &str,
         admin_port: u16,
         clusters: &[Cluster],
         listeners: Vec<Value>,
@@ -45,7 +46,7 @@ impl Template {
         *part(&mut bootstrap, "/admin/address/socket_address/port_value") = json!(admin_port);
         *part(&mut bootstrap, CLUSTERS) = json!(clusters);
         // Whoever reads resources at run time has to have a name.
-        bootstrap["node"] = json!({"id": "test", "cluster": "test"});
+        bootstrap["node"] = json!({"id": node, "cluster": "test"});
         match listener_file {
             None => *part(&mut bootstrap, LISTENERS) = json!(listeners),
             Some(file) => apply(&mut bootstrap, &discovery(file)),
@@ -136,8 +137,10 @@ fn http_filters(shipped: Value, listener: &Listener) -> Result<Vec<Value>, Start
 }
 
 fn change_plugin(plugin: &mut Value, listener: &Listener) -> Result<(), StartError> {
-    let module: PathBuf = place::existing_module(listener.module.as_deref())?;
-    *part(plugin, "/vm_config/code/local/filename") = json!(module);
+    let file = part(plugin, "/vm_config/code/local/filename");
+    let shipped = file.as_str().unwrap_or_default();
+    let module: PathBuf = place::existing_module(listener.module.as_deref(), shipped)?;
+    *file = json!(module);
     if let Some(configuration) = &listener.configuration {
         plugin["configuration"].clone_from(configuration);
     }

@@ -15,6 +15,7 @@ use super::{Envoy, StartError};
 #[derive(Clone, Debug)]
 pub struct Builder {
     file: &'static str,
+    node: String,
     clusters: Vec<Cluster>,
     pub(super) listeners: Vec<Listener>,
     pub(super) workers: u32,
@@ -28,6 +29,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             file: LLM_EGRESS,
+            node: "test".to_owned(),
             clusters: Vec::new(),
             listeners: Vec::new(),
             workers: 2,
@@ -44,6 +46,13 @@ impl Builder {
     #[must_use]
     pub const fn shipped(mut self, file: &'static str) -> Self {
         self.file = file;
+        self
+    }
+
+    /// The id by which this Envoy is told from others; `test` unless said.
+    #[must_use]
+    pub fn node(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.node);
         self
     }
 
@@ -140,7 +149,8 @@ impl Builder {
         let file = self.is_updatable.then(|| ListenerFile::write(directory.path(), &listeners));
         let file = file.transpose()?;
         let path = file.as_ref().map(ListenerFile::path);
-        let bootstrap = template.bootstrap(self.admin_port, &self.clusters, listeners, path);
+        let bootstrap =
+            template.bootstrap(&self.node, self.admin_port, &self.clusters, listeners, path);
         let Self { workers, log_level, drain, .. } = self;
         let options = Options { workers, log_level, drain, overlay: None };
         let mut process = Process::spawn(directory, &bootstrap, &options)?;
@@ -158,7 +168,8 @@ impl Builder {
     pub async fn validate(self) -> Result<Validation, StartError> {
         let template = Template::shipped(self.file)?;
         let listeners = self.render_listeners(&template)?;
-        let bootstrap = template.bootstrap(self.admin_port, &self.clusters, listeners, None);
+        let bootstrap =
+            template.bootstrap(&self.node, self.admin_port, &self.clusters, listeners, None);
         process::validate(&bootstrap).await
     }
 

@@ -28,7 +28,18 @@ impl CrashingModule {
     /// # Panics
     /// When the module is none.
     pub fn make() -> io::Result<Self> {
-        let mut module = std::fs::read(filter_module())?;
+        Self::make_of(&filter_module())
+    }
+
+    /// Makes one of this module, which is the filter in one of its forms.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    ///
+    /// # Panics
+    /// As [`Self::make`].
+    pub fn make_of(module: &Path) -> io::Result<Self> {
+        let mut module = std::fs::read(module)?;
         swap_exports(&mut module, "proxy_on_request_body", "proxy_on_downstream_data");
         let directory = TempDir::with_prefix("llm-breaker-")?;
         let path = directory.path().join("crashing.wasm");

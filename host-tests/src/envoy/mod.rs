@@ -49,7 +49,7 @@ pub use self::crashing::CrashingModule;
 pub use self::discovery::ResourceFile;
 pub use self::log::Log;
 pub use self::parts::{Cluster, Listener, OPENAI, Route, STATUS};
-pub use self::place::{built_module, filter_module};
+pub use self::place::{built_module, filter_module, fleet_module};
 use self::process::Process;
 pub use self::process::Validation;
 pub use self::recipe::Recipe;
@@ -138,6 +138,12 @@ impl Envoy {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.process.directory()
+    }
+
+    /// What it was built from: another start of it is another Envoy with the same node id.
+    #[must_use]
+    pub const fn parts(&self) -> &Builder {
+        &self.parts
     }
 
     /// Envoy's process id.

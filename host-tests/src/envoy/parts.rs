@@ -32,6 +32,16 @@ impl Cluster {
         Self::at_host(name, "STATIC", &host, port)
     }
 
+    /// The same, but that the shipped file's TLS stays as it is.
+    #[must_use]
+    pub fn at_with_tls(name: &str, address: SocketAddr) -> Self {
+        let mut cluster = Self::at(name, address);
+        if let Some(fields) = cluster.patch.as_object_mut() {
+            fields.remove("transport_socket");
+        }
+        cluster
+    }
+
     /// A cluster whose host name has no address, found with Envoy's discovery type `STRICT_DNS` or
     /// `LOGICAL_DNS`.
     #[must_use]

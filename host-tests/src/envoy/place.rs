@@ -16,17 +16,29 @@ pub(super) fn envoy() -> Result<PathBuf, StartError> {
     existing(path, "`make setup` installs Envoy; or name one in the environment variable ENVOY")
 }
 
-/// `module`, or the filter.
-pub(super) fn existing_module(module: Option<&Path>) -> Result<PathBuf, StartError> {
-    let path = module.map_or_else(filter_module, Path::to_owned);
+/// `module`, or the filter: the one for fleets, where the shipped YAML names that.
+pub(super) fn existing_module(module: Option<&Path>, shipped: &str) -> Result<PathBuf, StartError> {
+    let ours = || if shipped.ends_with(FLEET_FILE) { fleet_module() } else { filter_module() };
+    let path = module.map_or_else(ours, Path::to_owned);
     existing(path, "`make build` and `make build-guests` compile the Wasm modules")
 }
+
+/// How the name of the module for fleets ends.
+const FLEET_FILE: &str = "llm_breaker_fleet.wasm";
 
 /// The filter: what the environment variable `LLM_BREAKER_WASM` names, else what `make build`
 /// leaves.
 #[must_use]
 pub fn filter_module() -> PathBuf {
     std::env::var_os("LLM_BREAKER_WASM").map_or_else(|| built_module("llm_breaker"), PathBuf::from)
+}
+
+/// The filter for fleets: what the environment variable `LLM_BREAKER_FLEET_WASM` names, else what
+/// `make build` leaves.
+#[must_use]
+pub fn fleet_module() -> PathBuf {
+    std::env::var_os("LLM_BREAKER_FLEET_WASM")
+        .map_or_else(|| built_module("llm_breaker_fleet"), PathBuf::from)
 }
 
 /// Where cargo leaves a workspace member's release build for Wasm; `name` with underscores.

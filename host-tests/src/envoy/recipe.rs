@@ -243,7 +243,8 @@ fn furnish(directory: &Path) -> Result<(), StartError> {
     let because = |error: &dyn std::fmt::Display| StartError::new(&"a recipe's files", error);
     let module = directory.join(MODULE);
     std::fs::create_dir_all(module.parent().expect("a folder")).map_err(|e| because(&e))?;
-    std::os::unix::fs::symlink(place::existing_module(None)?, module).map_err(|e| because(&e))?;
+    std::os::unix::fs::symlink(place::existing_module(None, MODULE)?, module)
+        .map_err(|e| because(&e))?;
     for folder in FOLDERS {
         std::fs::create_dir_all(directory.join(folder)).map_err(|e| because(&e))?;
         for entry in std::fs::read_dir(place::workspace().join(folder)).map_err(|e| because(&e))? {
