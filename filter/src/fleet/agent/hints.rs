@@ -1,0 +1,90 @@
+//! When is a breaker told what others say of it? When that changes; and again and again, since it may
+//! have been in no mood to listen.
+
+use crate::fleet::agent::Agent;
+use crate::fleet::agent::step::Step;
+use crate::fleet::event::{Effect, Known};
+use crate::fleet::words::Listener;
+use crate::time::Instant;
+use std::collections::BTreeSet;
+
+/// Hints that are given in one go at most: each costs a look at a record.
+pub(super) const MAX_AT_ONCE: usize = 128;
+
+/// Who is to be told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hints {
+    /// Breakers of which something else is said than before.
+    changed: BTreeSet<String>,
+    /// The last to whom it was said again.
+    repeated: String,
+}
+
+impl Hints {
+    pub(super) fn touch(&mut self, breaker: &str) {
+        if !self.changed.contains(breaker) {
+            self.changed.insert(breaker.to_owned());
+        }
+    }
+
+    pub(super) fn repeat_all<'a>(&mut self, breakers: impl Iterator<Item = &'a str>) {
+        breakers.for_each(|breaker| self.touch(breaker));
+    }
+
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        (self.changed.len() > MAX_AT_ONCE).then_some(Instant::ZERO)
+    }
+}
+
+impl Agent {
+    /// Time passed: what is said is said again, to some after the others.
+    pub(super) fn repeat_hints(&mut self, step: &Step<'_>) {
+        let knows = |breaker: &str| step.knows(breaker).is_some();
+        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE, knows);
+        if let Some(last) = names.last() {
+            self.hints.repeated.clone_from(last);
+        }
+        names.iter().for_each(|name| self.hints.touch(name));
+    }
+
+    /// Tell those of whom something else is said.
+    pub(super) fn tell_hints(&mut self, step: &mut Step<'_>) {
+        let names: Vec<String> = self.hints.changed.iter().take(MAX_AT_ONCE).cloned().collect();
+        for breaker in names {
+            self.hints.changed.remove(&breaker);
+            self.tell_hint(breaker, step);
+        }
+    }
+
+    /// What was said of a breaker, or how it stands here, is another than before.
+    pub(super) fn note_how_wide(&mut self, breaker: &str, step: &Step<'_>) {
+        if let Some(known) = step.knows(breaker) {
+            let mut view = core::mem::take(&mut self.view);
+            view.note_how_wide(breaker, self.listener(breaker, known, step.now), step.now);
+            self.view = view;
+        }
+    }
+
+    fn listener(&self, breaker: &str, known: Known, now: Instant) -> Listener<'_> {
+        Listener {
+            node: &self.ours,
+            remembers: self.sayings.remembers(breaker, now),
+            corroborate: usize::try_from(self.settings.corroborate).unwrap_or(usize::MAX),
+            open_until: self.turns.open_until(breaker),
+            grace: known.lease * 2,
+        }
+    }
+
+    fn tell_hint(&mut self, breaker: String, step: &mut Step<'_>) {
+        let Some(known) = step.knows(&breaker) else { return };
+        let Some(words) = self.view.of(&breaker).filter(|words| words.is_complete()) else {
+            return;
+        };
+        let hint = words.hint(self.listener(&breaker, known, step.now), self.reading, step.now);
+        // Whom others may open leaves probing to them.
+        if hint.opened_at > 0 {
+            self.be_patient(&breaker, known, step);
+        }
+        step.does(Effect::Hear { breaker, hint });
+    }
+}
