@@ -139,18 +139,21 @@ impl Agent {
         if known.is_some_and(|known| known.order >= order) {
             return;
         }
+        let lease = record.lease;
         let (basis, reason, remaining) = match fact {
             Fact::Closed => {
                 let until = step.now + self.settings.announced_max + CLOSED_LASTS_ON;
-                return self.hear(&breaker, by, Word { order, says: Says::Closed, until }, step);
+                let word = Word { order, lease, says: Says::Closed, until };
+                return self.hear(&breaker, by, word, step);
             }
             Fact::Open { basis, reason, remaining } => (basis, reason, remaining),
         };
         let says = Says::Open { basis, reason };
         let remaining = remaining.min(self.settings.announced_max);
-        match (how, record.lease) {
+        match (how, lease) {
             (How::Watched, _) => {
-                self.hear(&breaker, by, Word { order, says, until: step.now + remaining }, step);
+                let until = step.now + remaining;
+                self.hear(&breaker, by, Word { order, lease, says, until }, step);
             }
             // How old it is nobody knows.
             (How::Read, 0) => step.ignores(Some(&breaker), Ignored::Value),
@@ -229,7 +232,7 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         self.lookups.out = self.lookups.out.saturating_sub(1);
-        let Unsure { breaker, order, remaining, of, .. } = unsure;
+        let Unsure { breaker, lease, order, remaining, of } = unsure;
         if matches!(of, Of::Word { .. }) {
             self.view.end_waiting(&breaker);
             self.hints.touch(&breaker);
@@ -241,7 +244,8 @@ impl Agent {
         let remaining = remaining.min(left);
         match of {
             Of::Word { by, says } => {
-                self.hear(&breaker, by, Word { order, says, until: step.now + remaining }, step);
+                let until = step.now + remaining;
+                self.hear(&breaker, by, Word { order, lease, says, until }, step);
             }
             Of::Order(ordered) => {
                 self.put_in_force(breaker, ordered, Some(remaining), order, step);
@@ -273,6 +277,19 @@ impl Agent {
                 self.hints.touch(breaker);
             }
         }
+    }
+
+    /// Whether a record that is read now cannot be of the store that was heard before: what it replaces
+    /// would be later than it, or had the same revision and another lease.
+    pub(super) fn is_of_another_store(&self, record: &KeyValue) -> bool {
+        let Some(Place::Fact { breaker, by }) = self.keys.place(&record.key) else { return false };
+        let known = self.view.of(&breaker).and_then(|words| words.of(&by));
+        let known = known.filter(|word| word.order.store == self.reading.order.store);
+        known.is_some_and(|word| {
+            let revision = word.order.revision;
+            record.mod_revision < revision
+                || (record.mod_revision == revision && record.lease != word.lease)
+        })
     }
 
     const fn order_of(&self, record: &KeyValue) -> Order {

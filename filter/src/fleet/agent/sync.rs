@@ -157,6 +157,10 @@ impl Agent {
             sync.revision = page.header.revision;
             self.note_store(&page.header);
         }
+        if page.records.iter().any(|record| self.is_of_another_store(record)) {
+            self.note_another_store();
+            return Next::Nonsense;
+        }
         if was_keys_only {
             step.ignores(None, Ignored::Value);
         } else {
@@ -211,6 +215,13 @@ impl Agent {
         let store = if is_another { order.store.wrapping_add(1) } else { order.store };
         let order = Order { store, revision: header.revision };
         self.reading = Reading { cluster: header.cluster_id, order };
+    }
+
+    /// It is another, although it counts further and says that it is the same: what was read of it so far
+    /// is read anew.
+    const fn note_another_store(&mut self) {
+        let store = &mut self.reading.order.store;
+        *store = store.wrapping_add(1);
     }
 
     /// Time went on in it.
