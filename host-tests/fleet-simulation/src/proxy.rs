@@ -6,6 +6,7 @@ use core::time::Duration;
 use llm_breaker::breaker::{
     Admission, Breaker, Cause, Change, Jitter, Permit, Standing, StateName, Transition,
 };
+use llm_breaker::category::Category;
 use llm_breaker::fleet::{
     Agent, Effect, Event, Known, News, Settings, Told, news_of, news_of_lengthening,
 };
@@ -141,6 +142,10 @@ impl Proxy {
 
     /// A call ended.
     pub fn record(&mut self, call: &Call, outcome: &Outcome, now: Instant) -> Vec<Outside> {
+        if outcome.category != Category::ConnectionFailed {
+            // Of a short answer that is when it ends.
+            let _ = self.breaker.note_answer(now);
+        }
         let before = self.breaker.standing();
         let recorded =
             self.breaker.record(&self.policy, now, Some(&call.permit), outcome, self.jitter);

@@ -41,10 +41,11 @@ fn another_account_hears_nothing() {
 }
 
 #[test]
-fn a_dead_provider_costs_those_that_hear_of_it_one_failure_at_most() {
+fn a_dead_provider_that_two_saw_for_themselves_costs_nobody_else_a_trip_of_his_own() {
+    let mut worlds = 0;
     for seed in 0..20 {
         let mut stage = stage(4, 2, seed);
-        stage.proxies[..2].iter_mut().for_each(|it| it.between = Duration::from_millis(20));
+        stage.proxies[..2].iter_mut().for_each(|it| it.between = Duration::from_millis(2));
         stage.run_for(Duration::from_secs(1));
         stage.provider.all = Fate::fails(1.0, Category::ServerError);
         stage.run_for(Duration::from_secs(5));
@@ -52,12 +53,17 @@ fn a_dead_provider_costs_those_that_hear_of_it_one_failure_at_most() {
         let at_first = |it: &Proxy| it.opened().next().map(|(_, cause)| cause);
         let causes: Vec<_> = stage.proxies.iter().filter_map(at_first).collect();
         let is_own = |cause: &Cause| matches!(cause, Cause::ConsecutiveFailures { .. });
-        assert!(causes[..2].iter().any(is_own), "seed {seed}: {causes:?}");
+        // In a few worlds the first's word was faster than the second's fifth failure.
+        if !causes[..2].iter().all(is_own) {
+            continue;
+        }
+        worlds += 1;
         assert!(!causes[2..].iter().any(is_own), "seed {seed}: {causes:?}");
         for late in &stage.proxies[2..] {
             assert!(late.lived.failures < 5, "seed {seed}: {}", late.lived.failures);
         }
     }
+    assert!(worlds >= 15, "{worlds}");
 }
 
 #[test]
