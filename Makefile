@@ -180,9 +180,21 @@ download 2> error || { apt-get $(APT_OF_OURS) -qq update && download $(APT_OF_OU
 @rm -rf $(TOOLS)/apt
 endef
 
+MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
+# The same with the feature `fleet`, which is built in a folder of its own: so none is built anew for the other.
+FLEET_MODULE := target/$(WASM_TARGET)/release/llm_breaker_fleet.wasm
+
 .PHONY: build
-build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
+build: build-module build-fleet-module ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm, and llm_breaker_fleet.wasm
+
+.PHONY: build-module
+build-module: wasm-target
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
+
+.PHONY: build-fleet-module
+build-fleet-module: wasm-target
+	cargo build --release --target $(WASM_TARGET) --package llm-breaker --features fleet --target-dir target/fleet
+	@mkdir -p $(dir $(FLEET_MODULE)) && cp -p target/fleet/$(WASM_TARGET)/release/llm_breaker.wasm $(FLEET_MODULE)
 
 # What a release consists of.
 DIST := dist
@@ -217,28 +229,32 @@ UNPINNED := $(shell printf %064d 0)
 SKOPEO_FLAGS ?=
 
 # The three hashes that can be pinned: Envoy's `remote.sha256` and Istio's for https:// are the module's,
-# Istio's and Envoy Gateway's for an image are that of its manifest.
+# Istio's and Envoy Gateway's for an image are that of its manifest. The image with a fleet has a tag of its own.
 .PHONY: image
-image: build $(SBOM) ## The module as an OCI image with its bill of materials, in dist/image; prints what to pin
-	@cargo run --quiet --package llm-breaker-packaging --bin image -- $(DIST)/image $(MODULE) $(SBOM) > $(DIST)/image.digest
-	@cp $(MODULE) $(DIST)/llm_breaker.wasm
+image: build $(SBOM) ## The modules as OCI images with their bill of materials, in dist/image; prints what to pin
+	@cargo run --quiet --package llm-breaker-packaging --bin image -- $(DIST)/image $(MODULE) $(FLEET_MODULE) $(SBOM) > $(DIST)/digests
+	@sed -n 1p $(DIST)/digests > $(DIST)/image.digest && sed -n 2p $(DIST)/digests > $(DIST)/image-fleet.digest && rm $(DIST)/digests
+	@cp $(MODULE) $(DIST)/llm_breaker.wasm && cp $(FLEET_MODULE) $(DIST)/llm_breaker_fleet.wasm
 	@rm -rf $(DIST)/envoy && cp -R envoy $(DIST)/envoy
 	@grep -rlE '$(UNPINNED)|registry.example.com/llm-breaker' $(DIST)/envoy | xargs sed -i \
 		"s|$(UNPINNED)|$$(cut -d : -f 2 $(DIST)/image.digest)|; s|registry.example.com/llm-breaker|$(REGISTRY_IMAGE)|"
 	@echo "module  sha256:$$(sha256sum < $(MODULE) | cut -d ' ' -f 1)"
 	@echo "image   $$(cat $(DIST)/image.digest)"
+	@echo "module with a fleet  sha256:$$(sha256sum < $(FLEET_MODULE) | cut -d ' ' -f 1)"
+	@echo "image with a fleet   $$(cat $(DIST)/image-fleet.digest)"
 	@echo "push    make push REGISTRY_IMAGE=$(REGISTRY_IMAGE)"
 
 # The registry must show the digest that the manifests pin: `skopeo` may not rewrite anything.
 .PHONY: push
-push: ## Push dist/image and its bill of materials to REGISTRY_IMAGE
-	@for name in $(VERSION) $(VERSION).sbom; do \
+push: ## Push the images of dist/image and their bill of materials to REGISTRY_IMAGE
+	@for name in $(VERSION) $(VERSION).sbom $(VERSION)-fleet $(VERSION)-fleet.sbom; do \
 		skopeo --insecure-policy copy --quiet --preserve-digests $(SKOPEO_FLAGS:%=--dest-%) \
 			oci:$(DIST)/image:$$name docker://$(REGISTRY_IMAGE):$$name || exit 1; done
-	@digest=$$(skopeo inspect $(SKOPEO_FLAGS:%=--%) --format '{{.Digest}}' docker://$(REGISTRY_IMAGE):$(VERSION)) && \
-		test "$$digest" = "$$(cat $(DIST)/image.digest)" || { \
-		echo "make: the registry shows $$digest, not what was pushed" >&2; exit 1; }
-	@echo "$(REGISTRY_IMAGE)@$$(cat $(DIST)/image.digest)"
+	@for pair in $(VERSION)/image $(VERSION)-fleet/image-fleet; do \
+		digest=$$(skopeo inspect $(SKOPEO_FLAGS:%=--%) --format '{{.Digest}}' docker://$(REGISTRY_IMAGE):$${pair%/*}) && \
+		test "$$digest" = "$$(cat $(DIST)/$${pair#*/}.digest)" || { \
+		echo "make: the registry shows $$digest, not what was pushed" >&2; exit 1; }; \
+		echo "$(REGISTRY_IMAGE)@$$digest"; done
 
 .PHONY: version
 version:
@@ -297,17 +313,16 @@ build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 
 # Everything that the module is made of, copied to where no path is the same.
 ELSEWHERE := target/elsewhere/llm-breaker
-MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
 
 .PHONY: reproducible
-reproducible: build ## Build the module once more in another folder: the bytes must be the same
+reproducible: build ## Build the modules once more in another folder: the bytes must be the same
 	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
 	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches docs \
 		| tar --extract --directory $(ELSEWHERE)
 	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
-	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
-		echo "make: the module depends on where it was built" >&2; exit 1; }
-	@sha256sum $(MODULE) $(ELSEWHERE)/$(MODULE)
+	@for module in $(MODULE) $(FLEET_MODULE); do cmp $$module $(ELSEWHERE)/$$module || { \
+		echo "make: the module depends on where it was built" >&2; exit 1; }; done
+	@sha256sum $(foreach module,$(MODULE) $(FLEET_MODULE),$(module) $(ELSEWHERE)/$(module))
 	@rm -rf $(ELSEWHERE)
 
 .PHONY: test

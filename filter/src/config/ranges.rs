@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use super::LogFormat;
+use super::order::Scope;
 use super::role::{Name, Secret};
 use super::rules::{AnyBut, Entries, Exact, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
@@ -34,6 +35,11 @@ pub(super) const ROLE: OneOf<Name> = OneOf(&[("traffic", Name::Traffic), ("admin
 pub(super) const ADMIN_TOKEN: Secret = Secret { min: 16, max: 256 };
 pub(super) const ORDER_USER: Words = Words { max: 128 };
 pub(super) const ORDER_REASON: Words = Words { max: 512 };
+pub(super) const ORDER_SCOPE: OneOf<Scope> = if super::fleet::CONNECTS {
+    OneOf(&[("local", Scope::Local), ("fleet", Scope::Fleet)])
+} else {
+    OneOf(&[("local", Scope::Local)])
+};
 pub(super) const ORDER_DURATION: Span = Span { min: SECOND, max: MONTH };
 
 pub(super) const LOG_FORMAT: OneOf<LogFormat> =

@@ -1,5 +1,6 @@
 //! What does the admin listener answer, on shared data in which breakers have lived?
 
+mod fleet;
 mod orders;
 mod reads;
 
@@ -123,6 +124,7 @@ impl Process {
             clock: Clock { now: at(self.now), wall: SystemTime::UNIX_EPOCH + WALL },
             cell: &self.data,
             counters: &Blocked,
+            fleet: None,
         }
     }
 
