@@ -1,7 +1,7 @@
 //! What does a breaker make of the words of other proxies?
 
 use super::*;
-use crate::breaker::{Before, OpenFor, OpenedBy};
+use crate::breaker::{Before, Gathering, OpenFor, OpenedBy};
 
 fn last_cause(scene: &Scene) -> Option<Cause> {
     scene.transitions.last().map(|it| it.cause)
@@ -319,6 +319,10 @@ fn in_that_ramp_it_opens_again_sooner_and_after_it_successes_are_gathered() {
     let mut scene = opened_by_hint();
     scene.hears(scene.working(6));
     scene.after(30.0);
+    scene.succeeds(10);
+    let gathering = Gathering::default();
+    let (known, _) = gathering.at_admission(&scene.breaker, &scene.policy, scene.now);
+    assert!(known.healthy.is_some());
     scene.fails(4);
     assert_eq!(scene.state(), Closed);
 }
