@@ -121,10 +121,10 @@ impl Heard {
     /// The breaker starts afresh. What an operator closes is not opened again by what was heard before;
     /// what was out of service hears it again.
     pub(super) fn start_afresh(&mut self, cause: Cause) {
-        let Self { store, revision, patience, turn_until, .. } = *self;
+        let Self { store, revision, patience, .. } = *self;
         let (store, revision) =
             if matches!(cause, Cause::ModeChanged) { (0, 0) } else { (store, revision) };
-        *self = Self { store, revision, patience, turn_until, ..Self::default() };
+        *self = Self { store, revision, patience, ..Self::default() };
     }
 
     /// The breaker enters this state: a turn is good for one try, and once it is closed, it is over who

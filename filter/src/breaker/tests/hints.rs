@@ -69,6 +69,14 @@ fn none_is_believed_for_longer_than_the_policy_says() {
 }
 
 #[test]
+fn nor_is_a_probe_elsewhere() {
+    let mut scene = opened_by_hint();
+    let probed_until = scene.now + seconds(1e9);
+    scene.hears(Hint { opened_at: 6, probed_until, ..scene.hint(6) });
+    assert_eq!(scene.remaining(), 3600.0);
+}
+
+#[test]
 fn a_word_that_just_ended_says_nothing() {
     let mut scene = Scene::in_fleet(|_| {});
     for says in [Scene::announced, Scene::corroborated] {
@@ -448,6 +456,10 @@ fn a_word_at_the_very_revision_that_was_heard_is_not_new() {
     assert_eq!(scene.state(), Closed);
     scene.hears(Hint { revision: 9, ..scene.corroborated(9, 60.0) });
     assert_eq!(scene.state(), Open);
+    scene.hears(Hint { closed_at: 9, ..scene.hint(10) });
+    assert_eq!(scene.state(), Open, "nor is one that it works");
+    scene.hears(scene.working(10));
+    assert_eq!(scene.state(), Closed);
 }
 
 #[test]

@@ -72,6 +72,15 @@ fn it_ends_with_the_word_that_made_it() {
 }
 
 #[test]
+fn a_further_word_that_is_no_witness_does_not_end_it() {
+    let mut scene = suspicious(|_| {});
+    let probed_until = scene.now + seconds(90.0);
+    scene.hears(Hint { opened_at: 6, probed_until, ..scene.hint(6) });
+    scene.fails(1);
+    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1 }));
+}
+
+#[test]
 fn it_is_believed_for_no_longer_than_the_policy_says() {
     let mut scene = Scene::in_fleet(|policy| {
         policy.fleet = Some(Fleet { announced_max: seconds(40.0), ..Fleet::default() });
