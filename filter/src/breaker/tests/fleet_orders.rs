@@ -162,3 +162,31 @@ fn without_a_fleet_there_is_none() {
     scene.follows(Mode::ForcedOpen, None);
     assert_eq!((scene.breaker.overridden, scene.change), (None, Change::Nothing));
 }
+
+#[test]
+fn a_younger_policy_that_is_in_no_fleet_ends_it() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.follows(Mode::ForcedOpen, None);
+    scene.after(1.0);
+    scene.reconfigured(|policy| policy.fleet = None);
+    scene.ticks();
+    assert_eq!((scene.mode(), scene.breaker.overridden), (Mode::Enforce, None));
+    scene.fails(1);
+    assert_eq!(scene.state(), Closed);
+}
+
+#[test]
+fn an_older_one_does_not_and_what_is_ordered_here_is_no_matter_of_a_fleet() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.after(1.0);
+    scene.follows(Mode::ForcedOpen, None);
+    scene.policy.fleet = None;
+    scene.ticks();
+    assert_eq!(scene.mode(), Mode::ForcedOpen, "another listener is in the fleet");
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.overridden(Mode::ForcedOpen, None);
+    scene.after(1.0);
+    scene.reconfigured(|policy| policy.fleet = None);
+    scene.ticks();
+    assert_eq!((scene.mode(), scene.origin()), (Mode::ForcedOpen, Some(Origin::Local)));
+}

@@ -357,7 +357,7 @@ fn the_newest_word_counts_where_both_are_new() {
     assert_eq!(scene.state(), Closed);
     scene.random = 0.0;
     scene.fails(1);
-    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1 }));
+    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1, threshold: 1 }));
 }
 
 #[test]

@@ -23,7 +23,7 @@ const CAUSES: [Cause; 15] = [
     Cause::FleetAnnounced,
     Cause::FleetCorroborated,
     Cause::FleetClosed,
-    Cause::Suspected { count: 3 },
+    Cause::Suspected { count: 3, threshold: 3 },
 ];
 
 #[test]
