@@ -205,9 +205,10 @@ impl Words {
         self.closed.is_some_and(|closed| closed == self.newest)
     }
 
-    /// Whether a `closed` came after this.
+    /// Whether another proxy's `closed` came after this. One of this proxy's own says nothing about what
+    /// it found out since: the store may have been slow to tell of it.
     pub(super) fn was_closed_after(&self, order: Order) -> bool {
-        self.closed.is_some_and(|closed| order < closed)
+        self.closed_by_others.is_some_and(|closed| order < closed)
     }
 
     fn is_void(&self, order: Order) -> bool {

@@ -107,7 +107,7 @@ fn a_number_that_reached_its_threshold_is_told_with_it() {
         assert_eq!((rate.measured(), rate.threshold()), (Some(0.75), Some(0.5)));
     }
     let suspected = CAUSES[14];
-    assert_eq!((suspected.measured(), suspected.threshold()), (Some(3.0), Some(1.0)));
+    assert_eq!((suspected.measured(), suspected.threshold()), (Some(3.0), Some(3.0)));
     for cause in &CAUSES[3..14] {
         assert_eq!((cause.measured(), cause.threshold(), cause.share()), (None, None, None));
     }

@@ -213,7 +213,7 @@ fn that_it_works_again_ends_it_and_what_its_own_calls_said() {
     assert_eq!(scene.state(), Closed);
     scene.succeeds(1);
     scene.hears(scene.suspected(7, 60.0));
-    scene.fails(1);
+    scene.fails(3);
     assert_eq!(scene.state(), Open, "that is another failure of theirs");
 }
 

@@ -137,12 +137,7 @@ impl Agent {
                 self.session.reading().into_iter().for_each(|sync| sync.is_paused = true);
             }
             Next::Page => self.ask_page(step),
-            Next::End { revision } => {
-                self.orders.end_sync(self.reading.order.store).into_iter().for_each(|breaker| {
-                    step.orders(breaker, None);
-                });
-                self.open_watches(revision, step);
-            }
+            Next::End { revision } => self.open_watches(revision, step),
             Next::Nonsense => self.break_off(step),
         }
     }
@@ -189,12 +184,22 @@ impl Agent {
             let what = Counted::Ignored(why);
             step.does(Effect::Count { breaker: None, what, by: left_out });
         }
-        match sync.part.next() {
-            Some(part) if !page.more => {
+        let (part, revision) = (sync.part, sync.revision);
+        // One that was cut short may hold what was not read.
+        if page.more {
+            return Next::End { revision };
+        }
+        if part == Part::Overrides {
+            for breaker in self.orders.end_sync() {
+                step.orders(breaker, None);
+            }
+        }
+        match (part.next(), self.session.reading()) {
+            (Some(part), Some(sync)) => {
                 sync.begin_part(part, &self.keys);
                 Next::Page
             }
-            _ => Next::End { revision: sync.revision },
+            _ => Next::End { revision },
         }
     }
 

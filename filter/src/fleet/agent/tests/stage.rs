@@ -23,6 +23,8 @@ pub(super) struct Stage {
     pub(super) effects: Vec<Effect>,
     /// Which breakers the configuration has.
     pub(super) known: Vec<&'static str>,
+    /// Whether it only would have them.
+    pub(super) only_listed: bool,
     pub(super) random: f64,
 }
 
@@ -81,6 +83,7 @@ impl Stage {
             now: Instant::from_nanos(1_000_000_000_000),
             effects: Vec::new(),
             known: vec!["openai"],
+            only_listed: false,
             random: 0.5,
         }
     }
@@ -98,8 +101,12 @@ impl Stage {
     }
 
     pub(super) fn on(&mut self, event: Event<'_>) {
-        let known = self.known.clone();
-        let knows = move |breaker: &str| known.contains(&breaker).then_some(Known { lease: LEASE });
+        let known_names = self.known.clone();
+        let only_listed = self.only_listed;
+        let knows = move |breaker: &str| {
+            let known = Known { lease: LEASE, is_here: !only_listed };
+            known_names.contains(&breaker).then_some(known)
+        };
         let random = self.random;
         self.effects.extend(self.agent.on(event, &knows, self.now, &mut || random));
     }
