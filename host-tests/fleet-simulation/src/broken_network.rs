@@ -19,10 +19,12 @@ const UNLUCKY: [usize; 2] = [2, 3];
 /// Their share.
 const BACKGROUND: f64 = 0.02;
 
-/// Before it breaks all goes well, so that windows hold calls.
-const BEFORE: Duration = Duration::from_secs(60);
+/// How long it is watched.
+const LASTS: Duration = Duration::from_secs(600);
 
-struct Network;
+struct Network {
+    breaks_at: Instant,
+}
 
 impl Provider for Network {
     fn answer(
@@ -33,7 +35,7 @@ impl Provider for Network {
     ) -> (Outcome, Duration) {
         let fails = UNLUCKY.contains(&proxy) && random.f64() < BACKGROUND;
         let category = match proxy {
-            BROKEN if now >= START + BEFORE => Category::ConnectionFailed,
+            BROKEN if now >= self.breaks_at => Category::ConnectionFailed,
             _ if fails => Category::ServerError,
             _ => Category::Success,
         };
@@ -41,17 +43,19 @@ impl Provider for Network {
     }
 }
 
-/// Four proxies for ten minutes: which of them opened?
+/// Four proxies for ten minutes, whose one network breaks so long after they started: which of them
+/// opened?
 #[must_use]
-pub fn who_opens(corroborate: u32, seed: u64) -> Vec<usize> {
+pub fn who_opens(corroborate: u32, before: Duration, seed: u64) -> Vec<usize> {
     let proxies = (0..4).map(|number| {
         let merge = policy::Fleet { corroborate, ..policy::Fleet::default() };
         let policy = Policy { fleet: Some(merge), ..Policy::default() };
         let (name, domain) = (format!("node-{number}"), format!("zone-{number}"));
         Proxy::new(&name, &domain, Some("account"), policy, START)
     });
-    let mut world = World::new(proxies.collect(), Network, seed, START);
-    world.run_for(BEFORE + Duration::from_secs(600));
+    let network = Network { breaks_at: START + before };
+    let mut world = World::new(proxies.collect(), network, seed, START);
+    world.run_for(before + LASTS);
     let opened = world.proxies.iter().enumerate().filter(|(_, it)| it.opened().next().is_some());
     opened.map(|(number, _)| number).collect()
 }

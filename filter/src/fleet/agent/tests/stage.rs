@@ -23,8 +23,8 @@ pub(super) struct Stage {
     pub(super) effects: Vec<Effect>,
     /// Which breakers the configuration has.
     pub(super) known: Vec<&'static str>,
-    /// Whether it only would have them.
-    pub(super) only_listed: bool,
+    /// Which of them are not there yet.
+    pub(super) listed: Vec<&'static str>,
     pub(super) random: f64,
 }
 
@@ -83,7 +83,7 @@ impl Stage {
             now: Instant::from_nanos(1_000_000_000_000),
             effects: Vec::new(),
             known: vec!["openai"],
-            only_listed: false,
+            listed: Vec::new(),
             random: 0.5,
         }
     }
@@ -101,11 +101,10 @@ impl Stage {
     }
 
     pub(super) fn on(&mut self, event: Event<'_>) {
-        let known_names = self.known.clone();
-        let only_listed = self.only_listed;
+        let (known, listed) = (self.known.clone(), self.listed.clone());
         let knows = move |breaker: &str| {
-            let known = Known { lease: LEASE, is_here: !only_listed };
-            known_names.contains(&breaker).then_some(known)
+            let is_here = !listed.contains(&breaker);
+            known.contains(&breaker).then_some(Known { lease: LEASE, is_here })
         };
         let random = self.random;
         self.effects.extend(self.agent.on(event, &knows, self.now, &mut || random));

@@ -235,6 +235,25 @@ fn words_of_strangers_make_room_for_those_on_ones_own() {
 }
 
 #[test]
+fn so_do_those_on_breakers_that_it_could_have_and_has_not() {
+    let mut stage = Stage::connected();
+    stage.listed = vec!["openai"];
+    for number in 0..4_096 {
+        stage.written(fact(1_000 + number, OBSERVED, 11 + number as i64, 5));
+    }
+    assert_eq!(stage.ignored(Ignored::OverLimit), 0);
+    stage.known = vec!["openai", "azure"];
+    stage.listed = vec!["openai", "azure"];
+    let key = || keys().fact("azure", &node(1));
+    stage.written(record(key(), ANNOUNCED, 6_000, 5));
+    assert_eq!(stage.ignored(Ignored::OverLimit), 1, "this one is no better");
+    stage.listed = vec!["openai"];
+    stage.written(record(key(), ANNOUNCED, 6_001, 5));
+    assert_eq!(stage.ignored(Ignored::OverLimit), 1);
+    assert!(stage.agent.seen_of("openai", stage.now).is_none());
+}
+
+#[test]
 fn it_can_be_asked_who_said_what() {
     let mut stage = Stage::connected();
     stage.written(fact(1, OBSERVED, 11, 5));
