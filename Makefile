@@ -316,7 +316,7 @@ test: setup build build-guests reproducible release ## Run every test: unit, was
 	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny trust simulate-mutants evidence fuzz ## The same, and what takes longer
+test-all: test deny trust fleet-test simulate-mutants evidence fuzz ## The same, and what takes longer
 	RUNS=10000 $(SIMULATE)
 
 # Bounded by MATRIX_MINUTES for each Envoy; what ran to its end is not run again with the same module.
@@ -343,6 +343,10 @@ msrv: ## Build with the oldest Rust that the packages promise, `rust-version` of
 trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load, replays; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
 	TRUST=all $(REPLAY_TESTS) -- --nocapture --test-threads 1
+
+.PHONY: fleet-test
+fleet-test: envoy etcd debian-packages build build-guests ## All of what `make test` runs a share of: four Envoys on a real etcd that misbehaves
+	FLEET=all cargo test --package llm-breaker-host-tests --test fleet -- --nocapture --test-threads 1
 
 # Bounded: a minute at least, half a day at most.
 export SOAK_SECONDS ?= 600
@@ -484,6 +488,10 @@ bench-table: debian-packages envoy build build-guests ## Every budget of docs/pe
 .PHONY: fleet
 fleet: ## What a fleet of independent breakers sends to a provider that is down
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin fleet
+
+.PHONY: etcd-figures
+etcd-figures: etcd ## What one etcd takes on this machine: proxies that watch, and facts a second
+	cargo run --quiet --profile bench --package llm-breaker-benches --bin etcd
 
 .PHONY: bench
 bench: ## What one decision costs (criterion)
