@@ -180,9 +180,21 @@ download 2> error || { apt-get $(APT_OF_OURS) -qq update && download $(APT_OF_OU
 @rm -rf $(TOOLS)/apt
 endef
 
+MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
+# The same with the feature `fleet`, which is built in a folder of its own: so none is built anew for the other.
+FLEET_MODULE := target/$(WASM_TARGET)/release/llm_breaker_fleet.wasm
+
 .PHONY: build
-build: wasm-target ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm
+build: build-module build-fleet-module ## Compile the filter to target/wasm32-wasip1/release/llm_breaker.wasm, and llm_breaker_fleet.wasm
+
+.PHONY: build-module
+build-module: wasm-target
 	cargo build --release --target $(WASM_TARGET) --package llm-breaker
+
+.PHONY: build-fleet-module
+build-fleet-module: wasm-target
+	cargo build --release --target $(WASM_TARGET) --package llm-breaker --features fleet --target-dir target/fleet
+	@mkdir -p $(dir $(FLEET_MODULE)) && cp -p target/fleet/$(WASM_TARGET)/release/llm_breaker.wasm $(FLEET_MODULE)
 
 # What a release consists of.
 DIST := dist
@@ -297,17 +309,16 @@ build-guests: wasm-target ## Compile the Wasm modules that only the tests load
 
 # Everything that the module is made of, copied to where no path is the same.
 ELSEWHERE := target/elsewhere/llm-breaker
-MODULE := target/$(WASM_TARGET)/release/llm_breaker.wasm
 
 .PHONY: reproducible
-reproducible: build ## Build the module once more in another folder: the bytes must be the same
+reproducible: build ## Build the modules once more in another folder: the bytes must be the same
 	@rm -rf $(ELSEWHERE) && mkdir -p $(ELSEWHERE)
 	@tar --create --exclude node_modules Makefile Cargo.toml Cargo.lock rust-toolchain.toml filter packaging host-tests benches docs \
 		| tar --extract --directory $(ELSEWHERE)
 	@env --unset CARGO_TARGET_DIR $(MAKE) --no-print-directory --directory $(ELSEWHERE) build
-	@cmp $(MODULE) $(ELSEWHERE)/$(MODULE) || { \
-		echo "make: the module depends on where it was built" >&2; exit 1; }
-	@sha256sum $(MODULE) $(ELSEWHERE)/$(MODULE)
+	@for module in $(MODULE) $(FLEET_MODULE); do cmp $$module $(ELSEWHERE)/$$module || { \
+		echo "make: the module depends on where it was built" >&2; exit 1; }; done
+	@sha256sum $(foreach module,$(MODULE) $(FLEET_MODULE),$(module) $(ELSEWHERE)/$(module))
 	@rm -rf $(ELSEWHERE)
 
 .PHONY: test

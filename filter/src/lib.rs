@@ -23,6 +23,7 @@
 //! | [`call`] | what has been seen of one call? |
 //! | [`fallback`] | what is answered in an upstream's place? |
 //! | [`stats`], [`journal`], [`access_log`] | what do operators see in the stats and the logs? |
+//! | `fleet` | what do proxies tell each other, and what does one make of it? (in the Wasm build: feature `fleet`) |
 //! | [`pairs`] | how does proxy-wasm write maps? |
 //! | [`admin`] | what does the admin listener answer? |
 //! | `replay` | what would these breakers have done with the calls of a log? (feature `tools`) |
@@ -50,6 +51,8 @@ pub mod category;
 pub mod config;
 pub mod dialect;
 pub mod fallback;
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+pub mod fleet;
 pub mod glob;
 pub mod journal;
 pub mod key;

@@ -54,6 +54,118 @@ impl CallResult {
     }
 }
 
+/// Which way something went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To other proxies.
+    Sent,
+    /// From other proxies.
+    Received,
+}
+
+impl Direction {
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+        }
+    }
+}
+
+/// What one proxy tells another by way of the store, and what befalls it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FleetEvent {
+    /// The upstream announced when it will work again.
+    Announced,
+    /// Calls failed.
+    Observed,
+    /// A probe of one that others had opened failed.
+    Probe,
+    /// It works.
+    Closed,
+    /// Whose turn it is to probe.
+    Turn,
+    /// An operator's order for all.
+    Override,
+    /// All of it was read.
+    Sync,
+    /// A call or a stream failed.
+    Failed,
+}
+
+impl FleetEvent {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Announced,
+        Self::Observed,
+        Self::Probe,
+        Self::Closed,
+        Self::Turn,
+        Self::Override,
+        Self::Sync,
+        Self::Failed,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Observed => "observed",
+            Self::Probe => "probe",
+            Self::Closed => "closed",
+            Self::Turn => "turn",
+            Self::Override => "override",
+            Self::Sync => "sync",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why a word of another proxy was not heeded, or one to others not said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// The key has another shape.
+    Key,
+    /// The value is none that a proxy writes.
+    Value,
+    /// It is about a breaker that this proxy's configuration does not know.
+    UnknownBreaker,
+    /// There are more records than are read.
+    OverLimit,
+    /// It is no message of the store's.
+    Garbled,
+    /// The queue to the VM that listens was full.
+    QueueFull,
+}
+
+impl Ignored {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Key,
+        Self::Value,
+        Self::UnknownBreaker,
+        Self::OverLimit,
+        Self::Garbled,
+        Self::QueueFull,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Value => "value",
+            Self::UnknownBreaker => "unknown_breaker",
+            Self::OverLimit => "over_limit",
+            Self::Garbled => "garbled",
+            Self::QueueFull => "queue_full",
+        }
+    }
+}
+
 /// One stat of one breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stat {
@@ -87,6 +199,10 @@ pub enum Stat {
     TimeToFirstToken,
     /// Bodies that would have had something to say.
     UnreadBodies(Unread),
+    /// What went to and came from other proxies.
+    FleetEvents(Direction, FleetEvent),
+    /// Words of other proxies about it that were not heeded.
+    FleetHintsIgnored(Ignored),
     /// Compare-and-set conflicts.
     SharedStateConflicts,
     /// Unreadable records that were replaced.
@@ -97,6 +213,29 @@ pub enum Stat {
 pub const BREAKERS_OVERFLOW: &str = "llm_circuit_breaker_breakers_overflow_total";
 /// Unreadable lists of breakers that were replaced.
 pub const INDEX_RESETS: &str = "llm_circuit_breaker_shared_state_resets_total";
+
+/// Whether this process reads from the fleet's store, and has read all of it: 0 or 1.
+pub const FLEET_CONNECTED: &str = "llm_circuit_breaker_fleet_connected";
+
+const FLEET_EVENTS: &str = "fleet_events_total";
+const FLEET_HINTS_IGNORED: &str = "fleet_hints_ignored_total";
+
+/// The name to define by what is about no breaker of this process. Which breakers others speak of is
+/// theirs to choose, so that it must not be a label.
+#[must_use]
+pub fn fleet_events(direction: Direction, event: FleetEvent) -> String {
+    format!("{PREFIX}{FLEET_EVENTS}.{}", event_labels(direction, event))
+}
+
+/// Likewise.
+#[must_use]
+pub fn fleet_hints_ignored(why: Ignored) -> String {
+    format!("{PREFIX}{FLEET_HINTS_IGNORED}.{}", label("reason", why.name()))
+}
+
+fn event_labels(direction: Direction, event: FleetEvent) -> String {
+    label("direction", direction.name()) + &label("kind", event.name())
+}
 
 impl Stat {
     /// What a dashboard wants to see at zero before anything happened.
@@ -134,6 +273,8 @@ impl Stat {
             Self::Fallbacks(fallback) => label("kind", fallback.name()),
             Self::CallDuration(result) => label("result", result.name()),
             Self::UnreadBodies(why) => label("reason", why.name()),
+            Self::FleetEvents(direction, event) => event_labels(direction, event),
+            Self::FleetHintsIgnored(why) => label("reason", why.name()),
             _ => String::new(),
         };
         format!("{PREFIX}{}.{cluster}{part}{extra}", self.base())
@@ -156,6 +297,8 @@ impl Stat {
             Self::CallDuration(_) => "call_duration_milliseconds",
             Self::TimeToFirstToken => "time_to_first_token_milliseconds",
             Self::UnreadBodies(_) => "unread_bodies_total",
+            Self::FleetEvents(..) => FLEET_EVENTS,
+            Self::FleetHintsIgnored(_) => FLEET_HINTS_IGNORED,
             Self::SharedStateConflicts => "shared_state_conflicts_total",
             Self::SharedStateResets => "shared_state_resets_total",
         }
@@ -193,6 +336,31 @@ mod tests {
             "llm_circuit_breaker_state_changes_total.llm_cluster=.=outbound|443||api.openai.com;.;\
              from=.=closed;.;to=.=half_open;.;"
         );
+    }
+
+    #[test]
+    fn what_goes_to_and_comes_from_other_proxies_has_its_labels() {
+        let events = Stat::FleetEvents(Direction::Received, FleetEvent::Announced);
+        assert_eq!(
+            events.name(&Key::of_cluster("a")),
+            "llm_circuit_breaker_fleet_events_total.llm_cluster=.=a;.;direction=.=received;.;\
+             kind=.=announced;.;"
+        );
+        let ignored = Stat::FleetHintsIgnored(Ignored::Value);
+        assert_eq!(
+            ignored.name(&Key::of_part("a", "b")),
+            "llm_circuit_breaker_fleet_hints_ignored_total.llm_cluster=.=a;.;llm_model=.=b;.;\
+             reason=.=value;.;"
+        );
+        assert_eq!(
+            fleet_hints_ignored(Ignored::UnknownBreaker),
+            "llm_circuit_breaker_fleet_hints_ignored_total.reason=.=unknown_breaker;.;"
+        );
+        assert_eq!(
+            fleet_events(Direction::Sent, FleetEvent::Sync),
+            "llm_circuit_breaker_fleet_events_total.direction=.=sent;.;kind=.=sync;.;"
+        );
+        assert_eq!((events.kind(), ignored.kind()), (Kind::Counter, Kind::Counter));
     }
 
     #[test]

@@ -28,7 +28,9 @@ const SCHEMA: Packed = Packed {
 pub(super) enum Refusal {
     NotFound,
     UnknownBreaker,
-    Method { allow: &'static str },
+    Method {
+        allow: &'static str,
+    },
     WritesDisabled,
     CrossSite,
     Unauthorized,
@@ -37,6 +39,10 @@ pub(super) enum Refusal {
     Misdirected,
     BodiesUnreadable,
     Invalid(Errors),
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    NoFleet,
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    FleetUnreachable,
     Busy,
 }
 
@@ -49,9 +55,13 @@ impl Refusal {
             Self::NotFound | Self::UnknownBreaker => 404,
             Self::Method { .. } => 405,
             Self::TooLarge => 413,
+            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            Self::NoFleet => 409,
             Self::MediaType => 415,
             Self::Misdirected => 421,
             Self::BodiesUnreadable => 501,
+            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            Self::FleetUnreachable => 503,
             Self::Busy => 503,
         }
     }
@@ -70,6 +80,10 @@ impl Refusal {
             Self::Misdirected => "misdirected",
             Self::BodiesUnreadable => "bodies_unreadable",
             Self::Invalid(_) => "invalid",
+            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            Self::NoFleet => "no_fleet",
+            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            Self::FleetUnreachable => "fleet_unreachable",
             Self::Busy => "busy",
         }
     }
@@ -96,6 +110,12 @@ impl Refusal {
                  configuration of this plugin and stop_iteration: true in the plugin's own."
             }
             Self::Invalid(_) => "The order is not valid.",
+            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            Self::NoFleet => "The configuration of this listener names no fleet.",
+            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            Self::FleetUnreachable => {
+                "No VM of this process is in touch with the fleet's store; nothing was changed."
+            }
             Self::Busy => {
                 "Too many others changed this breaker at the same time; nothing was changed. Try again."
             }

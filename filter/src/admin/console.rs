@@ -3,12 +3,16 @@
 
 use crate::admin::BODY_LIMIT;
 use crate::admin::answers::{self, Refusal};
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+use crate::admin::fleet::FleetDesk;
 use crate::admin::guard;
 use crate::admin::head::Head;
 use crate::admin::route::Route;
 use crate::admin::view::{self, Clock, View};
 use crate::breaker::{Shown, Transition};
 use crate::config::Token;
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+use crate::config::order::Scope;
 use crate::config::order::{Action, Ordered};
 use crate::fallback::Reply;
 use crate::journal::{self, Line};
@@ -38,6 +42,9 @@ pub struct Console<'a, C, S> {
     pub cell: &'a C,
     /// The process's stats.
     pub counters: &'a S,
+    /// The fleet, if the listener's configuration names one.
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    pub fleet: Option<FleetDesk<'a>>,
 }
 
 /// What the head of a request led to.
@@ -159,6 +166,10 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         if !self.knows(name) {
             return Refusal::UnknownBreaker.obeyed();
         }
+        #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+        if ordered.scope == Scope::Fleet {
+            return self.publish(name, ordered).unwrap_or_else(|refusal| refusal.obeyed());
+        }
         let now = self.clock.now;
         let policy = view::policy(Profile::left_for(self.cell, name).as_ref());
         let decided = Ledger::of(name).update(self.cell, now, |breaker| {
@@ -184,6 +195,26 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         let conflicts = decided.conflicts;
         let done = Done { key, reset, expired, ordered: line, transition, shown, conflicts };
         Obeyed { reply, done: Some(done) }
+    }
+
+    /// Have all proxies told of an order. This one follows it as all do: when it hears of it.
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    fn publish(&self, name: &str, ordered: &Ordered) -> Result<Obeyed, Refusal> {
+        let desk = self.fleet.ok_or(Refusal::NoFleet)?;
+        desk.publish(self.cell, name, ordered, self.clock)?;
+        let key = Key::parse(name);
+        let line = journal::ordered(&key, ordered);
+        self.note(name, &line, Explains::Nothing);
+        let done = Done {
+            shown: View::of(self.cell, name, self.clock).shown(),
+            key,
+            reset: None,
+            expired: None,
+            ordered: line,
+            transition: None,
+            conflicts: 0,
+        };
+        Ok(Obeyed { reply: answers::json_reply(202, &self.breaker(name)), done: Some(done) })
     }
 
     fn note(&self, name: &str, line: &Line, explains: Explains) {
@@ -219,6 +250,16 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         let view = View::of(self.cell, name, self.clock);
         let [blocked, would_block] =
             [Stat::Blocked, Stat::WouldBlock].map(|stat| self.counters.value(view.key(), stat));
-        view.json(blocked, would_block)
+        view.json(blocked, would_block, self.fleet_of(name))
+    }
+
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    fn fleet_of(&self, name: &str) -> Option<Value> {
+        self.fleet.map(|desk| desk.json(self.cell, name, self.clock))
+    }
+
+    #[cfg(not(any(not(target_arch = "wasm32"), feature = "fleet")))]
+    const fn fleet_of(&self, _: &str) -> Option<Value> {
+        None
     }
 }

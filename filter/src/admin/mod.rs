@@ -5,6 +5,8 @@
 
 mod answers;
 mod console;
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+mod fleet;
 mod guard;
 mod head;
 mod packed;
@@ -12,11 +14,14 @@ pub mod page;
 mod route;
 #[cfg(test)]
 mod tests;
+mod told;
 mod view;
 
 pub use console::{
     Console, Counters, Done, Heard, Obeyed, Pending, bodies_unreadable, misdirected, too_large,
 };
+#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+pub use fleet::FleetDesk;
 pub use head::Head;
 pub use view::Clock;
 

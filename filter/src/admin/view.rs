@@ -1,6 +1,7 @@
 //! How does one breaker look, to those who watch it? As JSON, put together from its record, its
 //! history, its policy's profile and its stats.
 
+use crate::admin::told::{Told, seconds};
 use crate::breaker::{Breaker, Override, Shown, State};
 use crate::config::json;
 use crate::key::Key;
@@ -8,7 +9,6 @@ use crate::policy::{Mode, Policy, WindowShape};
 use crate::shared::{self, Cell, History, Loaded, Noted, Profile, breaker_key};
 use crate::time::Instant;
 use core::fmt::Write;
-use core::time::Duration;
 use serde_json::{Map, Value};
 use std::time::SystemTime;
 
@@ -71,8 +71,14 @@ impl View {
         &self.key
     }
 
-    /// The breaker, with what the stats say about it.
-    pub(super) fn json(&self, blocked: u64, would_block: u64) -> Value {
+    /// What callers get.
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    pub(super) const fn shown(&self) -> Shown {
+        self.shown
+    }
+
+    /// The breaker, with what the stats and the fleet say about it.
+    pub(super) fn json(&self, blocked: u64, would_block: u64, fleet: Option<Value>) -> Value {
         let Self { breaker, clock, shown, .. } = self;
         let since = self.since();
         let window = self.window();
@@ -99,6 +105,7 @@ impl View {
         told.add("requests_would_block", would_block);
         let events = self.history.events().iter().map(|it| self.event(it));
         told.add("events", events.collect::<Vec<_>>());
+        told.add("fleet", fleet);
         told.json()
     }
 
@@ -195,25 +202,6 @@ impl View {
     }
 }
 
-/// An object that is put together field by field; `json!` would write out each insertion anew.
-#[derive(Default)]
-struct Told(Map<String, Value>);
-
-impl Told {
-    fn add(&mut self, name: &str, value: impl Into<Value>) {
-        self.insert(name, value.into());
-    }
-
-    #[inline(never)]
-    fn insert(&mut self, name: &str, value: Value) {
-        self.0.insert(name.to_owned(), value);
-    }
-
-    fn json(self) -> Value {
-        Value::Object(self.0)
-    }
-}
-
 /// What is known of the policy: its mode is all that is asked of it here.
 pub(super) fn policy(profile: Option<&Profile>) -> Policy {
     let mode = profile.map_or(Mode::default(), |profile| profile.mode);
@@ -225,9 +213,4 @@ fn fields(noted: &Noted) -> Map<String, Value> {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     }
-}
-
-/// Milliseconds are as exact as anybody needs.
-fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1_000.0).round() / 1_000.0
 }

@@ -10,10 +10,12 @@ impl Breaker {
     /// Whether calls simply pass: it is closed, not in a ramp, and nobody has put anything in its way.
     /// So it is for nearly all calls, which pay for nothing else.
     #[inline]
-    pub(super) fn flows(&self, policy: &Policy) -> bool {
+    pub(super) fn flows(&self, policy: &Policy, now: Instant) -> bool {
         let is_closed = match self.state {
             State::Closed { after: Before::Nothing, .. } => true,
-            State::Closed { after: Before::HalfOpen, .. } => policy.ramp.is_none(),
+            State::Closed { after: Before::HalfOpen | Before::Fleet, .. } => {
+                self.ramp(policy, now).is_none()
+            }
             State::Open { .. } | State::HalfOpen { .. } => false,
         };
         is_closed && self.goes_by_its_state(policy)
@@ -39,6 +41,7 @@ impl Breaker {
     #[inline]
     pub(super) fn count_success(&mut self, policy: &Policy, now: Instant) {
         self.run.clear();
+        self.refute(now);
         match self.windows.only(policy.window) {
             Some(window) => {
                 window.record(Counted::Success, None, now);

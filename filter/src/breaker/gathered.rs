@@ -121,13 +121,15 @@ impl Breaker {
         }
         // The failures that others recorded after them stay in a row.
         self.run.forget_until(gathered.latest_at);
+        self.refute(gathered.latest_at);
         self.windows.record_successes(gathered.window, gathered.successes, gathered.latest_at);
         Change::Data
     }
 
     fn healthy(&self, policy: &Policy, now: Instant) -> Option<Healthy> {
         let windows = self.windows.as_slice();
-        let is_healthy = self.flows(policy)
+        let is_healthy = self.flows(policy, now)
+            && !self.is_suspected(policy, now)
             && self.run.times().is_empty()
             && windows.iter().all(Window::holds_only_successes_by_time)
             && self.windows.total(policy.window).calls >= policy.trip.minimum_calls.max(1);

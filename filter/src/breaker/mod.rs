@@ -4,6 +4,7 @@
 //! passed in, so that tests, benchmarks and a replay run exactly what Envoy runs.
 
 mod backoff;
+mod fleet;
 mod flow;
 mod gathered;
 mod last_resort;
@@ -22,9 +23,10 @@ mod windows;
 mod tests;
 
 pub use backoff::{Jitter, unit};
+pub use fleet::{Heard, Hint, OpenedBy, Standing};
 pub use gathered::{Gathered, Gathering};
 pub use leases::{Leases, MAX_PROBES};
-pub use overriding::{Order, Override, Shown};
+pub use overriding::{FleetOrder, Order, Origin, Override, Shown};
 pub use run::Run;
 pub use state::{
     Admission, Before, Cause, Change, OpenFor, Permit, PermitKind, Share, State, StateName,
@@ -74,6 +76,8 @@ pub struct Breaker {
     pub run: Run,
     /// The recent calls.
     pub windows: Windows,
+    /// What other proxies say; `None` where none ever said anything.
+    pub fleet: Option<Heard>,
 }
 
 /// What recording an outcome did.
@@ -102,13 +106,14 @@ impl Breaker {
             reset_generation: 0,
             run: Run::default(),
             windows: Windows::default(),
+            fleet: None,
         }
     }
 
     /// May a call go out now? `random`, from 0 to below 1, decides while a ramp passes a share.
     #[inline]
     pub fn admit(&mut self, policy: &Policy, now: Instant, random: f64) -> (Admission, Change) {
-        if self.flows(policy) {
+        if self.flows(policy, now) {
             return (self.pass(), Change::Nothing);
         }
         self.admit_with_care(policy, now, random)
@@ -132,6 +137,9 @@ impl Breaker {
                 _ => self.pass(),
             },
             State::Open { until, .. } if now < until => self.reject(until.since(now)),
+            State::Open { .. } | State::HalfOpen { .. } if self.leaves_probing(policy, now) => {
+                self.reject(SHORT_WAIT)
+            }
             State::Open { .. } => {
                 change = change.and(self.half_open(now));
                 self.lease_probe(policy, now)
@@ -243,8 +251,10 @@ impl Breaker {
         if !self.mode(policy, now).is_active() {
             return caught_up.and(self.step_aside(policy));
         }
+        let is_due = self.open_until().is_some_and(|until| now >= until);
+        let probes = is_due && !self.leaves_probing(policy, now);
         let timed = match &mut self.state {
-            State::Open { until, .. } if now >= *until => self.half_open(now),
+            State::Open { .. } if probes => self.half_open(now),
             State::HalfOpen { leases, .. } => Change::data_if(leases.expire(now)),
             State::Open { .. } | State::Closed { .. } => Change::Nothing,
         };
@@ -311,6 +321,7 @@ impl Breaker {
             if leases.deadlines().len() < slots.min(MAX_PROBES) {
                 let lease = now + policy.half_open.lease;
                 leases.take(lease);
+                self.note_probe(now);
                 return Admission::Probe(Permit {
                     epoch: self.epoch,
                     kind: PermitKind::Probe { lease },
@@ -320,11 +331,21 @@ impl Breaker {
         self.reject(SHORT_WAIT)
     }
 
+    /// Closed for long enough without a trip, the next trip is the first again.
+    fn forget_old_trips(&mut self, policy: &Policy, now: Instant) {
+        if let State::Closed { since, .. } = self.state
+            && now.since(since) >= policy.open.reset_after
+        {
+            self.trips = 0;
+        }
+    }
+
     const fn reject(&self, retry_after: Duration) -> Admission {
         Admission::Reject { retry_after, because: self.opened_by }
     }
 
     fn half_open(&mut self, now: Instant) -> Change {
+        self.begin_probing(now);
         let half_open = State::HalfOpen { since: now, successes: 0, leases: Leases::default() };
         self.enter(half_open, Cause::OpenTimeEnded, None)
     }
@@ -336,6 +357,9 @@ impl Breaker {
 
     /// Closed on an empty window; from closed it is no transition, but an epoch of its own.
     fn close(&mut self, now: Instant, cause: Cause) -> Change {
+        if let Some(heard) = &mut self.fleet {
+            heard.start_afresh(cause);
+        }
         let was_closed = self.state.name() == StateName::Closed;
         let closed = State::Closed { since: now, after: Before::Nothing };
         let change = self.enter(closed, cause, None);
@@ -347,6 +371,9 @@ impl Breaker {
         self.state = state;
         if matches!(self.state, State::Closed { .. }) {
             self.opened_by = None;
+        }
+        if let Some(heard) = &mut self.fleet {
+            heard.enter(self.state.name());
         }
         self.start_epoch();
         let to = self.state.name();
@@ -360,12 +387,13 @@ impl Breaker {
     }
 
     fn ramp(&self, policy: &Policy, now: Instant) -> Option<Duration> {
-        match self.state {
-            State::Closed { since, after: Before::HalfOpen } => {
-                policy.ramp.filter(|ramp| now.since(since) < *ramp)
-            }
-            _ => None,
-        }
+        let State::Closed { since, after } = self.state else { return None };
+        let ramp = match after {
+            Before::Nothing => None,
+            Before::HalfOpen => policy.ramp,
+            Before::Fleet => policy.fleet.map(|fleet| fleet.ramp),
+        };
+        ramp.filter(|ramp| now.since(since) < *ramp)
     }
 }
 

@@ -17,6 +17,27 @@ pub struct Override {
     pub since: Instant,
     /// When it ends by itself; `None` if it does not.
     pub until: Option<Instant>,
+    /// Where it was ordered.
+    pub origin: Origin,
+}
+
+/// Where an override was ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// At this proxy: nothing that the fleet says comes before it.
+    #[default]
+    Local,
+    /// In the fleet.
+    Fleet,
+}
+
+/// The mode that the fleet's operators put in the place of every proxy's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FleetOrder {
+    /// The mode.
+    pub mode: Mode,
+    /// When it ends by itself; `None` if it does not.
+    pub until: Option<Instant>,
 }
 
 impl Override {
@@ -102,21 +123,43 @@ impl Breaker {
         }
     }
 
-    /// Do what an operator says.
+    /// Go by what the fleet's operators order, or with `None` by nothing of theirs. It is the level of
+    /// the moment, to be repeated: where an order at this proxy is in force, that comes first, and the
+    /// fleet's once it ended.
+    pub fn follow(&mut self, order: Option<FleetOrder>, policy: &Policy, now: Instant) -> Change {
+        if policy.fleet.is_none() {
+            return Change::Nothing;
+        }
+        let expired = self.expire_override(now);
+        let order = order.filter(|it| it.until.is_none_or(|until| now < until));
+        let in_force = self.overridden.map(|it| (it.origin, it.mode, it.until));
+        let change = match (in_force, order) {
+            (Some((Origin::Local, ..)), _) | (None, None) => Change::Nothing,
+            (Some((_, mode, until)), Some(it)) if (mode, until) == (it.mode, it.until) => {
+                Change::Nothing
+            }
+            (_, Some(it)) => self.overrule(it.mode, it.until, Origin::Fleet, now),
+            (Some(_), None) => self.end_override(now),
+        };
+        expired.and(change)
+    }
+
+    /// Do what an operator says. An order of the fleet is not this proxy's to take back, only to
+    /// replace.
     pub fn obey(&mut self, order: Order, now: Instant) -> Change {
         match order {
-            Order::Override { mode, lasts } => self.overrule(mode, lasts, now),
-            Order::Release => self.end_override(now),
+            Order::Override { mode, lasts } => self.overrule_here(mode, lasts, now),
+            Order::Release => self.release(now),
             Order::Close { kept } => {
-                let ended = self.end_override(now);
+                let ended = self.release(now);
                 let closed = ended.and(self.close(now, Cause::Operator));
                 match kept {
-                    Some(_) => closed.and(self.overrule(Mode::Disabled, kept, now)),
+                    Some(_) => closed.and(self.overrule_here(Mode::Disabled, kept, now)),
                     None => closed,
                 }
             }
             Order::Reset => {
-                let ended = self.end_override(now);
+                let ended = self.release(now);
                 ended.and(self.start_afresh(now, Cause::Operator))
             }
         }
@@ -142,12 +185,21 @@ impl Breaker {
         }
     }
 
-    fn overrule(&mut self, mode: Mode, lasts: Option<Duration>, now: Instant) -> Change {
+    fn overrule_here(&mut self, mode: Mode, lasts: Option<Duration>, now: Instant) -> Change {
+        self.overrule(mode, lasts.map(|lasts| now + lasts), Origin::Local, now)
+    }
+
+    fn overrule(
+        &mut self,
+        mode: Mode,
+        until: Option<Instant>,
+        origin: Origin,
+        now: Instant,
+    ) -> Change {
         // What ended meanwhile ends as it would have without this order.
         let expired = self.expire_override(now);
         let before = self.overridden.map(|it| it.mode);
-        let until = lasts.map(|lasts| now + lasts);
-        self.overridden = Some(Override { mode, since: now, until });
+        self.overridden = Some(Override { mode, since: now, until, origin });
         let was_active = match before {
             Some(mode) => mode.is_active(),
             // Which mode the policies have is not known here, but whether one of them took the
@@ -160,6 +212,14 @@ impl Breaker {
             (true, true) | (false, false) => Change::Data,
         };
         expired.and(change)
+    }
+
+    /// End an override that was ordered here.
+    fn release(&mut self, now: Instant) -> Change {
+        match self.overridden {
+            Some(it) if it.origin == Origin::Fleet => self.expire_override(now),
+            _ => self.end_override(now),
+        }
     }
 
     fn end_override(&mut self, now: Instant) -> Change {

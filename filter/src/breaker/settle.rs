@@ -52,7 +52,10 @@ impl Settling<'_> {
         breaker.reserve(self.policy);
         match counted {
             Counted::Failure => breaker.run.push(self.now),
-            Counted::Success | Counted::SlowSuccess => breaker.run.clear(),
+            Counted::Success | Counted::SlowSuccess => {
+                breaker.run.clear();
+                breaker.refute(self.now);
+            }
             Counted::CancelledSlow => {}
         }
         breaker.windows.record(self.policy.window, counted, self.announced_until(), self.now);
@@ -63,10 +66,19 @@ impl Settling<'_> {
             Some(_) => Thresholds::of_ramp(self.policy),
             None => Thresholds::of(self.policy),
         };
-        match thresholds.reached(breaker, self.policy, self.outcome, self.now) {
+        let reached = thresholds.reached(breaker, self.policy, self.outcome, self.now);
+        match reached.or_else(|| self.suspected(breaker)) {
             Some(cause) => self.open(breaker, cause),
             None => Change::Data,
         }
+    }
+
+    /// Other proxies see failures, and here is one.
+    fn suspected(&self, breaker: &Breaker) -> Option<Cause> {
+        let is_failure = self.counted() == Some(Counted::Failure);
+        let count = breaker.run.length(self.policy.window, self.now);
+        let is_suspected = is_failure && breaker.is_suspected(self.policy, self.now);
+        is_suspected.then_some(Cause::Suspected { count })
     }
 
     fn settle_probe(&self, breaker: &mut Breaker) -> Change {
@@ -85,19 +97,18 @@ impl Settling<'_> {
         if let State::HalfOpen { successes, .. } = &mut breaker.state {
             *successes = successes.saturating_add(1);
             if *successes < self.policy.half_open.successes {
+                breaker.note_probe_success(self.now);
                 return Change::Data;
             }
         }
+        breaker.refute(self.now);
         let closed = State::Closed { since: self.now, after: Before::HalfOpen };
         breaker.enter(closed, Cause::ProbesSucceeded, None)
     }
 
     fn open(&self, breaker: &mut Breaker, cause: Cause) -> Change {
-        if let State::Closed { since, .. } = breaker.state
-            && self.now.since(since) >= self.policy.open.reset_after
-        {
-            breaker.trips = 0;
-        }
+        breaker.forget_old_trips(self.policy, self.now);
+        breaker.note_who_opens(cause);
         breaker.trips = breaker.trips.saturating_add(1);
         breaker.opened_by = Some(self.outcome.category);
         let jitter = self.jitter.unit(breaker.epoch.wrapping_add(1));

@@ -40,6 +40,8 @@ pub enum Before {
     Nothing,
     /// A half-open period.
     HalfOpen,
+    /// Other proxies' word that it works again.
+    Fleet,
 }
 
 /// A state without its data, as stats and logs name it.
@@ -213,6 +215,8 @@ pub enum OpenFor {
     Backoff(Duration),
     /// A reset that the upstream announced.
     Announced(Duration),
+    /// What other proxies say.
+    Fleet(Duration),
 }
 
 impl OpenFor {
@@ -220,7 +224,7 @@ impl OpenFor {
     #[must_use]
     pub const fn duration(self) -> Duration {
         match self {
-            Self::Backoff(duration) | Self::Announced(duration) => duration,
+            Self::Backoff(duration) | Self::Announced(duration) | Self::Fleet(duration) => duration,
         }
     }
 }
@@ -255,6 +259,17 @@ pub enum Cause {
     Operator,
     /// The configuration asked for a reset.
     ResetGeneration,
+    /// Other proxies see it fail, and so it took only this many failures in a row.
+    Suspected {
+        /// How many.
+        count: u32,
+    },
+    /// An upstream announced a reset to another proxy.
+    FleetAnnounced,
+    /// Enough other proxies see it fail.
+    FleetCorroborated,
+    /// Another proxy says that it works again.
+    FleetClosed,
 }
 
 impl Cause {
@@ -273,6 +288,10 @@ impl Cause {
             Self::ModeChanged => "mode_changed",
             Self::Operator => "operator",
             Self::ResetGeneration => "reset_generation",
+            Self::Suspected { .. } => "suspected",
+            Self::FleetAnnounced => "fleet_announced",
+            Self::FleetCorroborated => "fleet_corroborated",
+            Self::FleetClosed => "fleet_closed",
         }
     }
 
@@ -280,17 +299,21 @@ impl Cause {
     #[must_use]
     pub fn measured(self) -> Option<f64> {
         match self {
-            Self::ConsecutiveFailures { count, .. } => Some(f64::from(count)),
+            Self::ConsecutiveFailures { count, .. } | Self::Suspected { count } => {
+                Some(f64::from(count))
+            }
             Self::FailureRate(share) | Self::SlowRate(share) => Some(share.rate()),
             _ => None,
         }
     }
 
-    /// The threshold that was reached, where there is one: during a ramp it is not the policy's.
+    /// The threshold that was reached, where there is one: during a ramp, and while others see
+    /// failures, it is not the policy's.
     #[must_use]
     pub fn threshold(self) -> Option<f64> {
         match self {
             Self::ConsecutiveFailures { threshold, .. } => Some(f64::from(threshold)),
+            Self::Suspected { .. } => Some(1.0),
             Self::FailureRate(share) | Self::SlowRate(share) => Some(share.threshold),
             _ => None,
         }

@@ -167,15 +167,6 @@ impl Fields for Object<'_> {
         }
     }
 
-    fn later(&mut self, names: &[&'static str]) {
-        for name in names {
-            self.unnamed.push(name);
-            if let Some(value) = self.fields.get(*name).filter(|value| !value.is_null()) {
-                self.errors.unsupported(join(&self.path, name), value, "null, or leave it out");
-            }
-        }
-    }
-
     fn given(&mut self, name: &'static str) -> Option<&Value> {
         self.found(name)
     }

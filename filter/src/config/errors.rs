@@ -99,12 +99,6 @@ impl Errors {
         self.push(path, "unknown field".into(), None, allowed);
     }
 
-    /// A value that the document has and this version cannot act on.
-    pub(super) fn unsupported(&mut self, path: String, given: &Value, allowed: &str) {
-        let problem = format!("{} is not supported by this version yet", show(given));
-        self.push(path, problem, Some(given), allowed);
-    }
-
     /// Whether the value at `path` is not what the document meant, because it, what holds it or,
     /// of a list, an entry is already wrong.
     pub(super) fn spoil(&self, path: &str) -> bool {

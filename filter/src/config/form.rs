@@ -73,6 +73,8 @@ pub enum Characters {
     Line,
     /// Neither control characters nor `*` and `?`.
     Name,
+    /// Visible ASCII characters, the last of them a `/`.
+    KeyPrefix,
     /// A `/`, then visible ASCII characters but `#`.
     RequestPath,
 }

@@ -10,11 +10,11 @@ mod duration;
 mod errors;
 mod fallbacks;
 mod fields;
+pub mod fleet;
 #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "only tools describe documents"))]
 pub mod form;
 pub(crate) mod json;
 mod keys;
-mod later;
 mod matchers;
 pub mod metadata;
 pub mod order;
@@ -42,6 +42,7 @@ use crate::glob::Glob;
 use crate::policy::{Fallback, Mode, Policy};
 use document::Object;
 pub use errors::{ConfigError, Errors};
+pub use fleet::Fleet;
 pub use role::{Role, Token};
 use rules::{Flag, Rule, Whole};
 use walk::Fields;
@@ -73,6 +74,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whether each request leaves a record to its access log.
     pub access_log: bool,
+    /// Where proxies tell each other what they learnt; `None` if this one listens to none.
+    pub fleet: Option<Fleet>,
     /// Policies of clusters by name; the first that matches counts.
     pub breakers: Vec<(Glob, Policy)>,
     /// The policy of a cluster that no entry matches.
@@ -87,6 +90,7 @@ impl Default for Config {
             stop_iteration: false,
             log_format: LogFormat::default(),
             access_log: true,
+            fleet: None,
             breakers: Vec::new(),
             defaults: Policy::default(),
         }
@@ -150,6 +154,8 @@ impl Config {
         object.value("stop_iteration", &mut self.stop_iteration, &Flag);
         object.value("log_format", &mut self.log_format, &ranges::LOG_FORMAT);
         object.value("access_log", &mut self.access_log, &Flag);
+        fleet::read(object, &mut self.fleet);
+        self.defaults.fleet = self.fleet.as_ref().map(|fleet| fleet.merge);
         // Who gave it a wrong value is not also told what is impossible without it.
         let stop_iteration = self.stop_iteration || object.is_refused("stop_iteration");
         object.object("defaults", |defaults| {
@@ -170,7 +176,6 @@ impl Config {
             fields::read(entry, &mut policy, stop_iteration);
             self.breakers.extend(glob.map(|glob| (glob, policy)));
         });
-        object.later(later::DOCUMENT);
     }
 }
 

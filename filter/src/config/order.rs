@@ -41,11 +41,23 @@ impl Action {
     }
 }
 
+/// Whom an order is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// This process.
+    #[default]
+    Local,
+    /// Every proxy of the fleet.
+    Fleet,
+}
+
 /// What is ordered, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ordered {
     /// What is done.
     pub action: Action,
+    /// Whom it is for; the fleet only if it puts a mode in the policies' place, or takes it back.
+    pub scope: Scope,
     /// The mode to go by; `None` for the policy's.
     pub mode: Option<Mode>,
     /// For how long, 1 s to 30 d; `None` if until another order.
@@ -63,7 +75,9 @@ impl Ordered {
     /// Everything wrong with it at once.
     pub fn parse(action: Action, body: &[u8]) -> Result<Self, Errors> {
         let mut errors = Errors::default();
-        let mut ordered = Self { action, mode: None, duration: None, user: None, reason: None };
+        let scope = Scope::default();
+        let mut ordered =
+            Self { action, scope, mode: None, duration: None, user: None, reason: None };
         if let Some(document) = document(body, &mut errors) {
             Object::root(&document, &mut errors, |object| ordered.read(object));
         }
@@ -85,6 +99,14 @@ impl Ordered {
     fn read(&mut self, object: &mut Object<'_>) {
         object.optional("user", &mut self.user, &ranges::ORDER_USER);
         object.optional("reason", &mut self.reason, &ranges::ORDER_REASON);
+        match self.action {
+            Action::Open | Action::Mode => {
+                object.value("scope", &mut self.scope, &ranges::ORDER_SCOPE);
+            }
+            Action::Close | Action::Reset => {
+                object.out_of_place(&["scope"], "none: only open and mode reach a fleet");
+            }
+        }
         match self.action {
             Action::Reset => object.out_of_place(&["duration"], "none: a reset has no duration"),
             _ => object.optional("duration", &mut self.duration, &ranges::ORDER_DURATION),

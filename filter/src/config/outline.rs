@@ -64,8 +64,6 @@ pub enum Kind {
     List(usize, usize, Form, String),
     /// A map, so many at most, of names and values, and in words what the values may be.
     Pairs(usize, Form, Form, String),
-    /// What this version does not act on: `null`.
-    Later,
 }
 
 /// The fields that depend on the value of one.
@@ -236,11 +234,5 @@ impl Fields for Outline {
 
     fn exactly_one(&mut self, names: &[&'static str]) {
         self.together.push(Together::ExactlyOne(names.to_vec()));
-    }
-
-    fn later(&mut self, names: &[&'static str]) {
-        for name in names {
-            self.add(name, Kind::Later, Some(Value::Null));
-        }
     }
 }

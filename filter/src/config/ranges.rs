@@ -6,10 +6,12 @@
 use core::time::Duration;
 
 use super::LogFormat;
+use super::order::Scope;
 use super::role::{Name, Secret};
 use super::rules::{AnyBut, Entries, Exact, Number, OneOf, Rate, ReasonBut, Span, Whole};
 use super::texts::{
-    ClusterName, HeaderName, JsonPath, JsonText, KeyName, Line, Pattern, RequestPath, Text, Words,
+    ClusterName, HeaderName, JsonPath, JsonText, KeyName, KeyPrefix, Line, Pattern, RequestPath,
+    Text, Words,
 };
 use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
@@ -33,6 +35,11 @@ pub(super) const ROLE: OneOf<Name> = OneOf(&[("traffic", Name::Traffic), ("admin
 pub(super) const ADMIN_TOKEN: Secret = Secret { min: 16, max: 256 };
 pub(super) const ORDER_USER: Words = Words { max: 128 };
 pub(super) const ORDER_REASON: Words = Words { max: 512 };
+pub(super) const ORDER_SCOPE: OneOf<Scope> = if super::fleet::CONNECTS {
+    OneOf(&[("local", Scope::Local), ("fleet", Scope::Fleet)])
+} else {
+    OneOf(&[("local", Scope::Local)])
+};
 pub(super) const ORDER_DURATION: Span = Span { min: SECOND, max: MONTH };
 
 pub(super) const LOG_FORMAT: OneOf<LogFormat> =
@@ -183,5 +190,12 @@ pub(super) const REQUEST_HEADER: HeaderName = HeaderName { but: &[FRAMING, &["ho
 pub(super) const REMOVED_HEADERS: Entries = Entries { min: 0, max: 32, of: "names" };
 pub(super) const MAX_REQUEST_BYTES: Whole = Whole { min: 1, max: 1024 * 1024 * 1024 };
 pub(super) const MAX_PER_MINUTE: Whole = Whole { min: 1, max: 1_000_000 };
+
+/// Segments of keys, and shown on the status page.
+pub(super) const SCOPE: Line = Line { max_bytes: 128 };
+pub(super) const DOMAIN: Line = Line { max_bytes: 128 };
+pub(super) const KEY_PREFIX: KeyPrefix = KeyPrefix { max_bytes: 256 };
+pub(super) const CORROBORATE: Whole = Whole { min: 1, max: 16 };
+pub(super) const RECONNECT_MAX: Span = Span { min: TENTH, max: HOUR };
 
 pub(super) const HOLD_MAX: Span = Span { min: TENTH, max: Duration::from_secs(30) };

@@ -85,7 +85,6 @@ fn allowed(field: &Field) -> String {
             in_words(names),
             in_words(values)
         ),
-        Kind::Later => "`null`, nothing else yet".into(),
     };
     match field.presence {
         Presence::Optional => format!("{allowed}; `null` for none"),
@@ -109,6 +108,7 @@ fn in_words(form: &Form) -> String {
                 Characters::Any => "",
                 Characters::Line => " without control characters",
                 Characters::Name => " without control characters, `*` and `?`",
+                Characters::KeyPrefix => " of visible ASCII, the last a `/`",
                 Characters::RequestPath => " of visible ASCII from a `/` on, no `#`",
             };
             let excluded = if but.is_empty() {

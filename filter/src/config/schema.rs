@@ -128,7 +128,6 @@ fn property(field: &Field, path: &str) -> Value {
             "propertyNames": value(names),
             "additionalProperties": or_null(value(values)),
         }),
-        Kind::Later => json!({ "enum": [null] }),
     };
     let mut schema = if field.presence == Presence::Mandatory { schema } else { or_null(schema) };
     if let Some(text) = described::text(described::place(path)) {
@@ -196,6 +195,7 @@ fn text(max_bytes: usize, of: Characters, but: &[&str]) -> Value {
         Characters::Any => None,
         Characters::Line => Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         Characters::Name => Some(r"^[^*?\u0000-\u001f\u007f-\u009f]*$"),
+        Characters::KeyPrefix => Some("^[!-~]*/$"),
         Characters::RequestPath => Some(r#"^/[!-"$-~]*$"#),
     };
     if let Some(pattern) = pattern {

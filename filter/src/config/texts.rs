@@ -146,6 +146,36 @@ impl Rule for ClusterName {
     }
 }
 
+/// What the keys of a store begin with.
+pub(super) struct KeyPrefix {
+    pub(super) max_bytes: usize,
+}
+
+impl Rule for KeyPrefix {
+    type Out = String;
+
+    fn read(&self, value: &Value) -> Option<String> {
+        let prefix = Text { max_bytes: self.max_bytes }.read(value)?;
+        let is_visible = prefix.bytes().all(|byte| byte.is_ascii_graphic());
+        (is_visible && prefix.ends_with('/')).then_some(prefix)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "a prefix such as \"/llm-breaker/\", 1 to {} visible ASCII characters, the last a /",
+            self.max_bytes
+        )
+    }
+
+    fn form(&self) -> Form {
+        Form::Text { max_bytes: self.max_bytes, of: Characters::KeyPrefix, but: &[] }
+    }
+
+    fn show(&self, out: &String) -> Value {
+        out.as_str().into()
+    }
+}
+
 /// A path with or without a query, as it stands in a request line.
 pub(super) struct RequestPath {
     pub(super) max_bytes: usize,

@@ -87,9 +87,6 @@ pub(super) trait Fields {
     /// Refuses an object that gives none or several of these fields.
     fn exactly_one(&mut self, names: &[&'static str]);
 
-    /// Refuses the fields that this version does not act on yet, but for `null`.
-    fn later(&mut self, names: &[&'static str]);
-
     /// A field's value as it was given; `null` is as good as leaving it out.
     fn given(&mut self, _name: &'static str) -> Option<&Value> {
         None

@@ -4,7 +4,7 @@
 mod line;
 
 use crate::breaker::{OpenFor, Override, Transition};
-use crate::config::order::Ordered;
+use crate::config::order::{Ordered, Scope};
 use crate::key::Key;
 use crate::outcome::Outcome;
 use crate::policy::Mode;
@@ -53,6 +53,9 @@ pub fn ordered(breaker: &Key, ordered: &Ordered) -> Line {
     line.add("action", ordered.action.name());
     line.add("mode", ordered.mode.map(Mode::name));
     line.add("duration_seconds", ordered.duration.map(seconds));
+    if ordered.scope == Scope::Fleet {
+        line.add("scope", "fleet");
+    }
     line.add("user", ordered.user.clone());
     line.add("reason", ordered.reason.clone());
     line
@@ -64,6 +67,34 @@ pub fn override_ended(breaker: &Key, ended: &Override) -> Line {
     let mut line = event("override", breaker);
     line.add("action", "expire");
     line.add("mode", ended.mode.name());
+    line
+}
+
+/// What an operator ordered for the whole fleet has reached this proxy.
+#[must_use]
+pub fn ordered_by_fleet(breaker: &Key, ordered: &Override) -> Line {
+    let mut line = event("override", breaker);
+    line.add("action", "fleet");
+    line.add("mode", ordered.mode.name());
+    line.add("duration_seconds", ordered.remaining(ordered.since).map(seconds));
+    line
+}
+
+/// What was ordered for the whole fleet was taken back before its time.
+#[must_use]
+pub fn withdrawn_by_fleet(breaker: &Key, ended: &Override) -> Line {
+    let mut line = event("override", breaker);
+    line.add("action", "fleet_release");
+    line.add("mode", ended.mode.name());
+    line
+}
+
+/// Whether this proxy hears what others say, and they hear it.
+#[must_use]
+pub fn fleet_connection(is_connected: bool) -> Line {
+    let mut line = Line::default();
+    line.add("event", "fleet");
+    line.add("connection", if is_connected { "connected" } else { "lost" });
     line
 }
 

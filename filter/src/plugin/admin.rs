@@ -1,6 +1,8 @@
 //! One request to the admin listener: which callback does what? And what an order that was carried
 //! out does to stats and log.
 
+#[cfg(feature = "fleet")]
+use crate::admin::FleetDesk;
 use crate::admin::{
     self, BODY_LIMIT, Clock, Console, Counters, Done, Head, Heard, Obeyed, Pending,
 };
@@ -10,9 +12,11 @@ use crate::fallback::Reply;
 use crate::journal::Line;
 use crate::key::Key;
 use crate::pairs;
+use crate::plugin::fleet::Fleet;
 use crate::plugin::host::{self, Level, Map, SharedData};
 use crate::plugin::stats::{self, Stats};
 use crate::stats::Stat;
+use crate::time::Instant;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::rc::Rc;
@@ -29,6 +33,9 @@ pub(super) struct Admin {
     reads_bodies: bool,
     log_format: LogFormat,
     node: String,
+    /// The fleet that the breakers are of, whose connection a VM of the traffic's keeps.
+    #[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "there is none"))]
+    fleet: Fleet,
 }
 
 impl Admin {
@@ -36,7 +43,9 @@ impl Admin {
     pub(super) fn of(config: &Config, node: &str) -> Option<Self> {
         let Role::Admin { token } = &config.role else { return None };
         let (reads_bodies, log_format) = (config.stop_iteration, config.log_format);
-        Some(Self { token: token.clone(), reads_bodies, log_format, node: node.to_owned() })
+        let (token, node, fleet) =
+            (token.clone(), node.to_owned(), Fleet::of(config, node, 0, Instant::ZERO));
+        Some(Self { token, reads_bodies, log_format, node, fleet })
     }
 
     fn hear(&self, head: &Head, has_body: bool) -> Heard {
@@ -53,6 +62,10 @@ impl Admin {
     }
 
     fn with_console<T>(&self, act: impl FnOnce(&Console<'_, SharedData, HostCounters>) -> T) -> T {
+        #[cfg(feature = "fleet")]
+        let mailbox = self.fleet.mailbox();
+        #[cfg(feature = "fleet")]
+        let post = |told: &crate::fleet::Told| mailbox.post(told);
         act(&Console {
             token: self.token.as_ref(),
             reads_bodies: self.reads_bodies,
@@ -60,6 +73,8 @@ impl Admin {
             clock: Clock { now: host::now(), wall: host::wall_clock() },
             cell: &SharedData,
             counters: &HostCounters,
+            #[cfg(feature = "fleet")]
+            fleet: self.fleet.name().map(|name| FleetDesk { name, post: &post }),
         })
     }
 

@@ -1,10 +1,14 @@
 //! Which breakers does one VM under one configuration know? By name; their state is not here but in
 //! shared data.
 
+#[cfg(feature = "fleet")]
+mod hinted;
+
 use crate::config::Config;
 use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::plugin::entry::Entry;
+use crate::plugin::fleet::Mailbox;
 use crate::plugin::heads::is_beneath_router;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::in_flight::InFlight;
@@ -28,11 +32,16 @@ pub(super) struct Breakers {
     /// When this configuration came into force in this VM.
     pub(super) in_force_since: Instant,
     node: String,
+    /// Where the breakers leave what other proxies should hear of.
+    mailbox: Mailbox,
     /// Those on the process's list.
     known: RefCell<BTreeMap<String, Rc<Entry>>>,
     /// Those that have no breaker: disabled, or one too many.
     bystanders: RefCell<BTreeMap<String, Rc<Entry>>>,
     room: Cell<Room>,
+    /// The same for names that only other proxies brought.
+    #[cfg(feature = "fleet")]
+    room_for_hinted: Cell<Room>,
     route_headers: Vec<String>,
     /// Whether it was said that the filter stands where it cannot work.
     said_misplaced: Cell<bool>,
@@ -51,15 +60,23 @@ enum Room {
 }
 
 impl Breakers {
-    pub(super) fn new(config: Config, in_force_since: Instant, node: String) -> Self {
+    pub(super) fn new(
+        config: Config,
+        in_force_since: Instant,
+        node: String,
+        mailbox: Mailbox,
+    ) -> Self {
         Self {
             route_headers: config.route_headers(),
             config,
             in_force_since,
             node,
+            mailbox,
             known: RefCell::default(),
             bystanders: RefCell::default(),
             room: Cell::default(),
+            #[cfg(feature = "fleet")]
+            room_for_hinted: Cell::default(),
             said_misplaced: Cell::default(),
             missed: RefCell::default(),
             in_flight: InFlight::default(),
@@ -147,6 +164,8 @@ impl Breakers {
     /// the VMs with requests published.
     pub(super) fn all(&self, now: Instant) -> Vec<Rc<Entry>> {
         self.room.set(Room::Unknown);
+        #[cfg(feature = "fleet")]
+        self.room_for_hinted.set(Room::Unknown);
         let names = shared::key_names(&SharedData);
         // Should the list have been lost, whoever knows a name puts it back.
         let missing: Vec<String> = {
@@ -179,7 +198,7 @@ impl Breakers {
 
     fn entry(&self, key: Key) -> Entry {
         let policy = self.with_date(self.config.policy_for(&key.cluster).clone());
-        Entry::new(key, policy, &self.node, self.config.log_format)
+        Entry::new(key, policy, &self.node, self.config.log_format, self.mailbox.voice())
     }
 
     fn bystander(&self, key: Key) -> Rc<Entry> {

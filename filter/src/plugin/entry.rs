@@ -6,6 +6,7 @@ use crate::config::LogFormat;
 use crate::journal::{self, Line};
 use crate::key::Key;
 use crate::outcome::Outcome;
+use crate::plugin::fleet::Voice;
 use crate::plugin::host::{self, Level, SharedData};
 use crate::plugin::stats::Stats;
 use crate::policy::Policy;
@@ -28,6 +29,7 @@ pub(super) struct Entry {
     jitter: Jitter,
     pub(super) stats: Stats,
     log_format: LogFormat,
+    voice: Voice,
     in_force: RefCell<InForce>,
     /// The policy whose profile this VM left last.
     profiled: RefCell<Option<Rc<Policy>>>,
@@ -42,13 +44,20 @@ struct InForce {
 
 impl Entry {
     /// The breaker of this key under the configured policy; its metadata is not known yet.
-    pub(super) fn new(key: Key, policy: Policy, node: &str, log_format: LogFormat) -> Self {
+    pub(super) fn new(
+        key: Key,
+        policy: Policy,
+        node: &str,
+        log_format: LogFormat,
+        voice: Voice,
+    ) -> Self {
         let name = key.name();
         Self {
             ledger: Ledger::of(&name),
             jitter: Jitter::of(&name, node),
             stats: Stats::of(&key),
             log_format,
+            voice,
             in_force: RefCell::new(InForce {
                 fingerprint: policy.fingerprint(),
                 policy: Rc::new(policy),
@@ -147,10 +156,12 @@ impl Entry {
             let outcome = question.told(decided.value.as_ref());
             self.report(transition, outcome.as_ref(), now);
         }
+        self.voice.tell_of_asking(&self.name, question, &decided, policy, now);
         decided
     }
 
     fn tell_of<T>(&self, decided: &Decided<T>, now: Instant) {
+        self.voice.tell_of(&self.name, decided, &self.policy(), now);
         self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);
@@ -176,6 +187,12 @@ impl Entry {
         let level = if transition.to == StateName::Open { Level::Warn } else { Level::Info };
         let line = journal::transition(&self.key, transition, outcome);
         self.tell(level, &line, Explains::of(transition), now);
+    }
+
+    /// Say what the fleet's operators ordered.
+    #[cfg(feature = "fleet")]
+    pub(super) fn tell_of_order(&self, line: &Line, at: Instant) {
+        self.tell(Level::Warn, line, Explains::Override, at);
     }
 
     /// Say what happened, in the log and to those who look at this breaker later.

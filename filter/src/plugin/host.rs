@@ -2,8 +2,14 @@
 //!
 //! The SDK's own host calls panic on a status that they do not expect, and its `String` getters on
 //! a value that is not UTF-8; one panic ends every stream of the worker. So the imports are
-//! declared here again, and whatever the host answers but success is `None`.
+//! declared here again, and whatever the host answers but success is `None`. Beneath it are the
+//! calls that only a fleet needs.
 #![allow(unsafe_code, reason = "the host is called through C functions")]
+
+#[cfg(feature = "fleet")]
+pub(super) mod grpc;
+#[cfg(feature = "fleet")]
+pub(super) mod queue;
 
 use crate::fallback::Reply;
 use crate::pairs;

@@ -6,6 +6,7 @@ mod breakers;
 mod call;
 mod chain;
 mod entry;
+mod fleet;
 mod heads;
 mod host;
 mod in_flight;
@@ -25,5 +26,5 @@ use proxy_wasm::types::LogLevel;
 proxy_wasm::main! {{
     // The SDK's logger also installs the hook that logs a panic before it ends the VM.
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|context| Box::new(root::Root::new(context)));
 }}

@@ -6,6 +6,7 @@ use crate::journal;
 use crate::plugin::admin::{Admin, AdminStream};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
+use crate::plugin::fleet::Fleet;
 use crate::plugin::host::{self, Level};
 use crate::plugin::stream::Stream;
 use crate::plugin::trace;
@@ -24,9 +25,11 @@ const TICK: Duration = Duration::from_secs(1);
 const MAX_LOOKS: usize = 3;
 
 /// The root context of one configuration.
-#[derive(Default)]
 pub(super) struct Root {
+    #[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "only a fleet asks"))]
+    context: u32,
     serves: Serves,
+    fleet: Fleet,
     /// A VM is not told which thread it is on, but only workers get requests.
     duty: Cell<Duty>,
 }
@@ -57,6 +60,14 @@ thread_local! {
     static YOUNGEST: Cell<Instant> = const { Cell::new(Instant::ZERO) };
 }
 
+impl Root {
+    /// The root context with this number, of no configuration yet.
+    pub(super) fn new(context: u32) -> Self {
+        let (serves, fleet, duty) = (Serves::Nobody, Fleet::none(), Cell::default());
+        Self { context, serves, fleet, duty }
+    }
+}
+
 impl Context for Root {
     fn on_done(&mut self) -> bool {
         if let Serves::Traffic(breakers) = &self.serves
@@ -64,7 +75,31 @@ impl Context for Root {
         {
             YOUNGEST.set(Instant::ZERO);
         }
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.leave(breakers);
+        }
         true
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.stream_message(breakers, token, size);
+        }
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_grpc_stream_close(&mut self, token: u32, _: u32) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.stream_closed(breakers, token);
+        }
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_grpc_call_response(&mut self, token: u32, status: u32, size: usize) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.replied(breakers, token, status, size);
+        }
     }
 }
 
@@ -79,16 +114,51 @@ impl RootContext for Root {
             self.serves = Serves::Admin(Rc::new(admin));
             return true;
         }
-        let breakers = Breakers::new(config, now, node);
+        self.fleet = Fleet::of(&config, &node, self.context, now);
+        let breakers = Breakers::new(config, now, node, self.fleet.mailbox());
         suspend_those_out_of_service(&breakers, now);
         self.serves = Serves::Traffic(Rc::new(breakers));
-        host::set_tick_period(TICK);
+        host::set_tick_period(self.fleet.first_tick(TICK));
         true
     }
 
     fn on_tick(&mut self) {
         let Serves::Traffic(breakers) = &self.serves else { return };
         let now = host::now();
+        if self.fleet.is_due(now) {
+            self.look_after(breakers, now);
+        }
+        self.fleet.tick(breakers, now);
+    }
+
+    #[cfg(feature = "fleet")]
+    fn on_queue_ready(&mut self, queue: u32) {
+        if let Serves::Traffic(breakers) = &self.serves {
+            self.fleet.queue_ready(breakers, queue);
+        }
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
+        self.duty.set(Duty::ServeRequests);
+        let breakers = match &self.serves {
+            Serves::Admin(admin) => return Some(Box::new(AdminStream::new(Rc::clone(admin)))),
+            Serves::Traffic(breakers) => {
+                self.fleet.stream_begins(context);
+                Some(Rc::clone(breakers))
+            }
+            Serves::Nobody => None,
+        };
+        Some(Box::new(Stream::new(context, breakers)))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Root {
+    /// The usual work of a tick.
+    fn look_after(&self, breakers: &Breakers, now: Instant) {
         watchdog::look_after(breakers, now);
         YOUNGEST.set(YOUNGEST.get().max(breakers.in_force_since));
         let is_youngest = YOUNGEST.get() == breakers.in_force_since;
@@ -99,20 +169,6 @@ impl RootContext for Root {
                 show(&entry, now, look);
             }
         }
-    }
-
-    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        self.duty.set(Duty::ServeRequests);
-        let breakers = match &self.serves {
-            Serves::Admin(admin) => return Some(Box::new(AdminStream::new(Rc::clone(admin)))),
-            Serves::Traffic(breakers) => Some(Rc::clone(breakers)),
-            Serves::Nobody => None,
-        };
-        Some(Box::new(Stream::new(context, breakers)))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
     }
 }
 

@@ -86,6 +86,25 @@ pub(super) fn count_for_process(name: &str) {
     }
 }
 
+/// Count some for the process as a whole.
+#[cfg(feature = "fleet")]
+pub(super) fn add_for_process(name: &str, by: u32) {
+    // Envoy refuses to add nothing.
+    if by > 0
+        && let Some(metric) = defined(Kind::Counter, name)
+    {
+        host::increment_metric(metric, by);
+    }
+}
+
+/// Set a gauge of the process as a whole.
+#[cfg(feature = "fleet")]
+pub(super) fn set_for_process(name: &str, value: u64) {
+    if let Some(metric) = defined(Kind::Gauge, name) {
+        host::record_metric(metric, value);
+    }
+}
+
 fn defined(kind: Kind, name: &str) -> Option<Metric> {
     DEFINED.with_borrow_mut(|defined| {
         if let Some(metric) = defined.get(name) {

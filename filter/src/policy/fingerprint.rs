@@ -16,6 +16,10 @@ impl Policy {
         (provider, key_by, models, model_header, provider_wide).hash(&mut hasher);
         (window, trip, open, half_open, ramp, slow, limits, verdicts).hash(&mut hasher);
         self.matchers.hash(&mut hasher);
+        // Without a fleet it is what it was before there were any.
+        if let Some(fleet) = &self.fleet {
+            fleet.hash(&mut hasher);
+        }
         hasher.finish()
     }
 }
@@ -64,7 +68,7 @@ mod tests {
     use crate::dialect::Dialect;
     use crate::glob::Glob;
     use crate::matcher::{Matcher, TextMatch};
-    use crate::policy::{KeyBy, Mode, WindowShape};
+    use crate::policy::{Fleet, KeyBy, Mode, WindowShape};
     use core::time::Duration;
 
     fn changed(change: impl FnOnce(&mut Policy)) -> u64 {
@@ -129,6 +133,8 @@ mod tests {
             }),
             changed(|it| it.matchers = vec![matcher("a")]),
             changed(|it| it.matchers = vec![matcher("b")]),
+            changed(|it| it.fleet = Some(Fleet::default())),
+            changed(|it| it.fleet = Some(Fleet { corroborate: 3, ..Fleet::default() })),
         ];
         let mut distinct = all.to_vec();
         distinct.sort_unstable();

@@ -5,6 +5,7 @@
 
 mod fallback;
 mod fingerprint;
+mod fleet;
 
 use crate::category::{Category, Verdicts};
 use crate::dialect::Dialect;
@@ -17,6 +18,7 @@ pub use fallback::{
     COMPLETION_MODEL, CREDENTIALS, Choice, CompletionAnswer, ErrorAnswer, Fallback, FallbackKind,
     HOLD_MAX, Reason, Reroute,
 };
+pub use fleet::Fleet;
 
 /// Whether a breaker decides, only watches, stays out of the way, or is held open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,6 +223,9 @@ pub struct Policy {
     pub append_stream_error: bool,
     /// Whether answers say more about who served and why, for debugging.
     pub debug_headers: bool,
+    /// What is made of the words of other proxies; `None` if none are listened to. Not a policy's
+    /// own: the whole document has one fleet.
+    pub fleet: Option<Fleet>,
 }
 
 impl Default for Policy {
@@ -273,6 +278,7 @@ impl Default for Policy {
             hold_max: HOLD_MAX,
             append_stream_error: false,
             debug_headers: false,
+            fleet: None,
         }
     }
 }

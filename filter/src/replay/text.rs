@@ -164,7 +164,9 @@ fn line_of(breaker: &BreakerFindings, trip: &Trip) -> String {
     add(format!(" ({})", trip.category.map_or("?", Category::name)));
     match trip.transition.open_for {
         Some(OpenFor::Announced(it)) => add(format!(", open for {} as announced", seconds(it))),
-        Some(OpenFor::Backoff(it)) => add(format!(", open for {}", seconds(it))),
+        Some(OpenFor::Backoff(it) | OpenFor::Fleet(it)) => {
+            add(format!(", open for {}", seconds(it)))
+        }
         None => {}
     }
     if trip.reopened > 0 {

@@ -15,6 +15,14 @@ pub(super) enum Kind {
     Allowance = 4,
     History = 5,
     Profile = 6,
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    Owner = 7,
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    Backlog = 8,
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    FleetStatus = 9,
+    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    FleetView = 10,
 }
 
 /// Bytes of the magic, version and kind, which seed the checksum, and of the checksum.

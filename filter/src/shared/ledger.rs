@@ -2,7 +2,7 @@
 //! shared record, with what is needed to count and log it exactly once.
 
 use crate::breaker::{
-    Breaker, Change, Gathered, Gathering, Override, Permit, StateName, Transition,
+    Breaker, Change, Gathered, Gathering, Override, Permit, Standing, StateName, Transition,
 };
 use crate::outcome::Outcome;
 use crate::policy::Policy;
@@ -31,6 +31,9 @@ pub struct Decided<T> {
     pub value: Option<T>,
     /// The transition that this decision caused: to be counted and logged by whoever gets it.
     pub transition: Option<Transition>,
+    /// How the breaker stands after a transition, or after its open time grew: what other proxies are
+    /// told, likewise once.
+    pub standing: Option<Standing>,
     /// The override that this decision found to have ended: to be told likewise.
     pub ended: Option<Override>,
     /// The generation that the configuration asked a reset for, which this decision made: to be
@@ -51,6 +54,7 @@ pub struct Decided<T> {
 #[derive(Clone, Copy)]
 struct Carried {
     change: Change,
+    standing: Option<Standing>,
     reset: bool,
     ended: Option<Override>,
     reset_to: Option<u64>,
@@ -152,7 +156,7 @@ impl Ledger {
             if is_new {
                 *breaker = Breaker::new(now);
             }
-            let before = breaker.state.name();
+            let (before, open_until) = (breaker.state.name(), breaker.open_until());
             let (overridden, generation) = (breaker.overridden, breaker.reset_generation);
             let change = decide(breaker);
             let after = breaker.state.name();
@@ -162,7 +166,15 @@ impl Ledger {
             // A breaker that is new has nothing to reset.
             let is_told = !is_new && breaker.reset_generation > generation;
             let reset_to = is_told.then_some(breaker.reset_generation);
-            let carried = Carried { change, reset, ended, reset_to };
+            let standing = match change {
+                Change::Nothing => None,
+                Change::Transition(_) => Some(breaker.standing()),
+                Change::Data => {
+                    let grew = open_until.is_some_and(|until| breaker.open_until() > Some(until));
+                    grew.then(|| breaker.standing())
+                }
+            };
+            let carried = Carried { change, standing, reset, ended, reset_to };
             if is_new || change != Change::Nothing {
                 let mut bytes = bytes.unwrap_or_default();
                 record::encode_into(breaker, &mut bytes);
@@ -195,6 +207,7 @@ impl<T> Decided<T> {
         Self {
             value: Some(value),
             transition: None,
+            standing: None,
             ended: None,
             reset_to: None,
             state: None,
@@ -211,6 +224,7 @@ impl Decided<()> {
         Decided {
             value: latest.filter(|_| self.value.is_some()),
             transition: self.transition,
+            standing: self.standing,
             ended: self.ended,
             reset_to: self.reset_to,
             state: self.state,
@@ -225,12 +239,13 @@ impl Decided<()> {
         let conflicts = swapped.conflicts;
         let overridden = seen.and_then(|seen| seen.overridden);
         match swapped.decided {
-            Some(Carried { change, reset, ended, reset_to }) => Self {
+            Some(Carried { change, standing, reset, ended, reset_to }) => Self {
                 value: Some(()),
                 transition: match change {
                     Change::Transition(transition) => Some(transition),
                     Change::Nothing | Change::Data => None,
                 },
+                standing,
                 ended,
                 reset_to,
                 state: seen.map(|seen| seen.after),
@@ -241,6 +256,7 @@ impl Decided<()> {
             None => Self {
                 value: None,
                 transition: None,
+                standing: None,
                 ended: None,
                 reset_to: None,
                 state: seen.map(|seen| seen.before),

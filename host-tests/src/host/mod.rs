@@ -37,6 +37,7 @@ mod access_log;
 mod answer;
 mod call;
 mod exchange;
+mod grpc;
 mod imports;
 mod message;
 mod metrics;
@@ -44,6 +45,7 @@ mod module;
 mod pairs;
 mod process;
 mod properties;
+mod queues;
 mod shared_data;
 mod status;
 mod stream;
@@ -66,5 +68,8 @@ pub use self::{
     status::Status,
     upstream::{Upstream, flags},
     vm::Spent,
-    world::{Configuration, Rejected, Worker, World, WorldBuilder},
+    world::{
+        Configuration, DEADLINE_EXCEEDED, GrpcCall, GrpcStream, Rejected, UNAVAILABLE, Worker,
+        World, WorldBuilder,
+    },
 };

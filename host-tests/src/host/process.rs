@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{metrics::Stats, shared_data::SharedData, status::Status};
+use super::{metrics::Stats, queues::Queues, shared_data::SharedData, status::Status};
 
 /// One line that the module logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +89,9 @@ pub(crate) struct Process {
     pub(crate) node: Value,
     pub(crate) cluster_metadata: BTreeMap<String, Value>,
     pub(crate) header_routes: Vec<HeaderRoute>,
+    /// The clusters that gRPC can be sent to.
+    pub(crate) grpc_clusters: BTreeSet<String>,
+    pub(crate) queues: Queues,
     /// The properties that access logs show as nested fields.
     pub(crate) declared: BTreeSet<String>,
     pub(crate) headers_stop: HeadersStop,
@@ -129,6 +132,8 @@ impl Default for Process {
             node: serde_json::json!({"id": "node-1", "cluster": "test"}),
             cluster_metadata: BTreeMap::new(),
             header_routes: Vec::new(),
+            grpc_clusters: BTreeSet::new(),
+            queues: Queues::default(),
             declared: BTreeSet::new(),
             headers_stop: HeadersStop::All,
             buffer_limit_bytes: BUFFER_LIMIT_BYTES,

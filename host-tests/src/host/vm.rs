@@ -9,6 +9,7 @@ use super::{
     process::{Process, VmName},
     stream::Stream,
     vm_state::{Crash, Deferred, Guest, Root, VmState},
+    world::UNAVAILABLE,
 };
 
 pub(crate) struct Vm {
@@ -169,6 +170,7 @@ impl Vm {
             .call::<_, u32>("proxy_on_done", root, (root,))
             .and_then(|_| self.call::<_, ()>("proxy_on_delete", root, (root,)));
         self.state().roots.remove(&root);
+        self.state().grpc.forget(root);
     }
 
     /// One callback of `context`.
@@ -194,11 +196,36 @@ impl Vm {
         let result = function.call(&mut self.store, arguments);
         self.note_spent(callback, fuel);
         match (result, &self.state().crash) {
-            (Ok(result), None | Some(Crash::In(_) | Crash::ByItself)) => Ok(result),
+            (Ok(result), None | Some(Crash::In(_) | Crash::ByItself)) => {
+                self.tell_of_refused();
+                Ok(result)
+            }
             (Err(trap), None) => self.explain(callback, &trap),
             _ => {
                 self.failed = true;
                 Err(Failed)
+            }
+        }
+    }
+
+    /// A message came for this stream or call.
+    pub(crate) fn grpc_received(&mut self, root: u32, token: u32, message: &[u8]) {
+        self.state().grpc.received = Some(message.to_vec());
+        let size = message.len() as u32;
+        let _ = self.call::<_, ()>("proxy_on_grpc_receive", root, (root, token, size));
+        self.state().grpc.received = None;
+    }
+
+    /// This stream or call ended without, or without another, message.
+    pub(crate) fn grpc_closed(&mut self, root: u32, token: u32, status: u32) {
+        let _ = self.call::<_, ()>("proxy_on_grpc_close", root, (root, token, status));
+    }
+
+    /// What was refused while it was opened is told when the guest has returned.
+    fn tell_of_refused(&mut self) {
+        for (root, token) in std::mem::take(&mut self.state().grpc.refused) {
+            if self.state().knows(root) {
+                self.grpc_closed(root, token, UNAVAILABLE);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use wasmtime::{Caller, Memory, TypedFunc};
 
 use super::{
+    grpc::Grpc,
     metrics::MetricIds,
     pairs::Pairs,
     process::{Process, VmName},
@@ -64,6 +65,7 @@ pub(crate) struct VmState {
     pub(crate) effective: Option<u32>,
     pub(crate) configuration: Option<Vec<u8>>,
     pub(crate) metric_ids: MetricIds,
+    pub(crate) grpc: Grpc,
     pub(crate) next_iteration_stopped: bool,
     pub(crate) deferred: Vec<(u32, Deferred)>,
     pub(crate) crash: Option<Crash>,
@@ -85,6 +87,7 @@ impl VmState {
             effective: None,
             configuration: None,
             metric_ids: MetricIds::default(),
+            grpc: Grpc::default(),
             next_iteration_stopped: false,
             deferred: Vec::new(),
             crash: None,
@@ -100,6 +103,12 @@ impl VmState {
 
     pub(crate) fn knows(&self, context: u32) -> bool {
         self.roots.contains_key(&context) || self.streams.contains_key(&context)
+    }
+
+    /// The root context of the running one, or that itself.
+    pub(crate) fn root(&self) -> u32 {
+        let context = self.context();
+        self.streams.get(&context).map_or(context, |(_, root)| *root)
     }
 
     pub(crate) fn stream(&self) -> Option<Rc<RefCell<Stream>>> {

@@ -136,10 +136,10 @@ fn what_cannot_be_read_at_all_is_refused_with_one_message() {
 }
 
 #[test]
-fn fields_that_do_not_work_yet_are_refused_and_not_silently_taken() {
-    let log = refused(json!({"fleet": {"cluster": "etcd"}})).log;
+fn a_fleet_is_refused_by_the_module_that_has_none() {
+    let log = refused(json!({"fleet": {"cluster": "etcd", "scope": "account"}})).log;
     assert_eq!(log.len(), 1, "{log:?}");
-    assert!(log.iter().all(|line| line.message.contains("not supported by this version yet")));
+    assert!(log.iter().all(|line| line.message.contains("llm_breaker_fleet.wasm")), "{log:?}");
 }
 
 /// Every field of a policy that works.

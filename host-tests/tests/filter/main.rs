@@ -11,6 +11,7 @@ mod downtime;
 mod epochs;
 mod error_bodies;
 mod fallback;
+mod fleet;
 mod golden;
 mod grpc;
 mod hostile;

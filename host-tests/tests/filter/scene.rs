@@ -88,7 +88,16 @@ impl Scene {
 
     /// So many workers in a process that has whatever else is wanted.
     pub(crate) fn built(workers: usize, extras: impl FnOnce(WorldBuilder) -> WorldBuilder) -> Self {
-        let builder = World::running(&Module::built("llm_breaker")).workers(workers);
+        Self::of_module(&Module::built("llm_breaker"), workers, extras)
+    }
+
+    /// The same of another build of the filter.
+    pub(crate) fn of_module(
+        module: &Module,
+        workers: usize,
+        extras: impl FnOnce(WorldBuilder) -> WorldBuilder,
+    ) -> Self {
+        let builder = World::running(module).workers(workers);
         Self { world: extras(builder).start(), workers, turn: Cell::new(0) }
     }
 

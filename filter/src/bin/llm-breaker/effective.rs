@@ -131,7 +131,6 @@ fn collect(rows: &mut Vec<Row>, path: &str, outline: &Outline, layers: &Layers<'
             if path.is_empty() { field.name.into() } else { format!("{path}.{}", field.name) };
         match &field.kind {
             Kind::Object(inner) => collect(rows, &path, inner, layers),
-            Kind::Later => {}
             _ => rows.extend(row(path, field, layers)),
         }
     }

@@ -3,9 +3,11 @@
 mod because;
 mod closed;
 mod epoch;
+mod fleet_orders;
 mod follow_up;
 mod gathered;
 mod half_open;
+mod hints;
 mod histories;
 mod jitter;
 mod last_resort;
@@ -17,14 +19,16 @@ mod overrides;
 mod ramp;
 mod resets;
 mod shown;
+mod suspicion;
+mod turns;
 mod window;
 
 use crate::breaker::{
-    Admission, Breaker, Cause, Change, Jitter, Order, Permit, PermitKind, Share, State, StateName,
-    StateName::*, Transition,
+    Admission, Breaker, Cause, Change, Hint, Jitter, Order, Permit, PermitKind, Share, State,
+    StateName, StateName::*, Transition,
 };
 use crate::outcome::{Category, Outcome};
-use crate::policy::{Mode, Policy, WindowShape};
+use crate::policy::{Fleet, Mode, Policy, WindowShape};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -92,6 +96,14 @@ impl Scene {
             change: Change::Nothing,
             transitions: Vec::new(),
         }
+    }
+
+    /// One that listens to a fleet.
+    fn in_fleet(change: impl FnOnce(&mut Policy)) -> Self {
+        Self::with(|policy| {
+            policy.fleet = Some(Fleet::default());
+            change(policy);
+        })
     }
 
     /// Open, by the default's five failures in a row.
@@ -200,6 +212,54 @@ impl Scene {
     /// An operator puts this mode in the policy's place, for so many seconds if any are given.
     fn overridden(&mut self, mode: Mode, lasts: Option<f64>) {
         self.obeys(Order::Override { mode, lasts: lasts.map(seconds) });
+    }
+
+    /// What others say, as the store has it at this revision, where all of it is new.
+    fn hint(&self, revision: u64) -> Hint {
+        Hint { store: 1, revision, ..Hint::default() }
+    }
+
+    /// The newest word of it: the upstream announced to another proxy that it will not work for so
+    /// many seconds.
+    fn announced(&self, revision: u64, wait: f64) -> Hint {
+        let until = self.now + seconds(wait);
+        Hint {
+            opened_at: revision,
+            announced_until: until,
+            wide_until: until,
+            because: Some(Category::QuotaExhausted),
+            ..self.hint(revision)
+        }
+    }
+
+    /// Enough other domains see it fail for so many seconds.
+    fn corroborated(&self, revision: u64, wait: f64) -> Hint {
+        let until = self.now + seconds(wait);
+        Hint {
+            opened_at: revision,
+            corroborated_until: until,
+            suspected_until: until,
+            wide_until: until,
+            witnesses: 12,
+            because: Some(Category::Timeout),
+            ..self.hint(revision)
+        }
+    }
+
+    /// One other domain does.
+    fn suspected(&self, revision: u64, wait: f64) -> Hint {
+        let suspected_until = self.now + seconds(wait);
+        Hint { opened_at: revision, suspected_until, witnesses: 1, ..self.hint(revision) }
+    }
+
+    /// Another proxy found that it works.
+    fn working(&self, revision: u64) -> Hint {
+        Hint { closed_at: revision, ..self.hint(revision) }
+    }
+
+    fn hears(&mut self, hint: Hint) {
+        let change = self.breaker.hear(&hint, &self.policy, self.now);
+        self.note(change);
     }
 
     fn mode(&self) -> Mode {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 const SHARE: Share = Share { part: 3, calls: 4, threshold: 0.5 };
 
-const CAUSES: [Cause; 11] = [
+const CAUSES: [Cause; 15] = [
     Cause::ConsecutiveFailures { count: 6, threshold: 5 },
     Cause::FailureRate(SHARE),
     Cause::SlowRate(SHARE),
@@ -20,6 +20,10 @@ const CAUSES: [Cause; 11] = [
     Cause::ModeChanged,
     Cause::Operator,
     Cause::ResetGeneration,
+    Cause::FleetAnnounced,
+    Cause::FleetCorroborated,
+    Cause::FleetClosed,
+    Cause::Suspected { count: 3 },
 ];
 
 #[test]
@@ -68,6 +72,10 @@ fn why_a_state_changed() {
             "mode_changed",
             "operator",
             "reset_generation",
+            "fleet_announced",
+            "fleet_corroborated",
+            "fleet_closed",
+            "suspected",
         ]
     );
 }
@@ -98,7 +106,9 @@ fn a_number_that_reached_its_threshold_is_told_with_it() {
     for rate in [Cause::FailureRate(SHARE), Cause::SlowRate(SHARE)] {
         assert_eq!((rate.measured(), rate.threshold()), (Some(0.75), Some(0.5)));
     }
-    for cause in &CAUSES[3..] {
+    let suspected = CAUSES[14];
+    assert_eq!((suspected.measured(), suspected.threshold()), (Some(3.0), Some(1.0)));
+    for cause in &CAUSES[3..14] {
         assert_eq!((cause.measured(), cause.threshold(), cause.share()), (None, None, None));
     }
 }

@@ -55,7 +55,33 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
         "admin.token",
         "What a request must bring as `authorization: Bearer …` to change something; without one nothing can be changed.",
     ),
-    ("fleet", "Where proxies tell each other what they learnt."),
+    (
+        "fleet",
+        "Where proxies tell each other what they learnt; only the module `llm_breaker_fleet.wasm` takes it.",
+    ),
+    ("fleet.cluster", "The cluster by which Envoy reaches etcd: HTTP/2, with keep-alive."),
+    (
+        "fleet.scope",
+        "Whose account the upstreams are called with: what is said under another scope is not heard.",
+    ),
+    ("fleet.prefix", "What all keys in etcd begin with."),
+    (
+        "fleet.corroborate",
+        "From how many failure domains on that see an upstream fail the breaker opens here, too; below that a first failure opens it, until one of its own calls succeeds.",
+    ),
+    (
+        "fleet.domain",
+        "What counts as one witness, such as a node or a zone; `null` for the id of Envoy's node.",
+    ),
+    (
+        "fleet.announced_max",
+        "For how long at most a breaker opens, or stays open, because other proxies say so.",
+    ),
+    (
+        "fleet.ramp",
+        "Over how long traffic comes back gradually where another proxy found that the upstream works again, in place of `ramp`.",
+    ),
+    ("fleet.reconnect_max", "The longest pause between two attempts to reach etcd."),
     (
         "breakers",
         "Policies by the name of the cluster; the first entry that matches counts, over `defaults`.",

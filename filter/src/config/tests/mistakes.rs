@@ -31,7 +31,7 @@ fn an_unknown_field_is_refused_with_the_names_that_are_known_there() {
         [
             "defaults.half_open.probe: unknown field, given 2; allowed: probes, successes, lease",
             "default: unknown field, given {}; allowed: config_version, role, admin, \
-             max_breakers, stop_iteration, log_format, access_log, \
+             max_breakers, stop_iteration, log_format, access_log, fleet, \
              defaults, breakers",
         ]
     );

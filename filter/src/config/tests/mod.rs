@@ -3,9 +3,9 @@
 mod contradictions;
 mod damage;
 mod fallbacks;
+mod fleet;
 mod forms;
 mod keys;
-mod later;
 mod layers;
 mod matchers;
 mod mistakes;
@@ -23,12 +23,12 @@ use crate::category::{Category, Verdict};
 use crate::dialect::Dialect;
 use crate::matcher::{HeaderMatch, JsonMatch, Matcher, TextMatch};
 use crate::policy::{
-    Choice, CompletionAnswer, ErrorAnswer, Fallback, HalfOpen, KeyBy, Limits, Mode, Open, Reason,
-    Slow, Trip, WindowShape,
+    self, Choice, CompletionAnswer, ErrorAnswer, Fallback, HalfOpen, KeyBy, Limits, Mode, Open,
+    Reason, Slow, Trip, WindowShape,
 };
 use crate::time::Instant;
 
-/// The document with all its defaults, also of fields that do not work yet.
+/// The document with all its defaults.
 const DOCUMENT: &str = r#"
 {
   "config_version": 1,
@@ -124,6 +124,9 @@ fn everything() -> Value {
         "stop_iteration": true,
         "log_format": "logfmt",
         "access_log": false,
+        "fleet": {"cluster": "etcd", "scope": "acme", "prefix": "/breakers/", "corroborate": 3,
+                  "domain": "zone-a", "announced_max": "1800s", "ramp": "10s",
+                  "reconnect_max": "5s"},
         "breakers": [{"cluster": "outbound|443||*", "key_by": "cluster", "matchers": []}],
         "defaults": {
             "mode": "shadow",
@@ -198,6 +201,16 @@ fn every_field_is_read() {
     assert_eq!((config.max_breakers, config.stop_iteration), (1000, true));
     assert_eq!((config.log_format, config.access_log), (LogFormat::Logfmt, false));
     let seconds = Duration::from_secs;
+    let merge = policy::Fleet { corroborate: 3, announced_max: seconds(1800), ramp: seconds(10) };
+    let fleet = Fleet {
+        cluster: "etcd".into(),
+        scope: "acme".into(),
+        prefix: "/breakers/".into(),
+        domain: Some("zone-a".into()),
+        reconnect_max: seconds(5),
+        merge,
+    };
+    assert_eq!(config.fleet, Some(fleet));
     let expected = Policy {
         mode: Mode::Shadow,
         reset_generation: (1 << 53) - 1,
@@ -268,6 +281,7 @@ fn every_field_is_read() {
         hold_max: seconds(3),
         append_stream_error: true,
         debug_headers: true,
+        fleet: Some(merge),
         in_force_since: Instant::ZERO,
     };
     assert_eq!(config.defaults, expected);

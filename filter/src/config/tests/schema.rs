@@ -149,7 +149,6 @@ fn tries(field: &Field) -> Vec<Value> {
             let many = (0..=*max).map(|index| (format!("x{index}"), json!("x")));
             all.push(Value::Object(many.collect()));
         }
-        Kind::Later => all.extend([Value::Null, json!("later")]),
     }
     all
 }

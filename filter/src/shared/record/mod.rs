@@ -1,9 +1,9 @@
 //! A breaker as bytes, and back; unknown bytes are no breaker.
 //!
 //! All numbers are little-endian, all times nanoseconds of the monotonic clock. A record is a head of
-//! a fixed size, the slots of one list of times, and the windows, each a head and its buckets: so its
-//! size depends on the policies that use it (window shapes, failures to remember, probes), never on
-//! its state. The times are those of the failures in a row, or while it is half-open, when nothing
+//! a fixed size, what other proxies said if they ever did, the slots of one list of times, and the
+//! windows, each a head and its buckets: so its size depends on the policies that use it (window
+//! shapes, failures to remember, probes, a fleet), never on its state. The times are those of the failures in a row, or while it is half-open, when nothing
 //! else is counted, the deadlines of its probes.
 //!
 //! Running totals, and where the newest bucket is and ends, are part of it: to read one, nothing is
@@ -24,12 +24,18 @@ const CLOSED: u8 = 0;
 const CLOSED_AFTER_HALF_OPEN: u8 = 1;
 const OPEN: u8 = 2;
 const HALF_OPEN: u8 = 3;
+const CLOSED_AFTER_FLEET: u8 = 4;
+
+/// Whether what other proxies say is part of it.
+const ALONE: u8 = 0;
+const IN_FLEET: u8 = 1;
 
 const BY_TIME: u16 = 0;
 const BY_COUNT: u16 = 1;
 
 /// What every record has, and every window, beside its slots.
 const HEAD_BYTES: usize = 88;
+const FLEET_BYTES: usize = 72;
 const WINDOW_HEAD_BYTES: usize = 48;
 
 const INSTANT_BYTES: usize = 8;
@@ -72,5 +78,7 @@ fn size(breaker: &Breaker) -> usize {
     let windows = breaker.windows.as_slice().iter().map(|window| {
         window.buckets().len().saturating_mul(BUCKET_BYTES).saturating_add(WINDOW_HEAD_BYTES)
     });
-    windows.fold(HEAD_BYTES.saturating_add(slots), usize::saturating_add)
+    let fleet = if breaker.fleet.is_some() { FLEET_BYTES } else { 0 };
+    let others = HEAD_BYTES.saturating_add(fleet).saturating_add(slots);
+    windows.fold(others, usize::saturating_add)
 }

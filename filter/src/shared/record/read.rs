@@ -1,12 +1,12 @@
 //! Bytes become a breaker, or are none.
 
 use super::{
-    BUCKET_BYTES, BY_COUNT, BY_TIME, CLOSED, CLOSED_AFTER_HALF_OPEN, HALF_OPEN, HEAD_BYTES,
-    INSTANT_BYTES, OPEN, WINDOW_HEAD_BYTES,
+    ALONE, BUCKET_BYTES, BY_COUNT, BY_TIME, CLOSED, CLOSED_AFTER_FLEET, CLOSED_AFTER_HALF_OPEN,
+    FLEET_BYTES, HALF_OPEN, HEAD_BYTES, IN_FLEET, INSTANT_BYTES, OPEN, WINDOW_HEAD_BYTES,
 };
 use crate::breaker::{
-    Before, Breaker, Bucket, Lasts, Leases, MAX_WINDOWS, Override, State, Suspension, Tally,
-    Window, WindowHead,
+    Before, Breaker, Bucket, Heard, Lasts, Leases, MAX_WINDOWS, OpenedBy, Origin, Override, State,
+    Suspension, Tally, Window, WindowHead,
 };
 use crate::category::Category;
 use crate::policy::{Mode, WindowShape};
@@ -25,27 +25,37 @@ impl<'b> Payload<'b> {
         let mut head = self.part::<HEAD_BYTES>()?;
         let tag = head.u8()?;
         breaker.opened_by = category(head.u8()?)?;
-        let mode = mode(head.u8()?)?;
+        let ordered = mode_and_origin(head.u8()?)?;
         let lasts = if head.u8()? == 0 { Lasts::Lifted } else { Lasts::Lasting };
         let slots = head.length(MAX_SLOTS)?;
         let used = head.length(slots)?;
         let windows = head.length(MAX_WINDOWS)?;
-        head.u8()?;
+        let fleet = head.u8()?;
         breaker.trips = head.u32()?;
         let successes = head.u32()?;
         breaker.epoch = head.u64()?;
         let (since, until) = (head.instant()?, head.instant()?);
         breaker.suspension = Suspension { since: head.instant()?, lasts };
         let (overridden_at, overridden_until) = (head.instant()?, head.ending()?);
-        breaker.overridden =
-            mode.map(|mode| Override { mode, since: overridden_at, until: overridden_until });
+        breaker.overridden = ordered.map(|(mode, origin)| Override {
+            mode,
+            since: overridden_at,
+            until: overridden_until,
+            origin,
+        });
         breaker.reset_generation = head.u64()?;
         breaker.answered_at = head.instant()?;
         breaker.last_resort = head.ending()?;
+        breaker.fleet = match fleet {
+            ALONE => None,
+            IN_FLEET => Some(self.heard()?),
+            _ => return None,
+        };
         let mut times = self.times(slots, used)?;
         breaker.state = match tag {
             CLOSED => State::Closed { since, after: Before::Nothing },
             CLOSED_AFTER_HALF_OPEN => State::Closed { since, after: Before::HalfOpen },
+            CLOSED_AFTER_FLEET => State::Closed { since, after: Before::Fleet },
             OPEN => State::Open { since, until },
             HALF_OPEN => {
                 State::HalfOpen { since, successes, leases: Leases::restore(times.by_ref()) }
@@ -57,6 +67,38 @@ impl<'b> Payload<'b> {
             self.window(window)?;
         }
         Some(())
+    }
+
+    fn heard(&mut self) -> Option<Heard> {
+        let mut part = self.part::<FLEET_BYTES>()?;
+        let (store, revision, witnesses) = (part.u64()?, part.u64()?, part.u64()?);
+        let (at, suspected_until) = (part.instant()?, part.instant()?);
+        let (turn_until, alone_at) = (part.instant()?, part.instant()?);
+        let patience = Duration::from_nanos(part.u64()?);
+        let refuted = part.flag()?;
+        let opened = if part.flag()? { OpenedBy::Hint } else { OpenedBy::OwnCalls };
+        let wide = part.flag()?;
+        Some(Heard {
+            store,
+            revision,
+            at,
+            suspected_until,
+            witnesses,
+            refuted,
+            opened,
+            wide,
+            patience,
+            turn_until,
+            alone_at,
+        })
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 
     /// So many of so many slots are used.
@@ -132,10 +174,11 @@ fn category(place: u8) -> Option<Option<Category>> {
     }
 }
 
-/// Likewise among the modes.
-fn mode(place: u8) -> Option<Option<Mode>> {
-    match usize::from(place).checked_sub(1) {
-        None => Some(None),
-        Some(index) => Mode::ALL.get(index).copied().map(Some),
-    }
+/// Likewise among the modes that were ordered here, and those that the fleet ordered.
+fn mode_and_origin(place: u8) -> Option<Option<(Mode, Origin)>> {
+    let Some(index) = usize::from(place).checked_sub(1) else { return Some(None) };
+    let origins = [Origin::Local, Origin::Fleet];
+    let origin = index.checked_div(Mode::ALL.len()).and_then(|it| origins.get(it))?;
+    let mode = index.checked_rem(Mode::ALL.len()).and_then(|it| Mode::ALL.get(it))?;
+    Some(Some((*mode, *origin)))
 }

@@ -1,9 +1,11 @@
 //! Does a breaker survive its record, and does nothing else pass for one?
 
 use super::*;
-use crate::breaker::{Admission, Before, Jitter, Lasts, Order, State, Suspension};
+use crate::breaker::{
+    Admission, Before, FleetOrder, Heard, Jitter, Lasts, OpenedBy, Order, State, Suspension,
+};
 use crate::outcome::{Category, Counted, Outcome};
-use crate::policy::{Mode, Policy, WindowShape};
+use crate::policy::{Fleet, Mode, Policy, WindowShape};
 use core::time::Duration;
 
 fn at(seconds: u64) -> Instant {
@@ -100,6 +102,86 @@ fn what_an_operator_ordered_and_the_generation_survive_it_too() {
 }
 
 #[test]
+fn what_the_fleet_ordered_survives_it_as_that() {
+    let policy = Policy { fleet: Some(Fleet::default()), ..Policy::default() };
+    for mode in Mode::ALL {
+        for until in [None, Some(at(90))] {
+            let mut breaker = breaker_after(5, 60);
+            let _ = breaker.follow(Some(FleetOrder { mode, until }), &policy, at(70));
+            assert_eq!(decode(&encode(&breaker)), Some(breaker));
+        }
+    }
+}
+
+/// Everything that can be heard, no two numbers the same.
+const HEARD: Heard = Heard {
+    store: 1,
+    revision: 2,
+    at: Instant::from_nanos(3),
+    suspected_until: Instant::from_nanos(4),
+    witnesses: 5,
+    refuted: true,
+    opened: OpenedBy::Hint,
+    wide: true,
+    patience: Duration::from_nanos(6),
+    turn_until: Instant::from_nanos(7),
+    alone_at: Instant::from_nanos(u64::MAX),
+};
+
+#[test]
+fn what_others_say_survives_it_in_every_state_and_costs_nothing_where_nobody_speaks() {
+    for (failures, seconds) in [(0, 2), (3, 2), (5, 2), (5, 60)] {
+        let alone = breaker_after(failures, seconds);
+        for heard in [
+            Heard::default(),
+            HEARD,
+            Heard { refuted: false, ..HEARD },
+            Heard { opened: OpenedBy::OwnCalls, ..HEARD },
+            Heard { wide: false, ..HEARD },
+        ] {
+            let breaker = Breaker { fleet: Some(heard), ..alone.clone() };
+            let bytes = encode(&breaker);
+            assert_eq!(bytes.len(), encode(&alone).len() + FLEET_BYTES);
+            assert_eq!(decode(&bytes), Some(breaker));
+        }
+    }
+    let mut breaker = breaker_after(0, 2);
+    breaker.state = State::Closed { since: at(2), after: Before::Fleet };
+    assert_eq!(decode(&encode(&breaker)), Some(breaker));
+}
+
+#[test]
+fn what_was_heard_of_one_breaker_is_not_read_into_the_next() {
+    let (alone, told) =
+        (breaker_after(3, 2), Breaker { fleet: Some(HEARD), ..breaker_after(5, 2) });
+    let mut desk = Breaker::new(at(1));
+    for breaker in [&told, &alone, &told] {
+        decode_into(&encode(breaker), &mut desk).expect("ours");
+        assert_eq!(desk, *breaker);
+    }
+}
+
+#[test]
+fn a_record_whose_fleet_is_no_fleet_is_not_ours() {
+    let told = Breaker { fleet: Some(HEARD), ..breaker_after(3, 2) };
+    let with = |breaker: &Breaker, place: usize, number: u8| {
+        let mut bytes = encode(breaker);
+        bytes[16 + place] = number;
+        frame::seal_in_place(&mut bytes);
+        decode(&bytes).is_some()
+    };
+    let is_in_fleet = |breaker: &Breaker| [0, 1, 2, 255].map(|number| with(breaker, 7, number));
+    assert_eq!(is_in_fleet(&told), [false, true, false, false]);
+    assert_eq!(is_in_fleet(&breaker_after(3, 2)), [true, false, false, false]);
+    for flag in 64..67 {
+        let is_flag = [0, 1, 2].map(|number| with(&told, HEAD_BYTES + flag, number));
+        assert_eq!(is_flag, [true, true, false], "{flag}");
+    }
+    let is_mode = [0, 4, 5, 8, 9, 255].map(|number| with(&told, 2, number));
+    assert_eq!(is_mode, [true, true, true, true, false, false], "here, or in the fleet");
+}
+
+#[test]
 fn the_size_depends_on_the_policy_not_on_the_state() {
     let sizes: Vec<usize> = [(1, 2), (4, 2), (5, 2), (5, 60)]
         .into_iter()
@@ -110,10 +192,13 @@ fn the_size_depends_on_the_policy_not_on_the_state() {
 
 #[test]
 fn no_bytes_make_it_panic() {
-    let record = encode(&breaker_after(5, 60));
+    let alone = breaker_after(5, 60);
+    let told = Breaker { fleet: Some(HEARD), ..alone.clone() };
+    let records = [alone, told].map(|breaker| encode(&breaker));
+    let policy = Policy { fleet: Some(Fleet::default()), ..Policy::default() };
     let mut seed = 11_u64;
-    for _ in 0..20_000 {
-        let mut bytes = record[16..].to_vec();
+    for turn in 0..20_000 {
+        let mut bytes = records[turn % 2][16..].to_vec();
         for _ in 0..4 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let place = (seed >> 33) as usize % bytes.len();
@@ -124,8 +209,8 @@ fn no_bytes_make_it_panic() {
         forged.extend_from_slice(&bytes);
         // With a right checksum, so that the reader behind it is what is tested.
         if let Some(mut breaker) = decode(&frame::seal(forged)) {
-            let _ = breaker.tick(&Policy::default(), at(100));
-            let _ = breaker.admit(&Policy::default(), at(100), 0.5);
+            let _ = breaker.tick(&policy, at(100));
+            let _ = breaker.admit(&policy, at(100), 0.5);
         }
     }
 }

@@ -1,13 +1,15 @@
 //! A breaker becomes bytes.
 
 use super::{
-    BUCKET_BYTES, BY_COUNT, BY_TIME, CLOSED, CLOSED_AFTER_HALF_OPEN, HALF_OPEN, HEAD_BYTES,
-    INSTANT_BYTES, OPEN, WINDOW_HEAD_BYTES,
+    ALONE, BUCKET_BYTES, BY_COUNT, BY_TIME, CLOSED, CLOSED_AFTER_FLEET, CLOSED_AFTER_HALF_OPEN,
+    FLEET_BYTES, HALF_OPEN, HEAD_BYTES, IN_FLEET, INSTANT_BYTES, OPEN, WINDOW_HEAD_BYTES,
 };
-use crate::breaker::{Before, Breaker, Bucket, Lasts, State, Tally, Window, WindowHead};
+use crate::breaker::{
+    Before, Breaker, Bucket, Heard, Lasts, Origin, Override, State, Tally, Window, WindowHead,
+};
 use crate::category::Category;
-use crate::policy::WindowShape;
-use crate::time::Instant;
+use crate::policy::{Mode, WindowShape};
+use crate::time::{Instant, nanos};
 
 /// Where the next number goes. What does not fit is left out, and nobody could read the record.
 pub(super) struct Writer<'b>(pub(super) &'b mut [u8]);
@@ -19,6 +21,7 @@ impl<'b> Writer<'b> {
             State::Closed { after: Before::HalfOpen, .. } => {
                 (CLOSED_AFTER_HALF_OPEN, Instant::ZERO, 0)
             }
+            State::Closed { after: Before::Fleet, .. } => (CLOSED_AFTER_FLEET, Instant::ZERO, 0),
             State::Open { until, .. } => (OPEN, *until, 0),
             State::HalfOpen { successes, .. } => (HALF_OPEN, Instant::ZERO, *successes),
         };
@@ -30,12 +33,12 @@ impl<'b> Writer<'b> {
         let mut head = self.part::<HEAD_BYTES>();
         head.u8(tag);
         head.u8(place_of(breaker.opened_by.map(|category: Category| category as u8)));
-        head.u8(place_of(overridden.map(|it| it.mode as u8)));
+        head.u8(place_of(overridden.map(mode_and_origin)));
         head.u8(u8::from(breaker.suspension.lasts == Lasts::Lasting));
         head.length(breaker.run.capacity());
         head.length(times.len());
         head.length(breaker.windows.as_slice().len());
-        head.u8(0);
+        head.u8(if breaker.fleet.is_some() { IN_FLEET } else { ALONE });
         head.u32(breaker.trips);
         head.u32(successes);
         head.u64(breaker.epoch);
@@ -48,8 +51,24 @@ impl<'b> Writer<'b> {
         head.u64(breaker.reset_generation);
         head.instant(breaker.answered_at);
         head.instant(breaker.last_resort.unwrap_or(Instant::ZERO));
+        if let Some(heard) = &breaker.fleet {
+            self.heard(heard);
+        }
         self.slots(times, breaker.run.capacity());
         breaker.windows.as_slice().iter().for_each(|window| self.window(window));
+    }
+
+    fn heard(&mut self, heard: &Heard) {
+        let Heard { store, revision, at, suspected_until, witnesses, .. } = *heard;
+        let mut part = self.part::<FLEET_BYTES>();
+        [store, revision, witnesses].into_iter().for_each(|number| part.u64(number));
+        let times = [at, suspected_until, heard.turn_until, heard.alone_at];
+        times.into_iter().for_each(|time| part.instant(time));
+        part.u64(nanos(heard.patience));
+        part.u8(u8::from(heard.refuted));
+        part.u8(heard.opened as u8);
+        part.u8(u8::from(heard.wide));
+        part.0.fill(0);
     }
 
     /// The times, and slots that are not used.
@@ -143,6 +162,15 @@ impl<'b> Writer<'b> {
             }
             None => Writer(&mut []),
         }
+    }
+}
+
+/// First all modes that were ordered here, then those that the fleet ordered.
+fn mode_and_origin(it: &Override) -> u8 {
+    let mode = it.mode as u8;
+    match it.origin {
+        Origin::Local => mode,
+        Origin::Fleet => mode.saturating_add(Mode::ALL.len() as u8),
     }
 }
 

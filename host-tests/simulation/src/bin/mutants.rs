@@ -70,8 +70,8 @@ const FAULTS: [Fault; 14] = [
     },
     Fault {
         name: "back-off not reset",
-        file: "breaker/settle.rs",
-        right: "            breaker.trips = 0;",
+        file: "breaker/mod.rs",
+        right: "            self.trips = 0;",
         wrong: "",
     },
     Fault {

@@ -3,7 +3,7 @@
 use super::{Oracle, Phase};
 use crate::step::Moved;
 use core::time::Duration;
-use llm_breaker::breaker::{Order, Override, StateName};
+use llm_breaker::breaker::{Order, Origin, Override, StateName};
 use llm_breaker::policy::{Mode, Policy};
 use llm_breaker::time::Instant;
 
@@ -55,7 +55,8 @@ impl Oracle {
     fn overrule(&mut self, mode: Mode, lasts: Option<Duration>, now: Instant) -> Option<Moved> {
         let expired = self.expire(now);
         let was_active = self.overridden.map_or(!self.suspended.1, |it| it.mode.is_active());
-        self.overridden = Some(Override { mode, since: now, until: lasts.map(|it| now + it) });
+        let (until, origin) = (lasts.map(|it| now + it), Origin::Local);
+        self.overridden = Some(Override { mode, since: now, until, origin });
         if was_active && !mode.is_active() {
             self.leave_service();
         }

@@ -1,6 +1,7 @@
 //! Which host calls the guest finds, and that all others fail the test.
 
 mod edges;
+mod grpc;
 mod headers;
 mod process;
 mod streams;
@@ -21,6 +22,7 @@ pub(crate) fn link(linker: &mut Linker<VmState>, module: &Module) -> Result<()> 
     process::link(linker)?;
     headers::link(linker)?;
     streams::link(linker)?;
+    grpc::link(linker)?;
     wasi::link(linker)?;
     edges::link(linker)?;
     for import in module.imports() {

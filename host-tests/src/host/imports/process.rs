@@ -107,8 +107,7 @@ fn log(c: &mut Host<'_>, level: u32, at: u32, len: u32) -> Result<(), Status> {
 
 fn set_tick_period(c: &mut Host<'_>, period_ms: u32) -> Result<(), Status> {
     let state = c.data_mut();
-    let context = state.context();
-    let root = state.streams.get(&context).map_or(context, |(_, root)| *root);
+    let root = state.root();
     let root = state.roots.get_mut(&root).ok_or(Status::BadArgument)?;
     root.tick_period_ms = period_ms;
     Ok(())

@@ -188,6 +188,7 @@ fn defer(c: &mut Host<'_>, action: Deferred) {
 
 const HTTP_REQUEST_BODY: u32 = 0;
 const HTTP_RESPONSE_BODY: u32 = 1;
+const GRPC_RECEIVE: u32 = 5;
 const VM_CONFIGURATION: u32 = 6;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
@@ -195,6 +196,7 @@ fn buffer_bytes(c: &Host<'_>, buffer: u32) -> Result<Vec<u8>, Status> {
     match buffer {
         VM_CONFIGURATION => Ok(Vec::new()),
         PLUGIN_CONFIGURATION => c.data().configuration.clone().ok_or(Status::NotFound),
+        GRPC_RECEIVE => Ok(c.data().grpc.received.clone().unwrap_or_default()),
         HTTP_REQUEST_BODY | HTTP_RESPONSE_BODY => {
             let stream = c.data().stream().ok_or(Status::NotFound)?;
             // Envoy answers an absent body with an empty buffer, not with an error.

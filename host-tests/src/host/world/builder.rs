@@ -82,6 +82,12 @@ impl WorldBuilder {
         self
     }
 
+    /// A cluster that gRPC can be sent to.
+    pub fn grpc_cluster(mut self, name: &str) -> Self {
+        self.process.grpc_clusters.insert(name.into());
+        self
+    }
+
     /// The plugin configuration's `allow_on_headers_stop_iteration: true`: a request that the filter
     /// pauses at its headers shows it its body. Without, such a request hangs.
     pub fn allow_on_headers_stop_iteration(mut self) -> Self {

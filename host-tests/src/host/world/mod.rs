@@ -1,6 +1,7 @@
 //! One Envoy process in the hands of a test.
 
 mod builder;
+mod grpc;
 mod observe;
 mod vms;
 mod worker;
@@ -9,6 +10,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 pub use self::{
     builder::{Configuration, Rejected, WorldBuilder},
+    grpc::{DEADLINE_EXCEEDED, GrpcCall, GrpcStream, UNAVAILABLE},
     worker::Worker,
 };
 use super::{
@@ -80,6 +82,7 @@ impl World {
             node: old.node,
             cluster_metadata: old.cluster_metadata,
             header_routes: old.header_routes,
+            grpc_clusters: old.grpc_clusters,
             headers_stop: old.headers_stop,
             buffer_limit_bytes: old.buffer_limit_bytes,
             ..Process::default()
@@ -118,6 +121,7 @@ impl World {
     /// One tick on one VM.
     pub fn tick_on(&self, name: VmName) {
         let Some(vm) = self.slot(name).borrow().clone() else { return };
+        self.time_out_calls(&vm);
         let roots: Vec<u32> = vm.borrow_mut().ticking_roots();
         for root in roots {
             let _ = vm.borrow_mut().call::<_, ()>("proxy_on_tick", root, (root,));
@@ -135,13 +139,15 @@ impl World {
         process.wall_ns += duration.as_nanos() as u64;
     }
 
-    /// Moves both clocks on second by second, with a tick after each.
+    /// Moves both clocks on second by second, with a tick after each, and what the VMs tell each other
+    /// by queues.
     pub fn pass(&self, duration: Duration) {
         let mut left = duration;
         while !left.is_zero() {
             let step = left.min(Duration::from_secs(1));
             self.advance(step);
             self.tick();
+            self.wake();
             left -= step;
         }
     }

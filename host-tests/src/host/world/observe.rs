@@ -114,6 +114,11 @@ impl World {
         self.workers[worker].borrow().as_ref().map_or(0, |vm| vm.borrow_mut().memory_bytes())
     }
 
+    /// The same of the main thread's VM.
+    pub fn main_thread_memory_bytes(&self) -> usize {
+        self.main_thread.borrow().as_ref().map_or(0, |vm| vm.borrow_mut().memory_bytes())
+    }
+
     /// What each callback of this worker's VM cost so far, if the module is
     /// [metered](super::super::Module::metered).
     pub fn spent(&self, worker: usize) -> BTreeMap<String, Spent> {

@@ -1,0 +1,75 @@
+//! When is a breaker told what others say of it? When that changes; and again and again, since it may
+//! have been in no mood to listen.
+
+use crate::fleet::agent::Agent;
+use crate::fleet::agent::step::Step;
+use crate::fleet::event::Effect;
+use crate::fleet::words::Listener;
+use crate::time::Instant;
+use std::collections::BTreeSet;
+
+/// Hints that are given in one go at most: each costs a look at a record.
+pub(super) const MAX_AT_ONCE: usize = 128;
+
+/// Who is to be told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hints {
+    /// Breakers of which something else is said than before.
+    changed: BTreeSet<String>,
+    /// The last to whom it was said again.
+    repeated: String,
+}
+
+impl Hints {
+    pub(super) fn touch(&mut self, breaker: &str) {
+        if !self.changed.contains(breaker) {
+            self.changed.insert(breaker.to_owned());
+        }
+    }
+
+    pub(super) fn repeat_all<'a>(&mut self, breakers: impl Iterator<Item = &'a str>) {
+        breakers.for_each(|breaker| self.touch(breaker));
+    }
+
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        (self.changed.len() > MAX_AT_ONCE).then_some(Instant::ZERO)
+    }
+}
+
+impl Agent {
+    /// Time passed: what is said is said again, to some after the others.
+    pub(super) fn repeat_hints(&mut self) {
+        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE);
+        if let Some(last) = names.last() {
+            self.hints.repeated.clone_from(last);
+        }
+        names.iter().for_each(|name| self.hints.touch(name));
+    }
+
+    /// Tell those of whom something else is said.
+    pub(super) fn tell_hints(&mut self, step: &mut Step<'_>) {
+        let names: Vec<String> = self.hints.changed.iter().take(MAX_AT_ONCE).cloned().collect();
+        for breaker in names {
+            self.hints.changed.remove(&breaker);
+            self.tell_hint(breaker, step);
+        }
+    }
+
+    fn tell_hint(&mut self, breaker: String, step: &mut Step<'_>) {
+        let Some(known) = step.knows(&breaker) else { return };
+        let Some(words) = self.view.of(&breaker).filter(|words| words.is_complete()) else {
+            return;
+        };
+        let listener = Listener {
+            node: &self.ours,
+            remembers: self.sayings.remembers(&breaker, step.now),
+            corroborate: usize::try_from(self.settings.corroborate).unwrap_or(usize::MAX),
+        };
+        let hint = words.hint(listener, self.reading, step.now);
+        // Whom others may open leaves probing to them.
+        if hint.opened_at > 0 {
+            self.be_patient(&breaker, known, step);
+        }
+        step.does(Effect::Hear { breaker, hint });
+    }
+}

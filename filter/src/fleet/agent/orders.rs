@@ -1,0 +1,223 @@
+//! What did an operator order for the whole fleet, here or elsewhere?
+
+use crate::breaker::FleetOrder;
+use crate::fleet::agent::calls::Purpose;
+use crate::fleet::agent::hints::MAX_AT_ONCE;
+use crate::fleet::agent::step::Step;
+use crate::fleet::agent::{Agent, MAX_BREAKERS};
+use crate::fleet::etcd::{self, Method};
+use crate::fleet::event::Effect;
+use crate::fleet::news::News;
+use crate::fleet::ordered::Ordered;
+use crate::fleet::words::Order;
+use crate::policy::Mode;
+use crate::stats::FleetEvent;
+use crate::time::Instant;
+use core::ops::Bound;
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// An order that cannot be sent for so long is given up: its operator has seen to it otherwise.
+const TRIED_FOR: Duration = Duration::from_secs(60);
+
+/// The orders that are in force, and those that are to be sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders {
+    in_force: BTreeMap<String, InForce>,
+    meant: BTreeMap<String, Meant>,
+    /// The last of which it was said again.
+    repeated: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InForce {
+    order: Order,
+    /// `None` while it is not known how long it holds.
+    ordered: Option<FleetOrder>,
+    /// Whether the store still held it when it was last read.
+    is_seen: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Meant {
+    what: What,
+    since: Instant,
+    is_under_way: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Ordered { mode: Mode, until: Option<Instant> },
+    Withdrawn,
+}
+
+impl Orders {
+    /// The order on a breaker.
+    pub(super) fn of(&self, breaker: &str) -> Option<FleetOrder> {
+        self.in_force.get(breaker)?.ordered
+    }
+
+    /// The breakers with an order.
+    pub(super) fn in_force(&self) -> impl Iterator<Item = &str> {
+        let known = self.in_force.iter().filter(|(_, it)| it.ordered.is_some());
+        known.map(|(breaker, _)| breaker.as_str())
+    }
+
+    /// The next so many orders, round and round.
+    fn repeat(&mut self, count: usize) -> Vec<(String, FleetOrder)> {
+        let (last, all) = (self.repeated.as_str(), &self.in_force);
+        let behind = all.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
+        let up_to = all.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
+        let known = behind.chain(up_to).filter_map(|(name, it)| Some((name.clone(), it.ordered?)));
+        let next: Vec<(String, FleetOrder)> = known.take(count).collect();
+        if let Some((last, _)) = next.last() {
+            self.repeated.clone_from(last);
+        }
+        next
+    }
+
+    /// The operator of this proxy orders something for all.
+    pub(super) fn mean(&mut self, breaker: String, news: News, now: Instant) {
+        let what = match news {
+            News::Ordered { mode, lasts } => {
+                What::Ordered { mode, until: lasts.map(|lasts| now + lasts) }
+            }
+            _ => What::Withdrawn,
+        };
+        if self.meant.len() < MAX_BREAKERS || self.meant.contains_key(&breaker) {
+            self.meant.insert(breaker, Meant { what, since: now, is_under_way: false });
+        }
+    }
+
+    pub(super) fn wait_for_store(&mut self) {
+        self.meant.values_mut().for_each(|meant| meant.is_under_way = false);
+    }
+
+    pub(super) fn forget(&mut self, now: Instant) {
+        self.meant.retain(|_, meant| now.since(meant.since) < TRIED_FOR);
+        self.in_force
+            .retain(|_, it| it.ordered.is_none_or(|it| it.until.is_none_or(|until| now < until)));
+    }
+
+    /// Whether this order was taken in already; if so, the store still holds it.
+    pub(super) fn is_known(&mut self, breaker: &str, order: Order) -> bool {
+        let Some(known) = self.in_force.get_mut(breaker) else { return false };
+        let is_known = known.order >= order;
+        known.is_seen |= is_known;
+        is_known
+    }
+
+    /// The store holds one, but it is not known yet for how long.
+    pub(super) fn hold(&mut self, breaker: &str, order: Order) {
+        if let Some(known) = self.in_force.get_mut(breaker) {
+            known.is_seen = known.is_seen || known.order < order;
+        }
+    }
+
+    /// An order begins. Returns whether there was room for it.
+    pub(super) fn begin(&mut self, breaker: &str, ordered: FleetOrder, order: Order) -> bool {
+        let has_room = self.in_force.len() < MAX_BREAKERS || self.in_force.contains_key(breaker);
+        if has_room {
+            let it = InForce { order, ordered: Some(ordered), is_seen: true };
+            self.in_force.insert(breaker.to_owned(), it);
+        }
+        has_room
+    }
+
+    /// Its record is gone. Returns whether it was in force.
+    pub(super) fn end(&mut self, breaker: &str) -> bool {
+        self.in_force.remove(breaker).is_some()
+    }
+
+    pub(super) fn begin_sync(&mut self) {
+        self.in_force.values_mut().for_each(|it| it.is_seen = false);
+    }
+
+    /// All was read: orders of this store that it holds no more have ended. A store that was set up
+    /// anew ends none.
+    pub(super) fn end_sync(&mut self, store: u32) -> Vec<String> {
+        let has_ended = |it: &InForce| !it.is_seen && it.order.store == store;
+        let ended = self.in_force.iter().filter(|(_, it)| has_ended(it));
+        let ended: Vec<String> = ended.map(|(breaker, _)| breaker.clone()).collect();
+        self.in_force.retain(|_, it| !has_ended(it));
+        ended
+    }
+}
+
+impl Agent {
+    /// Time passed: what is ordered is ordered again, as with hints.
+    pub(super) fn repeat_orders(&mut self, step: &mut Step<'_>) {
+        for (breaker, ordered) in self.orders.repeat(MAX_AT_ONCE) {
+            step.does(Effect::Override { breaker, ordered: Some(ordered) });
+        }
+    }
+
+    pub(super) fn send_orders(&mut self, step: &mut Step<'_>) {
+        let due = self.orders.meant.iter().filter(|(_, meant)| !meant.is_under_way);
+        let due: Vec<String> = due.map(|(breaker, _)| breaker.clone()).collect();
+        for breaker in due {
+            if !self.calls.has_room() {
+                return;
+            }
+            let Some(meant) = self.orders.meant.get_mut(&breaker) else { continue };
+            meant.is_under_way = true;
+            match meant.what {
+                What::Withdrawn => {
+                    let message = etcd::delete(&self.keys.ordered(&breaker));
+                    let call = self.calls.begin(Purpose::Order { breaker }, step.now);
+                    step.does(Effect::Call { call, method: Method::DeleteRange, message });
+                }
+                What::Ordered { until: Some(until), .. } => {
+                    let message = etcd::grant(until.since(step.now));
+                    let call = self.calls.begin(Purpose::LeaseOfOrder { breaker }, step.now);
+                    step.does(Effect::Call { call, method: Method::LeaseGrant, message });
+                }
+                What::Ordered { until: None, .. } => self.write_order(breaker, 0, step),
+            }
+        }
+    }
+
+    pub(super) fn take_lease_of_order(
+        &mut self,
+        breaker: String,
+        result: Result<&[u8], u32>,
+        step: &mut Step<'_>,
+    ) {
+        match result.ok().and_then(etcd::lease_granted) {
+            Some(lease) => self.write_order(breaker, lease, step),
+            None => self.give_up_order(&breaker, step),
+        }
+    }
+
+    fn write_order(&mut self, breaker: String, lease: i64, step: &mut Step<'_>) {
+        let meant = self.orders.meant.get(&breaker).map(|meant| meant.what);
+        let Some(What::Ordered { mode, until }) = meant else { return };
+        let remaining = until.map(|until| until.since(step.now));
+        let value = Ordered { mode, remaining }.encode();
+        let message = etcd::put(&self.keys.ordered(&breaker), &value, lease);
+        let call = self.calls.begin(Purpose::Order { breaker }, step.now);
+        step.does(Effect::Call { call, method: Method::Put, message });
+    }
+
+    pub(super) fn take_order_written(
+        &mut self,
+        breaker: &str,
+        result: Result<&[u8], u32>,
+        step: &mut Step<'_>,
+    ) {
+        if result.is_err() {
+            return self.give_up_order(breaker, step);
+        }
+        if self.orders.meant.get(breaker).is_some_and(|meant| meant.is_under_way) {
+            self.orders.meant.remove(breaker);
+        }
+        step.sent(breaker, FleetEvent::Override);
+    }
+
+    /// The store refused it: an operator who may not order this for all must not do so later, when
+    /// nobody expects it.
+    fn give_up_order(&mut self, breaker: &str, step: &mut Step<'_>) {
+        self.orders.meant.remove(breaker);
+        step.sent(breaker, FleetEvent::Failed);
+    }
+}

@@ -1,0 +1,202 @@
+//! Which VM of the process keeps a fleet's connection to its store? One that says so once a second, until
+//! it is gone.
+
+use crate::shared::cell::{Cell, Swap, swap};
+use crate::shared::frame::{self, Kind};
+use crate::shared::owner_key;
+use crate::time::Instant;
+use core::time::Duration;
+
+/// Of whom nothing was heard for that long, the next who asks takes over: with a tick a second that is
+/// within three seconds of its end.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// The word is not renewed more often.
+const RENEWED: Duration = Duration::from_millis(500);
+
+/// One candidate, such as a configuration in a VM.
+#[derive(Debug)]
+pub struct Ownership {
+    key: String,
+    nonce: u64,
+    /// When it was last sure to hold it, while it does.
+    held_at: Option<Instant>,
+}
+
+/// How one candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It is the owner from now on.
+    Begins,
+    /// It is the owner still.
+    Holds,
+    /// It was until now, and another is.
+    Lost,
+    /// Another is.
+    Elsewhere,
+}
+
+/// What is stored.
+#[derive(Clone, Copy)]
+struct Owner {
+    nonce: u64,
+    said_at: Instant,
+}
+
+impl Ownership {
+    /// A candidate for the connection of the fleet of this name; no two have the same nonce.
+    #[must_use]
+    pub fn of(fleet: &str, nonce: u64) -> Self {
+        Self { key: owner_key(fleet), nonce, held_at: None }
+    }
+
+    /// Claim it, or say that it is still held; to be called at least once a second.
+    pub fn tick(&mut self, cell: &impl Cell, now: Instant) -> Tenure {
+        let (nonce, held_at) = (self.nonce, self.held_at);
+        let swapped = swap(cell, &self.key, |bytes| {
+            let owner = bytes.as_deref().and_then(Owner::decode);
+            let ours = Owner { nonce, said_at: now };
+            match owner.filter(|owner| owner.said_at + LEASE > now) {
+                Some(owner) if owner.nonce != nonce => Swap::Keep(false),
+                Some(owner) if now.since(owner.said_at) < RENEWED => Swap::Keep(true),
+                _ => Swap::Store(ours.encode(), true),
+            }
+        });
+        // Whose word was not taken is the owner for as long as the last one holds.
+        let holds = swapped.decided.unwrap_or_else(|| held_at.is_some_and(|at| at + LEASE > now));
+        if holds && swapped.decided.is_some() {
+            self.held_at = Some(now);
+        }
+        match (held_at.is_some(), holds) {
+            (false, true) => Tenure::Begins,
+            (true, true) => Tenure::Holds,
+            (was_owner, false) => {
+                self.held_at = None;
+                if was_owner { Tenure::Lost } else { Tenure::Elsewhere }
+            }
+        }
+    }
+
+    /// Give it up: the next who asks takes over.
+    pub fn leave(&mut self, cell: &impl Cell) {
+        let nonce = self.nonce;
+        if self.held_at.take().is_none() {
+            return;
+        }
+        let _ = swap(cell, &self.key, |bytes| match bytes.as_deref().and_then(Owner::decode) {
+            Some(owner) if owner.nonce == nonce => {
+                Swap::Store(Owner { nonce, said_at: Instant::ZERO }.encode(), ())
+            }
+            _ => Swap::Keep(()),
+        });
+    }
+}
+
+impl Owner {
+    fn encode(self) -> Vec<u8> {
+        let mut frame = frame::start(Kind::Owner, 16);
+        frame.extend_from_slice(&self.nonce.to_le_bytes());
+        frame.extend_from_slice(&self.said_at.as_nanos().to_le_bytes());
+        frame::seal(frame)
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut payload = frame::open(bytes, Kind::Owner)?;
+        Some(Self { nonce: payload.u64()?, said_at: Instant::from_nanos(payload.u64()?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::cell::tests::Map;
+    use crate::shared::{Loaded, Stored};
+
+    fn at(seconds: f64) -> Instant {
+        Instant::from_nanos(1_000_000_000_000) + Duration::from_secs_f64(seconds)
+    }
+
+    fn two() -> [Ownership; 2] {
+        [Ownership::of("fleet", 1), Ownership::of("fleet", 2)]
+    }
+
+    #[test]
+    fn the_first_who_asks_is_the_owner_and_stays_it() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        assert_eq!(first.tick(&map, at(0.0)), Tenure::Begins);
+        for second_of in 0..100 {
+            let now = at(f64::from(second_of) * 1.2);
+            assert_eq!(second.tick(&map, now), Tenure::Elsewhere);
+            assert_eq!(first.tick(&map, now), Tenure::Holds);
+        }
+    }
+
+    #[test]
+    fn whoever_is_gone_is_replaced_within_three_seconds() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        first.tick(&map, at(0.0));
+        let found = [0.1, 1.1, 1.9, 2.0].map(|seconds| second.tick(&map, at(seconds)));
+        let elsewhere = Tenure::Elsewhere;
+        assert_eq!(found, [elsewhere, elsewhere, elsewhere, Tenure::Begins]);
+        assert_eq!(first.tick(&map, at(2.1)), Tenure::Lost, "though it only was late");
+        assert_eq!(first.tick(&map, at(3.0)), Tenure::Elsewhere);
+    }
+
+    #[test]
+    fn whoever_leaves_is_replaced_at_once_by_others_and_not_by_those_who_never_held_it() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        first.tick(&map, at(0.0));
+        second.leave(&map);
+        assert_eq!(second.tick(&map, at(0.1)), Tenure::Elsewhere);
+        first.leave(&map);
+        assert_eq!(second.tick(&map, at(0.2)), Tenure::Begins);
+        first.leave(&map);
+        assert_eq!(second.tick(&map, at(0.3)), Tenure::Holds);
+    }
+
+    #[test]
+    fn one_fleet_has_nothing_to_do_with_another() {
+        let map = Map::default();
+        assert_eq!(Ownership::of("a", 1).tick(&map, at(0.0)), Tenure::Begins);
+        assert_eq!(Ownership::of("b", 2).tick(&map, at(0.0)), Tenure::Begins);
+    }
+
+    #[test]
+    fn who_asks_at_the_same_moment_is_late() {
+        let map = Map::default();
+        let [mut first, _] = two();
+        map.rivals.borrow_mut().push(Owner { nonce: 2, said_at: at(0.0) }.encode());
+        assert_eq!(first.tick(&map, at(0.0)), Tenure::Elsewhere);
+    }
+
+    #[test]
+    fn foreign_bytes_are_nobody() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        first.tick(&map, at(0.0));
+        map.put(&owner_key("fleet"), b"somebody else's");
+        assert_eq!(second.tick(&map, at(0.1)), Tenure::Begins);
+        assert_eq!(first.tick(&map, at(0.2)), Tenure::Lost);
+    }
+
+    /// A host that refuses everything.
+    struct Deaf;
+
+    impl Cell for Deaf {
+        fn load(&self, _: &str) -> Loaded {
+            Loaded::Unavailable
+        }
+
+        fn store(&self, _: &str, _: &[u8], _: Option<u32>) -> Stored {
+            Stored::Unavailable
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_stored_nobody_begins_and_an_owner_lasts_as_long_as_its_word() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        assert_eq!(second.tick(&Deaf, at(0.0)), Tenure::Elsewhere);
+        first.tick(&map, at(0.0));
+        assert_eq!(first.tick(&Deaf, at(1.9)), Tenure::Holds);
+        assert_eq!(first.tick(&Deaf, at(2.0)), Tenure::Lost);
+    }
+}
