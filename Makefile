@@ -229,28 +229,32 @@ UNPINNED := $(shell printf %064d 0)
 SKOPEO_FLAGS ?=
 
 # The three hashes that can be pinned: Envoy's `remote.sha256` and Istio's for https:// are the module's,
-# Istio's and Envoy Gateway's for an image are that of its manifest.
+# Istio's and Envoy Gateway's for an image are that of its manifest. The image with a fleet has a tag of its own.
 .PHONY: image
-image: build $(SBOM) ## The module as an OCI image with its bill of materials, in dist/image; prints what to pin
-	@cargo run --quiet --package llm-breaker-packaging --bin image -- $(DIST)/image $(MODULE) $(SBOM) > $(DIST)/image.digest
-	@cp $(MODULE) $(DIST)/llm_breaker.wasm
+image: build $(SBOM) ## The modules as OCI images with their bill of materials, in dist/image; prints what to pin
+	@cargo run --quiet --package llm-breaker-packaging --bin image -- $(DIST)/image $(MODULE) $(FLEET_MODULE) $(SBOM) > $(DIST)/digests
+	@sed -n 1p $(DIST)/digests > $(DIST)/image.digest && sed -n 2p $(DIST)/digests > $(DIST)/image-fleet.digest && rm $(DIST)/digests
+	@cp $(MODULE) $(DIST)/llm_breaker.wasm && cp $(FLEET_MODULE) $(DIST)/llm_breaker_fleet.wasm
 	@rm -rf $(DIST)/envoy && cp -R envoy $(DIST)/envoy
 	@grep -rlE '$(UNPINNED)|registry.example.com/llm-breaker' $(DIST)/envoy | xargs sed -i \
 		"s|$(UNPINNED)|$$(cut -d : -f 2 $(DIST)/image.digest)|; s|registry.example.com/llm-breaker|$(REGISTRY_IMAGE)|"
 	@echo "module  sha256:$$(sha256sum < $(MODULE) | cut -d ' ' -f 1)"
 	@echo "image   $$(cat $(DIST)/image.digest)"
+	@echo "module with a fleet  sha256:$$(sha256sum < $(FLEET_MODULE) | cut -d ' ' -f 1)"
+	@echo "image with a fleet   $$(cat $(DIST)/image-fleet.digest)"
 	@echo "push    make push REGISTRY_IMAGE=$(REGISTRY_IMAGE)"
 
 # The registry must show the digest that the manifests pin: `skopeo` may not rewrite anything.
 .PHONY: push
-push: ## Push dist/image and its bill of materials to REGISTRY_IMAGE
-	@for name in $(VERSION) $(VERSION).sbom; do \
+push: ## Push the images of dist/image and their bill of materials to REGISTRY_IMAGE
+	@for name in $(VERSION) $(VERSION).sbom $(VERSION)-fleet $(VERSION)-fleet.sbom; do \
 		skopeo --insecure-policy copy --quiet --preserve-digests $(SKOPEO_FLAGS:%=--dest-%) \
 			oci:$(DIST)/image:$$name docker://$(REGISTRY_IMAGE):$$name || exit 1; done
-	@digest=$$(skopeo inspect $(SKOPEO_FLAGS:%=--%) --format '{{.Digest}}' docker://$(REGISTRY_IMAGE):$(VERSION)) && \
-		test "$$digest" = "$$(cat $(DIST)/image.digest)" || { \
-		echo "make: the registry shows $$digest, not what was pushed" >&2; exit 1; }
-	@echo "$(REGISTRY_IMAGE)@$$(cat $(DIST)/image.digest)"
+	@for pair in $(VERSION)/image $(VERSION)-fleet/image-fleet; do \
+		digest=$$(skopeo inspect $(SKOPEO_FLAGS:%=--%) --format '{{.Digest}}' docker://$(REGISTRY_IMAGE):$${pair%/*}) && \
+		test "$$digest" = "$$(cat $(DIST)/$${pair#*/}.digest)" || { \
+		echo "make: the registry shows $$digest, not what was pushed" >&2; exit 1; }; \
+		echo "$(REGISTRY_IMAGE)@$$digest"; done
 
 .PHONY: version
 version:

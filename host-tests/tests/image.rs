@@ -9,7 +9,9 @@ use std::process::Stdio;
 
 use flate2::read::GzDecoder;
 use llm_breaker_host_tests::client::{Call, Client};
-use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, filter_module};
+use llm_breaker_host_tests::envoy::{
+    Cluster, Envoy, Listener, OPENAI, filter_module, fleet_module,
+};
 use llm_breaker_host_tests::patience::{POLL_INTERVAL, patiently};
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use llm_breaker_packaging::layout::hex;
@@ -145,6 +147,20 @@ async fn what_a_mesh_pulls_is_the_module_that_was_built_and_envoy_runs_it() -> O
         assert_eq!(envoy.client().send(&Call::chat()).await?.status, 500);
     }
     assert_eq!(envoy.client().send(&Call::chat()).await?.breaker(), Some("open"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_image_with_a_fleet_has_a_tag_of_its_own_and_holds_the_other_module() -> Outcome {
+    let registry = Registry::start().await?;
+    let said = registry.push().await?;
+    let (digest, module) = registry.pull(&format!("{}-fleet", version())).await?;
+    assert!(said.contains(&format!("{}/llm-breaker@{digest}", registry.address)), "{said}");
+    assert_eq!(digest, dist("image-fleet.digest")?.trim());
+    assert_eq!(hex(&module), hex(&std::fs::read(fleet_module())?), "of `make build`");
+    assert!(module.len() < 1 << 20, "a ConfigMap has room for it");
+    let line = format!("{}  llm_breaker_fleet.wasm", hex(&module));
+    assert!(dist("SHA256SUMS")?.lines().any(|it| it == line), "{line}");
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! What the compiled module asks of its host, what it offers, and how large it is: nothing comes to
-//! it unnoticed, from a dependency or from us.
+//! What the compiled modules ask of their host, what they offer, and how large they are: nothing comes
+//! to them unnoticed, from a dependency or from us.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -33,21 +33,25 @@ const CALLED: &[&str] = &[
     "wasi_snapshot_preview1.clock_time_get",
 ];
 
+/// What the module with a fleet calls as well, and the other one only links.
+const CALLED_FOR_A_FLEET: &[&str] = &[
+    "env.proxy_dequeue_shared_queue",
+    "env.proxy_enqueue_shared_queue",
+    "env.proxy_grpc_call",
+    "env.proxy_grpc_cancel",
+    "env.proxy_grpc_send",
+    "env.proxy_grpc_stream",
+    "env.proxy_register_shared_queue",
+    "env.proxy_resolve_shared_queue",
+];
+
 /// What only the SDK and the standard library link; no path of ours leads there.
 const LINKED: &[&str] = &[
     "env.proxy_add_header_map_value",
-    "env.proxy_dequeue_shared_queue",
     "env.proxy_done",
-    "env.proxy_enqueue_shared_queue",
     "env.proxy_get_status",
-    "env.proxy_grpc_call",
-    "env.proxy_grpc_cancel",
     "env.proxy_grpc_close",
-    "env.proxy_grpc_send",
-    "env.proxy_grpc_stream",
     "env.proxy_http_call",
-    "env.proxy_register_shared_queue",
-    "env.proxy_resolve_shared_queue",
     "env.proxy_set_header_map_pairs",
     "wasi_snapshot_preview1.environ_get",
     "wasi_snapshot_preview1.environ_sizes_get",
@@ -88,7 +92,10 @@ const EXPORTED: &[&str] = &[
     "proxy_on_vm_start",
 ];
 
-static MODULE: LazyLock<Module> = LazyLock::new(|| {
+/// The module, and the one with a fleet.
+const NAMES: [&str; 2] = ["llm_breaker", "llm_breaker_fleet"];
+
+static MODULES: LazyLock<[Module; 2]> = LazyLock::new(|| {
     let mut config = Config::new();
     config.cranelift_opt_level(OptLevel::None);
     // What the other runtimes that an Envoy can be built with may lack (docs/envoy.md); threads, too, are
@@ -96,35 +103,42 @@ static MODULE: LazyLock<Module> = LazyLock::new(|| {
     config.wasm_simd(false).wasm_relaxed_simd(false).wasm_tail_call(false);
     config.wasm_multi_memory(false).wasm_memory64(false);
     let engine = Engine::new(&config).expect("the configuration suits this machine");
-    Module::from_file(&engine, path_of("llm_breaker")).expect("a module")
+    NAMES.map(|name| Module::from_file(&engine, path_of(name)).expect("a module"))
 });
 
 #[test]
-fn it_needs_no_instruction_that_a_runtime_of_envoy_may_lack() {
-    LazyLock::force(&MODULE);
+fn they_need_no_instruction_that_a_runtime_of_envoy_may_lack() {
+    LazyLock::force(&MODULES);
 }
 
 #[test]
-fn it_imports_what_is_listed_and_nothing_else() {
-    let found: BTreeSet<String> =
-        MODULE.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect();
-    let listed: BTreeSet<String> =
-        CALLED.iter().chain(LINKED).map(|name| (*name).to_owned()).collect();
-    assert_eq!(found, listed, "a new import needs a reason, and one that is gone its line deleted");
+fn they_import_what_is_listed_and_nothing_else() {
+    let listed = CALLED.iter().chain(CALLED_FOR_A_FLEET).chain(LINKED);
+    let listed: BTreeSet<String> = listed.map(|name| (*name).to_owned()).collect();
+    for module in MODULES.iter() {
+        let imports = module.imports();
+        let found: BTreeSet<String> =
+            imports.map(|import| format!("{}.{}", import.module(), import.name())).collect();
+        assert_eq!(found, listed, "a new one needs a reason, and one that is gone its line deleted");
+    }
 }
 
 #[test]
-fn it_exports_the_callbacks_of_the_abi_and_nothing_else() {
-    let found: BTreeSet<&str> = MODULE.exports().map(|export| export.name()).collect();
-    assert_eq!(found, EXPORTED.iter().copied().collect());
+fn they_export_the_callbacks_of_the_abi_and_nothing_else() {
+    for module in MODULES.iter() {
+        let found: BTreeSet<&str> = module.exports().map(|export| export.name()).collect();
+        assert_eq!(found, EXPORTED.iter().copied().collect());
+    }
 }
 
 #[test]
-fn no_path_of_the_machine_that_built_it_is_in_it() {
-    let bytes = std::fs::read(path_of("llm_breaker")).expect("it was built");
-    for place in [env!("CARGO_MANIFEST_DIR"), env!("HOME")] {
-        let place = place.trim_end_matches("/host-tests").as_bytes();
-        let found = bytes.windows(place.len()).any(|window| window == place);
-        assert!(!found, "{}", String::from_utf8_lossy(place));
+fn no_path_of_the_machine_that_built_them_is_in_them() {
+    for name in NAMES {
+        let bytes = std::fs::read(path_of(name)).expect("it was built");
+        for place in [env!("CARGO_MANIFEST_DIR"), env!("HOME")] {
+            let place = place.trim_end_matches("/host-tests").as_bytes();
+            let found = bytes.windows(place.len()).any(|window| window == place);
+            assert!(!found, "{name}: {}", String::from_utf8_lossy(place));
+        }
     }
 }

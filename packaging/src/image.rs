@@ -1,4 +1,4 @@
-//! The image: one layer with one file, `plugin.wasm`, as `FROM scratch` and one `COPY` would make it.
+//! An image: one layer with one file, `plugin.wasm`, as `FROM scratch` and one `COPY` would make it.
 //!
 //! That form, a gzipped tar under the media type of an ordinary layer, is the one that Istio's fetcher
 //! and Envoy Gateway's take without conditions. (Of an artifact they want exactly two layers.) It is a
@@ -19,22 +19,28 @@ pub struct Contents<'c> {
     pub module: &'c [u8],
     /// Its bill of materials, CycloneDX as JSON, attached as an artifact that refers to the image.
     pub sbom: Option<&'c [u8]>,
-    /// The version, which is also the image's name in the layout.
+    /// The version.
     pub version: &'c str,
+    /// The image's name in the layout, which is its tag in a registry.
+    pub name: &'c str,
 }
 
-/// The digest of the image's manifest, after writing it as a layout.
+/// The digests of the images' manifests, after writing them as one layout.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write(folder: &Path, contents: &Contents<'_>) -> io::Result<String> {
+pub fn write(folder: &Path, images: &[Contents<'_>]) -> io::Result<Vec<String>> {
     let mut layout = Layout::create(folder)?;
-    let image = layout_image(&mut layout, contents)?;
-    if let Some(sbom) = contents.sbom {
-        attach(&mut layout, &image, sbom, contents.version)?;
+    let mut digests = Vec::new();
+    for contents in images {
+        let image = layout_image(&mut layout, contents)?;
+        if let Some(sbom) = contents.sbom {
+            attach(&mut layout, &image, sbom, contents)?;
+        }
+        digests.push(image["digest"].as_str().unwrap_or_default().to_owned());
     }
     layout.finish()?;
-    Ok(image["digest"].as_str().unwrap_or_default().to_owned())
+    Ok(digests)
 }
 
 fn layout_image(layout: &mut Layout, contents: &Contents<'_>) -> io::Result<Descriptor> {
@@ -54,11 +60,16 @@ fn layout_image(layout: &mut Layout, contents: &Contents<'_>) -> io::Result<Desc
         "layers": [layout.blob(LAYER, &gzip(&tar)?)?],
         "annotations": annotations(contents.version),
     });
-    layout.manifest(&manifest, Some(contents.version))
+    layout.manifest(&manifest, Some(contents.name))
 }
 
 /// Attaches the bill of materials as an artifact whose `subject` is the image.
-fn attach(layout: &mut Layout, image: &Value, sbom: &[u8], version: &str) -> io::Result<()> {
+fn attach(
+    layout: &mut Layout,
+    image: &Value,
+    sbom: &[u8],
+    contents: &Contents<'_>,
+) -> io::Result<()> {
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -66,9 +77,9 @@ fn attach(layout: &mut Layout, image: &Value, sbom: &[u8], version: &str) -> io:
         "config": layout.blob("application/vnd.oci.empty.v1+json", b"{}")?,
         "layers": [layout.blob(SBOM, sbom)?],
         "subject": image,
-        "annotations": annotations(version),
+        "annotations": annotations(contents.version),
     });
-    layout.manifest(&manifest, Some(&format!("{version}.sbom"))).map(drop)
+    layout.manifest(&manifest, Some(&format!("{}.sbom", contents.name))).map(drop)
 }
 
 fn annotations(version: &str) -> Value {
@@ -109,6 +120,10 @@ mod tests {
     use super::*;
     use std::fs;
 
+    fn contents<'c>(module: &'c [u8], name: &'c str, sbom: &'c [u8]) -> Contents<'c> {
+        Contents { module, sbom: Some(sbom), version: "1.2.3", name }
+    }
+
     fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         let mut files = Vec::new();
         for name in ["index.json", "oci-layout"] {
@@ -126,9 +141,9 @@ mod tests {
     fn the_same_module_is_the_same_image_to_the_last_byte() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, module: &[u8]| {
-            let contents = Contents { module, sbom: Some(b"{}"), version: "1.2.3" };
-            let digest = write(&folder.path().join(name), &contents).unwrap();
-            (digest, files(&folder.path().join(name)))
+            let contents = contents(module, "1.2.3", b"{}");
+            let digests = write(&folder.path().join(name), &[contents]).unwrap();
+            (digests, files(&folder.path().join(name)))
         };
         let (first, again) = (write("a", b"\0asm1"), write("b", b"\0asm1"));
         assert_eq!(first, again);
@@ -143,13 +158,30 @@ mod tests {
     #[test]
     fn every_blob_is_named_by_its_own_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let contents =
-            Contents { module: b"\0asm", sbom: Some(br#"{"components":[]}"#), version: "1.2.3" };
-        let digest = write(folder.path(), &contents).unwrap();
+        let contents = contents(b"\0asm", "1.2.3", br#"{"components":[]}"#);
+        let digests = write(folder.path(), &[contents]).unwrap();
         let files = files(folder.path());
         let blobs: Vec<_> = files.iter().filter(|(name, _)| name.len() == 64).collect();
         assert_eq!(blobs.len(), 6, "two manifests, each with a configuration and a layer");
         assert!(blobs.iter().all(|(name, bytes)| *name == hex(bytes)));
-        assert!(blobs.iter().any(|(name, _)| format!("sha256:{name}") == digest));
+        assert!(blobs.iter().any(|(name, _)| format!("sha256:{name}") == digests[0]));
+    }
+
+    #[test]
+    fn two_images_stand_in_one_layout_under_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let two =
+            [contents(b"\0asm1", "1.2.3", b"{}"), contents(b"\0asm2", "1.2.3-fleet", b"{}")];
+        let digests = write(folder.path(), &two).unwrap();
+        let index: Value =
+            serde_json::from_slice(&fs::read(folder.path().join("index.json")).unwrap()).unwrap();
+        let named = |name: &str| {
+            let mut all = index["manifests"].as_array().unwrap().iter();
+            let key = "org.opencontainers.image.ref.name";
+            all.find(|one| one["annotations"][key] == name).map(|one| one["digest"].clone())
+        };
+        assert_eq!(named("1.2.3"), Some(json!(digests[0])));
+        assert_eq!(named("1.2.3-fleet"), Some(json!(digests[1])));
+        assert!(named("1.2.3-fleet.sbom").is_some() && digests[0] != digests[1]);
     }
 }

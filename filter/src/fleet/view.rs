@@ -1,7 +1,7 @@
 //! What is said of all breakers? A bounded number of words.
 
 use crate::fleet::keys::Node;
-use crate::fleet::words::{Word, Words};
+use crate::fleet::words::{Listener, Word, Words};
 use crate::time::Instant;
 use core::ops::Bound;
 use std::collections::BTreeMap;
@@ -9,12 +9,24 @@ use std::collections::BTreeMap;
 /// Words that are kept at most, whoever writes how many: as many as are read.
 pub(super) const MAX_WORDS: usize = 4_096;
 
+/// Bytes that they may take: names are as long as their writers want.
+const MAX_BYTES: usize = 768 * 1024;
+
+/// What a word or a breaker takes beside its names.
+const OVERHEAD: usize = 160;
+
 /// The words on every breaker of which something is said.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
     breakers: BTreeMap<String, Words>,
-    /// How many there are at most.
+    /// What they take at most.
+    taken: Taken,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
     words: usize,
+    bytes: usize,
 }
 
 /// What became of a word.
@@ -35,15 +47,32 @@ impl View {
 
     pub(super) fn hear(&mut self, breaker: &str, by: Node, word: Word, is_ours: bool) -> Heard {
         let is_known = self.of(breaker).is_some_and(|words| words.of(&by).is_some());
-        if !is_known && self.words >= MAX_WORDS {
-            return Heard::NoRoom;
+        if !is_known {
+            let bytes = OVERHEAD + by.domain.len() + by.name.len() + self.bytes_of_new(breaker);
+            let Taken { words, bytes: taken } = self.taken;
+            if words >= MAX_WORDS || taken.saturating_add(bytes) > MAX_BYTES {
+                return Heard::NoRoom;
+            }
+            self.taken = Taken { words: words + 1, bytes: taken.saturating_add(bytes) };
         }
-        let words = self.entry(breaker);
-        let before = words.len();
-        let is_news = words.hear(by, word, is_ours);
-        let after = words.len();
-        self.words = self.words.saturating_sub(before).saturating_add(after);
+        let is_news = self.entry(breaker).hear(by, word, is_ours);
         if is_news { Heard::News } else { Heard::Nothing }
+    }
+
+    /// Look whether a breaker is open for the whole fleet.
+    pub(super) fn note_how_wide(&mut self, breaker: &str, listener: Listener<'_>, now: Instant) {
+        if let Some(words) = self.breakers.get_mut(breaker) {
+            words.note_how_wide(listener, now);
+        }
+    }
+
+    /// Make room: drop what is said of a breaker that this proxy does not have. Returns whether there
+    /// was one.
+    pub(super) fn drop_unknown(&mut self, knows: impl Fn(&str) -> bool) -> bool {
+        let unknown = self.breakers.keys().find(|breaker| !knows(breaker)).cloned();
+        let dropped = unknown.and_then(|breaker| self.breakers.remove(&breaker));
+        self.count();
+        dropped.is_some()
     }
 
     /// This proxy found out that it works: what was said until now is void, before the store has it.
@@ -71,19 +100,39 @@ impl View {
     /// Words whose time is over are no more.
     pub(super) fn forget(&mut self, now: Instant) {
         self.breakers.retain(|_, words| !words.forget(now));
-        self.words = self.breakers.values().map(Words::len).sum();
+        self.count();
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Words)> {
         self.breakers.iter().map(|(breaker, words)| (breaker.as_str(), words))
     }
 
-    /// The next so many names behind this one, and round again.
-    pub(super) fn names_behind(&self, name: &str, count: usize) -> Vec<String> {
+    /// The next so many names behind this one, of breakers that this proxy has, and round again.
+    pub(super) fn names_behind(
+        &self,
+        name: &str,
+        count: usize,
+        knows: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
         let behind = self.breakers.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
         let up_to = self.breakers.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
         let all_round = behind.chain(up_to);
-        all_round.take(count).map(|(name, _)| name.clone()).collect()
+        all_round.map(|(name, _)| name).filter(|name| knows(name)).take(count).cloned().collect()
+    }
+
+    fn count(&mut self) {
+        let mut taken = Taken::default();
+        for (breaker, words) in &self.breakers {
+            taken.words += words.len();
+            taken.bytes += OVERHEAD + breaker.len();
+            let names = words.all().map(|(by, _)| OVERHEAD + by.domain.len() + by.name.len());
+            taken.bytes += names.sum::<usize>();
+        }
+        self.taken = taken;
+    }
+
+    fn bytes_of_new(&self, breaker: &str) -> usize {
+        if self.breakers.contains_key(breaker) { 0 } else { OVERHEAD + breaker.len() }
     }
 
     fn entry(&mut self, breaker: &str) -> &mut Words {

@@ -8,6 +8,7 @@ use crate::category::Category;
 use crate::fleet::fact::Basis;
 use crate::fleet::keys::Node;
 use crate::time::Instant;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh64::xxh64;
 
@@ -42,6 +43,9 @@ pub enum Says {
     Closed,
 }
 
+/// So long after its end it is remembered that a breaker was open for the whole fleet.
+const WIDE_IS_REMEMBERED: Duration = Duration::from_secs(300);
+
 /// The words on one breaker.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words {
@@ -53,6 +57,8 @@ pub(super) struct Words {
     closed_by_others: Option<Order>,
     /// The latest of all.
     newest: Order,
+    /// Until when it is open for the whole fleet, as far as this proxy can tell.
+    wide_until: Instant,
     /// How many words are still to come with their time: nothing is concluded before.
     awaited: usize,
 }
@@ -67,6 +73,12 @@ pub(super) struct Listener<'a> {
     pub(super) remembers: bool,
     /// Domains that must see it fail.
     pub(super) corroborate: usize,
+    /// Until when its own breaker is open, whoever opened it; [`Instant::ZERO`] if it is not. Its own
+    /// calls failed, too, if only one: for itself it is one domain more.
+    pub(super) open_until: Instant,
+    /// How long after its end what is open for the whole fleet may still go on: so long the others wait
+    /// for the outcome of a probe.
+    pub(super) grace: Duration,
 }
 
 /// The store as it was read last.
@@ -88,6 +100,7 @@ impl Words {
         if word.says == Says::Closed {
             self.closed = self.closed.max(Some(word.order));
             self.void = self.void.max(self.closed);
+            self.wide_until = Instant::ZERO;
             if !is_ours {
                 self.closed_by_others = self.closed_by_others.max(Some(word.order));
             }
@@ -100,9 +113,24 @@ impl Words {
         true
     }
 
+    /// Look whether it is open for the whole fleet: once it is, each further word makes it last.
+    pub(super) fn note_how_wide(&mut self, listener: Listener<'_>, now: Instant) {
+        let latest = |words: &mut dyn Iterator<Item = (&Node, &Word)>| {
+            words.map(|(_, word)| word.until).max().unwrap_or(Instant::ZERO)
+        };
+        let own = (listener.node.domain.as_str(), listener.open_until);
+        let agreed = agreed_until(self.open(now), Some(own), listener.corroborate, now);
+        let announced = latest(&mut self.open(now).filter(|(_, word)| is_announced(word)));
+        let is_wide = self.wide_until > Instant::ZERO && now < self.wide_until + listener.grace;
+        let further = if is_wide { latest(&mut self.open(now)) } else { Instant::ZERO };
+        let wide_until = agreed.max(announced).max(further);
+        self.wide_until = if is_wide { wide_until.max(self.wide_until) } else { wide_until };
+    }
+
     /// This proxy found out that it works: what was said until now is void, before the store has it.
     pub(super) fn close(&mut self) {
         self.void = self.void.max(Some(self.newest));
+        self.wide_until = Instant::ZERO;
         self.by.retain(|_, word| word.says == Says::Closed);
     }
 
@@ -137,17 +165,15 @@ impl Words {
         let latest = |words: &mut dyn Iterator<Item = (&Node, &Word)>| {
             words.map(|(_, word)| word.until).max().unwrap_or(Instant::ZERO)
         };
-        let all_agree = agreed_until(self.open(now), listener.corroborate);
         Hint {
             store: reading.cluster,
             revision: revision(reading.order.max(self.newest)),
             opened_at: newest.map_or(0, |(_, word)| revision(word.order)),
             closed_at: self.closed_by_others.map_or(0, revision),
             announced_until: latest(&mut others().filter(|(_, word)| is_announced(word))),
-            corroborated_until: agreed_until(others(), listener.corroborate),
+            corroborated_until: agreed_until(others(), None, listener.corroborate, now),
             suspected_until: latest(&mut others()),
-            wide_until: latest(&mut self.open(now).filter(|(_, word)| is_announced(word)))
-                .max(all_agree),
+            wide_until: if now < self.wide_until { self.wide_until } else { Instant::ZERO },
             probed_until: latest(&mut others()),
             witnesses: witnesses(others()),
             because: newest.and_then(|(_, word)| word.reason()),
@@ -213,7 +239,7 @@ impl Words {
     /// Words whose time is over are no more. Returns whether nothing is left.
     pub(super) fn forget(&mut self, now: Instant) -> bool {
         self.by.retain(|_, word| now < word.until);
-        self.by.is_empty() && self.awaited == 0
+        self.by.is_empty() && self.awaited == 0 && now >= self.wide_until + WIDE_IS_REMEMBERED
     }
 
     /// The words that hold that it fails.
@@ -249,9 +275,17 @@ fn is_witness(word: &Word) -> bool {
 /// Until when that many domains see it fail: each does as long as its longest word.
 fn agreed_until<'a>(
     words: impl Iterator<Item = (&'a Node, &'a Word)>,
+    own: Option<(&'a str, Instant)>,
     corroborate: usize,
+    now: Instant,
 ) -> Instant {
     let mut domains = domains(words.filter(|(_, word)| is_witness(word)));
+    if let Some((own, open_until)) = own.filter(|(_, open_until)| now < *open_until) {
+        match domains.iter_mut().find(|(domain, _)| *domain == own) {
+            Some((_, until)) => *until = open_until.max(*until),
+            None => domains.push((own, open_until)),
+        }
+    }
     domains.sort_unstable_by_key(|(_, until)| core::cmp::Reverse(*until));
     let last_needed = corroborate.max(1).saturating_sub(1);
     domains.get(last_needed).map_or(Instant::ZERO, |(_, until)| *until)

@@ -46,8 +46,10 @@ pub fn news_of_lengthening(
     policy: &Policy,
     mode: Mode,
 ) -> Option<News> {
-    let Standing { state, until, .. } = *standing;
-    let is_longer = state == StateName::Open && until > before;
+    let Standing { state, until, opened, .. } = *standing;
+    // What others opened is no trip of this proxy's, however long it makes it.
+    let is_own = opened == OpenedBy::OwnCalls;
+    let is_longer = is_own && state == StateName::Open && until > before;
     let news = News::Opened { basis: Some(Basis::Announced), reason: reason(standing), until };
     (is_longer && is_told(policy, mode)).then_some(news)
 }

@@ -386,6 +386,33 @@ mod tests {
     }
 
     #[test]
+    fn how_it_stands_is_told_where_it_moved_or_its_open_time_grew() {
+        let (map, ledger, policy) = (Map::default(), Ledger::of("openai"), Policy::default());
+        let late = permit(admit(&map));
+        let call = admit(&map);
+        assert_eq!(call.standing, None);
+        let standing = fail(&map, &permit(call)).standing.expect("it opened");
+        let until = NOW + policy.open.quota;
+        assert_eq!((standing.state, standing.until), (StateName::Open, until));
+        assert_eq!(standing.because, Some(Category::QuotaExhausted));
+        let ends = |wait: Duration| {
+            let announced = Some(wait);
+            let outcome = Outcome { announced, ..Outcome::of(Category::RateLimited) };
+            let jitter = Jitter::of("openai", "node");
+            ledger.update(&map, NOW, |it| {
+                ((), it.record(&policy, NOW, Some(&late), &outcome, jitter).change)
+            })
+        };
+        assert_eq!(ends(policy.open.quota).standing, None, "no longer than before");
+        let longer = policy.open.quota + Duration::from_secs(1);
+        let grown = ends(longer);
+        assert_eq!(grown.transition, None);
+        assert_eq!(grown.standing.map(|it| it.until), Some(NOW + longer));
+        let noted = ledger.update(&map, NOW, |breaker| ((), breaker.note_answer(NOW)));
+        assert_eq!((noted.value, noted.standing), (Some(()), None));
+    }
+
+    #[test]
     fn used_up_retries_decide_nothing_and_tell_the_state_seen() {
         let map = Map::default();
         let closed = record::encode(&Breaker::new(NOW));

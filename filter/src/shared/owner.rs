@@ -18,9 +18,16 @@ const RENEWED: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Ownership {
     key: String,
-    nonce: u64,
-    /// When it was last sure to hold it, while it does.
-    held_at: Option<Instant>,
+    held: Option<Held>,
+}
+
+/// What a candidate that is the owner knows of its own.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// Whoever stores a claim counts on from the last: no two have the same number.
+    term: u64,
+    /// When it was last sure of it.
+    sure_at: Instant,
 }
 
 /// How one candidate stands.
@@ -39,53 +46,56 @@ pub enum Tenure {
 /// What is stored.
 #[derive(Clone, Copy)]
 struct Owner {
-    nonce: u64,
+    term: u64,
     said_at: Instant,
 }
 
 impl Ownership {
-    /// A candidate for the connection of the fleet of this name; no two have the same nonce.
+    /// A candidate for the connection of the fleet of this name.
     #[must_use]
-    pub fn of(fleet: &str, nonce: u64) -> Self {
-        Self { key: owner_key(fleet), nonce, held_at: None }
+    pub fn of(fleet: &str) -> Self {
+        Self { key: owner_key(fleet), held: None }
     }
 
     /// Claim it, or say that it is still held; to be called at least once a second.
     pub fn tick(&mut self, cell: &impl Cell, now: Instant) -> Tenure {
-        let (nonce, held_at) = (self.nonce, self.held_at);
+        let held = self.held;
         let swapped = swap(cell, &self.key, |bytes| {
             let owner = bytes.as_deref().and_then(Owner::decode);
-            let ours = Owner { nonce, said_at: now };
+            let is_ours = |owner: &Owner| held.is_some_and(|held| held.term == owner.term);
             match owner.filter(|owner| owner.said_at + LEASE > now) {
-                Some(owner) if owner.nonce != nonce => Swap::Keep(false),
-                Some(owner) if now.since(owner.said_at) < RENEWED => Swap::Keep(true),
-                _ => Swap::Store(ours.encode(), true),
+                Some(owner) if !is_ours(&owner) => Swap::Keep(None),
+                Some(owner) if now.since(owner.said_at) < RENEWED => Swap::Keep(Some(owner.term)),
+                Some(Owner { term, .. }) => {
+                    Swap::Store(Owner { term, said_at: now }.encode(), Some(term))
+                }
+                // Where the last number is not known, the time is one that nobody has.
+                None => {
+                    let last = owner.map_or(0, |owner| owner.term);
+                    let term = last.saturating_add(1).max(now.as_nanos());
+                    Swap::Store(Owner { term, said_at: now }.encode(), Some(term))
+                }
             }
         });
-        // Whose word was not taken is the owner for as long as the last one holds.
-        let holds = swapped.decided.unwrap_or_else(|| held_at.is_some_and(|at| at + LEASE > now));
-        if holds && swapped.decided.is_some() {
-            self.held_at = Some(now);
-        }
-        match (held_at.is_some(), holds) {
-            (false, true) => Tenure::Begins,
-            (true, true) => Tenure::Holds,
-            (was_owner, false) => {
-                self.held_at = None;
-                if was_owner { Tenure::Lost } else { Tenure::Elsewhere }
-            }
+        self.held = match swapped.decided {
+            Some(term) => term.map(|term| Held { term, sure_at: now }),
+            // Whose word was not taken is the owner for as long as the last one holds.
+            None => held.filter(|held| held.sure_at + LEASE > now),
+        };
+        match (held, self.held) {
+            (Some(before), Some(after)) if before.term == after.term => Tenure::Holds,
+            (_, Some(_)) => Tenure::Begins,
+            (Some(_), None) => Tenure::Lost,
+            (None, None) => Tenure::Elsewhere,
         }
     }
 
     /// Give it up: the next who asks takes over.
     pub fn leave(&mut self, cell: &impl Cell) {
-        let nonce = self.nonce;
-        if self.held_at.take().is_none() {
-            return;
-        }
+        let Some(Held { term, .. }) = self.held.take() else { return };
         let _ = swap(cell, &self.key, |bytes| match bytes.as_deref().and_then(Owner::decode) {
-            Some(owner) if owner.nonce == nonce => {
-                Swap::Store(Owner { nonce, said_at: Instant::ZERO }.encode(), ())
+            Some(owner) if owner.term == term => {
+                Swap::Store(Owner { term, said_at: Instant::ZERO }.encode(), ())
             }
             _ => Swap::Keep(()),
         });
@@ -95,14 +105,14 @@ impl Ownership {
 impl Owner {
     fn encode(self) -> Vec<u8> {
         let mut frame = frame::start(Kind::Owner, 16);
-        frame.extend_from_slice(&self.nonce.to_le_bytes());
+        frame.extend_from_slice(&self.term.to_le_bytes());
         frame.extend_from_slice(&self.said_at.as_nanos().to_le_bytes());
         frame::seal(frame)
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut payload = frame::open(bytes, Kind::Owner)?;
-        Some(Self { nonce: payload.u64()?, said_at: Instant::from_nanos(payload.u64()?) })
+        Some(Self { term: payload.u64()?, said_at: Instant::from_nanos(payload.u64()?) })
     }
 }
 
@@ -117,7 +127,7 @@ mod tests {
     }
 
     fn two() -> [Ownership; 2] {
-        [Ownership::of("fleet", 1), Ownership::of("fleet", 2)]
+        [Ownership::of("fleet"), Ownership::of("fleet")]
     }
 
     #[test]
@@ -157,15 +167,15 @@ mod tests {
     #[test]
     fn one_fleet_has_nothing_to_do_with_another() {
         let map = Map::default();
-        assert_eq!(Ownership::of("a", 1).tick(&map, at(0.0)), Tenure::Begins);
-        assert_eq!(Ownership::of("b", 2).tick(&map, at(0.0)), Tenure::Begins);
+        assert_eq!(Ownership::of("a").tick(&map, at(0.0)), Tenure::Begins);
+        assert_eq!(Ownership::of("b").tick(&map, at(0.0)), Tenure::Begins);
     }
 
     #[test]
     fn who_asks_at_the_same_moment_is_late() {
         let map = Map::default();
         let [mut first, _] = two();
-        map.rivals.borrow_mut().push(Owner { nonce: 2, said_at: at(0.0) }.encode());
+        map.rivals.borrow_mut().push(Owner { term: 2, said_at: at(0.0) }.encode());
         assert_eq!(first.tick(&map, at(0.0)), Tenure::Elsewhere);
     }
 

@@ -3,6 +3,8 @@
 
 mod backoff;
 mod configuration;
+mod fleet;
+mod history;
 mod records;
 mod streams;
 mod times;

@@ -1,4 +1,4 @@
-//! How large may the module be, and what of it grew?
+//! How large may a module be, and what of it grew?
 
 use std::path::{Path, PathBuf};
 
@@ -37,17 +37,19 @@ impl Size {
         size
     }
 
-    pub(crate) fn budgeted() -> Self {
-        let text = std::fs::read_to_string(file()).expect("size.json is committed");
-        let document: Value = serde_json::from_str(&text).expect("JSON");
+    /// The budget of the module of this name.
+    pub(crate) fn budgeted(name: &str) -> Self {
+        let document = &budgets()[name];
         let number = |name: &str| document[name].as_u64().expect("a number");
         let [module, code, data, functions] = ["module", "code", "data", "functions"].map(number);
         Self { module, code, data, functions }
     }
 
-    pub(crate) fn store(&self) {
+    /// Make it the budget of the module of this name.
+    pub(crate) fn store(&self, name: &str) {
         let Self { module, code, data, functions } = self;
-        let document =
+        let mut document = budgets();
+        document[name] =
             json!({"module": module, "code": code, "data": data, "functions": functions});
         let text = serde_json::to_string_pretty(&document).expect("a document");
         std::fs::write(file(), text + "\n").expect("the budget can be written");
@@ -70,6 +72,11 @@ impl Size {
             )
         })
     }
+}
+
+fn budgets() -> Value {
+    let text = std::fs::read_to_string(file()).expect("size.json is committed");
+    serde_json::from_str(&text).expect("JSON")
 }
 
 fn grown(now: u64, before: u64) -> String {

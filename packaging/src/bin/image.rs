@@ -1,4 +1,5 @@
-//! `image LAYOUT MODULE [SBOM]`: writes the module's image as an OCI layout and prints its digest.
+//! `image LAYOUT MODULE FLEET_MODULE [SBOM]`: writes the images of the module and of the one with a fleet as
+//! one OCI layout, and prints their digests, each on a line.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,17 +9,17 @@ use llm_breaker_packaging::image::{Contents, write};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (layout, module, sbom) = match arguments.as_slice() {
-        [layout, module] => (layout, module, None),
-        [layout, module, sbom] => (layout, module, Some(sbom)),
+    let (layout, modules, sbom) = match arguments.as_slice() {
+        [layout, module, fleet] => (layout, [module, fleet], None),
+        [layout, module, fleet, sbom] => (layout, [module, fleet], Some(sbom)),
         _ => {
-            eprintln!("usage: image LAYOUT MODULE [SBOM]");
+            eprintln!("usage: image LAYOUT MODULE FLEET_MODULE [SBOM]");
             return ExitCode::FAILURE;
         }
     };
-    match image(layout, module, sbom) {
-        Ok(digest) => {
-            println!("{digest}");
+    match images(layout, modules, sbom) {
+        Ok(digests) => {
+            digests.iter().for_each(|digest| println!("{digest}"));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -28,11 +29,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn image(layout: &str, module: &str, sbom: Option<&String>) -> io::Result<String> {
+fn images(
+    layout: &str,
+    modules: [&String; 2],
+    sbom: Option<&String>,
+) -> io::Result<Vec<String>> {
     let read = |path: &str| {
         fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
     };
-    let (module, sbom) = (read(module)?, sbom.map(|path| read(path)).transpose()?);
+    let [module, fleet] = modules.map(|path| read(path));
+    let (module, fleet, sbom) = (module?, fleet?, sbom.map(|path| read(path)).transpose()?);
     let version = env!("CARGO_PKG_VERSION");
-    write(Path::new(layout), &Contents { module: &module, sbom: sbom.as_deref(), version })
+    let (sbom, with_fleet) = (sbom.as_deref(), format!("{version}-fleet"));
+    let images = [
+        Contents { module: &module, sbom, version, name: version },
+        // Of the same dependencies.
+        Contents { module: &fleet, sbom, version, name: &with_fleet },
+    ];
+    write(Path::new(layout), &images)
 }

@@ -123,6 +123,7 @@ impl Process {
             clock: Clock { now: at(self.now), wall: SystemTime::UNIX_EPOCH + WALL },
             cell: &self.data,
             counters: &Blocked,
+            fleet: None,
         }
     }
 

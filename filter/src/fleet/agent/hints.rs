@@ -3,7 +3,7 @@
 
 use crate::fleet::agent::Agent;
 use crate::fleet::agent::step::Step;
-use crate::fleet::event::Effect;
+use crate::fleet::event::{Effect, Known};
 use crate::fleet::words::Listener;
 use crate::time::Instant;
 use std::collections::BTreeSet;
@@ -38,8 +38,9 @@ impl Hints {
 
 impl Agent {
     /// Time passed: what is said is said again, to some after the others.
-    pub(super) fn repeat_hints(&mut self) {
-        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE);
+    pub(super) fn repeat_hints(&mut self, step: &Step<'_>) {
+        let knows = |breaker: &str| step.knows(breaker).is_some();
+        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE, knows);
         if let Some(last) = names.last() {
             self.hints.repeated.clone_from(last);
         }
@@ -55,17 +56,31 @@ impl Agent {
         }
     }
 
+    /// What was said of a breaker, or how it stands here, is another than before.
+    pub(super) fn note_how_wide(&mut self, breaker: &str, step: &Step<'_>) {
+        if let Some(known) = step.knows(breaker) {
+            let mut view = core::mem::take(&mut self.view);
+            view.note_how_wide(breaker, self.listener(breaker, known, step.now), step.now);
+            self.view = view;
+        }
+    }
+
+    fn listener(&self, breaker: &str, known: Known, now: Instant) -> Listener<'_> {
+        Listener {
+            node: &self.ours,
+            remembers: self.sayings.remembers(breaker, now),
+            corroborate: usize::try_from(self.settings.corroborate).unwrap_or(usize::MAX),
+            open_until: self.turns.open_until(breaker),
+            grace: known.lease * 2,
+        }
+    }
+
     fn tell_hint(&mut self, breaker: String, step: &mut Step<'_>) {
         let Some(known) = step.knows(&breaker) else { return };
         let Some(words) = self.view.of(&breaker).filter(|words| words.is_complete()) else {
             return;
         };
-        let listener = Listener {
-            node: &self.ours,
-            remembers: self.sayings.remembers(&breaker, step.now),
-            corroborate: usize::try_from(self.settings.corroborate).unwrap_or(usize::MAX),
-        };
-        let hint = words.hint(listener, self.reading, step.now);
+        let hint = words.hint(self.listener(&breaker, known, step.now), self.reading, step.now);
         // Whom others may open leaves probing to them.
         if hint.opened_at > 0 {
             self.be_patient(&breaker, known, step);

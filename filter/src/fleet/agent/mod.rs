@@ -22,7 +22,7 @@ use crate::fleet::event::{Effect, Event, Known, Settings};
 use crate::fleet::keys::{Keys, Node};
 use crate::fleet::news::{News, Told};
 use crate::fleet::view::View;
-use crate::fleet::words::{Reading, Says};
+use crate::fleet::words::{Reading, Says, Words};
 use crate::time::Instant;
 use calls::{Calls, Purpose};
 use core::time::Duration;
@@ -140,37 +140,24 @@ impl Agent {
         step.effects
     }
 
-    /// What is known of each breaker.
-    #[must_use]
-    pub fn seen(&self, now: Instant) -> Vec<Seen> {
-        let words = self.view.all().map(|(breaker, _)| breaker);
-        let mut breakers: Vec<&str> =
-            words.chain(self.turns.held()).chain(self.orders.in_force()).collect();
-        breakers.sort_unstable();
-        breakers.dedup();
-        breakers.into_iter().map(|breaker| self.seen_of(breaker, now)).collect()
-    }
-
     /// What an operator ordered for the fleet.
     #[must_use]
     pub fn ordered(&self, breaker: &str) -> Option<FleetOrder> {
         self.orders.of(breaker)
     }
 
-    /// What is known of one breaker.
+    /// What is known of a breaker; `None` if nothing is.
     #[must_use]
-    pub fn seen_of(&self, breaker: &str, now: Instant) -> Seen {
-        let words = self.view.of(breaker).into_iter().flat_map(|words| words.all());
+    pub fn seen_of(&self, breaker: &str, now: Instant) -> Option<Seen> {
+        let words = self.view.of(breaker).into_iter().flat_map(Words::all);
         let words = words.filter(|(_, word)| now < word.until).map(|(by, word)| {
             let (by, says, until) = (by.clone(), word.says, word.until);
             Word { by, says, until }
         });
-        Seen {
-            breaker: breaker.to_owned(),
-            words: words.collect(),
-            probes: self.turns.holder(breaker).cloned(),
-            ordered: self.orders.of(breaker),
-        }
+        let words: Vec<Word> = words.collect();
+        let (probes, ordered) = (self.turns.holder(breaker).cloned(), self.orders.of(breaker));
+        let is_known = !words.is_empty() || probes.is_some() || ordered.is_some();
+        is_known.then(|| Seen { breaker: breaker.to_owned(), words, probes, ordered })
     }
 
     fn pass_time(&mut self, step: &mut Step<'_>) {
@@ -182,7 +169,7 @@ impl Agent {
         self.turns.forget(step.now);
         self.orders.forget(step.now);
         self.keep_session(step);
-        self.repeat_hints();
+        self.repeat_hints(step);
         self.repeat_orders(step);
     }
 
@@ -202,17 +189,17 @@ impl Agent {
         let Some(known) = step.knows(&breaker) else { return };
         match news {
             News::Opened { basis, reason, until } => {
-                self.note_opened(&breaker, known, step);
+                self.note_opened(&breaker, known, until, step);
                 if let Some(basis) = basis {
                     self.mean_to_say_open(&breaker, basis, reason, until, false, step);
                 }
             }
             News::ProbeFailed { basis, reason, until } => {
-                self.note_opened(&breaker, known, step);
+                self.note_opened(&breaker, known, until, step);
                 self.mean_to_say_open(&breaker, basis, reason, until, true, step);
             }
             News::Closed { proven } => {
-                self.turns.note_settled(&breaker);
+                self.turns.note_open_until(&breaker, Instant::ZERO);
                 if proven {
                     self.mean_to_say_closed(&breaker, step);
                 } else {
@@ -226,8 +213,9 @@ impl Agent {
         }
     }
 
-    fn note_opened(&mut self, breaker: &str, known: Known, step: &mut Step<'_>) {
-        self.turns.note_settled(breaker);
+    fn note_opened(&mut self, breaker: &str, known: Known, until: Instant, step: &mut Step<'_>) {
+        self.turns.note_open_until(breaker, until);
+        self.note_how_wide(breaker, step);
         self.be_patient(breaker, known, step);
     }
 

@@ -17,6 +17,9 @@ use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+/// Orders that are in force at most: an operator gives few.
+const MAX_ORDERS: usize = 512;
+
 /// An order that cannot be sent for so long is given up: its operator has seen to it otherwise.
 const TRIED_FOR: Duration = Duration::from_secs(60);
 
@@ -55,12 +58,6 @@ impl Orders {
     /// The order on a breaker.
     pub(super) fn of(&self, breaker: &str) -> Option<FleetOrder> {
         self.in_force.get(breaker)?.ordered
-    }
-
-    /// The breakers with an order.
-    pub(super) fn in_force(&self) -> impl Iterator<Item = &str> {
-        let known = self.in_force.iter().filter(|(_, it)| it.ordered.is_some());
-        known.map(|(breaker, _)| breaker.as_str())
     }
 
     /// The next so many orders, round and round.
@@ -116,7 +113,7 @@ impl Orders {
 
     /// An order begins. Returns whether there was room for it.
     pub(super) fn begin(&mut self, breaker: &str, ordered: FleetOrder, order: Order) -> bool {
-        let has_room = self.in_force.len() < MAX_BREAKERS || self.in_force.contains_key(breaker);
+        let has_room = self.in_force.len() < MAX_ORDERS || self.in_force.contains_key(breaker);
         if has_room {
             let it = InForce { order, ordered: Some(ordered), is_seen: true };
             self.in_force.insert(breaker.to_owned(), it);
@@ -148,7 +145,7 @@ impl Agent {
     /// Time passed: what is ordered is ordered again, as with hints.
     pub(super) fn repeat_orders(&mut self, step: &mut Step<'_>) {
         for (breaker, ordered) in self.orders.repeat(MAX_AT_ONCE) {
-            step.does(Effect::Override { breaker, ordered: Some(ordered) });
+            step.orders(breaker, Some(ordered));
         }
     }
 

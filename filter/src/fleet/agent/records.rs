@@ -22,6 +22,13 @@ const CLOSED_LASTS_ON: Duration = Duration::from_secs(60);
 /// Leases that are asked about at once.
 const MAX_LOOKUPS: usize = 16;
 
+/// Records that wait for that, before no further ones are read.
+const MAX_WAITING: usize = 256;
+
+/// Leases of records about no breaker of this proxy's that are asked about at most: it may yet get a
+/// request to one of them.
+const MAX_SPARE: usize = 512;
+
 /// How a record was come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
@@ -53,12 +60,25 @@ enum Of {
 pub(super) struct Lookups {
     waiting: VecDeque<Unsure>,
     out: usize,
+    /// How many more may be asked about that concern no breaker of this proxy's.
+    spare: usize,
 }
 
 impl Lookups {
     pub(super) fn forget_all(&mut self) {
         self.waiting.clear();
-        self.out = 0;
+        (self.out, self.spare) = (0, MAX_SPARE);
+    }
+
+    /// Whether so many wait that nothing more is to be read.
+    pub(super) fn are_many(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING
+    }
+
+    fn may_ask(&mut self, is_known: bool) -> bool {
+        let may_ask = is_known || self.spare > 0;
+        self.spare = self.spare.saturating_sub(usize::from(!is_known));
+        may_ask
     }
 }
 
@@ -70,14 +90,17 @@ impl Agent {
         };
         let (Place::Fact { breaker, .. } | Place::Turn { breaker } | Place::Override { breaker }) =
             &place;
-        if step.knows(breaker).is_none() {
-            return step.ignores(None, Ignored::UnknownBreaker);
+        let is_known = step.knows(breaker).is_some();
+        if !is_known {
+            step.ignores(None, Ignored::UnknownBreaker);
         }
         match place {
             Place::Fact { breaker, by } => match Fact::decode(&record.value) {
                 Some(fact) => self.take_fact(breaker, by, fact, record, how, step),
                 None => step.ignores(Some(&breaker), Ignored::Value),
             },
+            // Those who do not have it yet will ask.
+            Place::Turn { .. } if !is_known => {}
             Place::Turn { breaker } => match Node::parse(&record.value) {
                 Some(node) => self.note_holder(breaker, node, self.order_of(record), step),
                 None => step.ignores(Some(&breaker), Ignored::Value),
@@ -95,7 +118,7 @@ impl Agent {
             Some(Place::Turn { breaker }) => self.note_turn_over(&breaker, step),
             Some(Place::Override { breaker }) => {
                 if self.orders.end(&breaker) {
-                    step.does(Effect::Override { breaker, ordered: None });
+                    step.orders(breaker, None);
                 }
             }
             Some(Place::Fact { .. }) | None => {}
@@ -132,6 +155,9 @@ impl Agent {
             // How old it is nobody knows.
             (How::Read, 0) => step.ignores(Some(&breaker), Ignored::Value),
             (How::Read, lease) => {
+                if !self.lookups.may_ask(step.knows(&breaker).is_some()) {
+                    return step.ignores(Some(&breaker), Ignored::OverLimit);
+                }
                 self.view.await_word(&breaker);
                 let of = Of::Word { by, says };
                 self.lookups.waiting.push_back(Unsure { breaker, lease, order, remaining, of });
@@ -175,7 +201,7 @@ impl Agent {
         let ordered = FleetOrder { mode: ordered.mode, until };
         if self.orders.begin(&breaker, ordered, order) {
             step.received(&breaker, FleetEvent::Override);
-            step.does(Effect::Override { breaker, ordered: Some(ordered) });
+            step.orders(breaker, Some(ordered));
         } else {
             step.ignores(Some(&breaker), Ignored::OverLimit);
         }
@@ -184,11 +210,14 @@ impl Agent {
     /// Ask about the leases of what was read, a few at a time.
     pub(super) fn ask_times(&mut self, step: &mut Step<'_>) {
         while self.lookups.out < MAX_LOOKUPS && self.calls.has_room() {
-            let Some(unsure) = self.lookups.waiting.pop_front() else { return };
+            let Some(unsure) = self.lookups.waiting.pop_front() else { break };
             let message = etcd::lease(unsure.lease);
             self.lookups.out += 1;
             let call = self.calls.begin(Purpose::TimeToLive(unsure), step.now);
             step.does(Effect::Call { call, method: Method::LeaseTimeToLive, message });
+        }
+        if !self.lookups.are_many() {
+            self.read_on(step);
         }
     }
 
@@ -222,10 +251,16 @@ impl Agent {
 
     fn hear(&mut self, breaker: &str, by: Node, word: Word, step: &mut Step<'_>) {
         let is_ours = by == self.ours;
-        match self.view.hear(breaker, by, word, is_ours) {
+        let knows = |breaker: &str| step.knows(breaker).is_some();
+        let mut heard = self.view.hear(breaker, by.clone(), word, is_ours);
+        if heard == Heard::NoRoom && knows(breaker) && self.view.drop_unknown(knows) {
+            heard = self.view.hear(breaker, by, word, is_ours);
+        }
+        match heard {
             Heard::NoRoom => step.ignores(Some(breaker), Ignored::OverLimit),
             Heard::Nothing => {}
             Heard::News => {
+                self.note_how_wide(breaker, step);
                 if !is_ours {
                     let event = match word.says {
                         Says::Open { basis, .. } => basis.event(),

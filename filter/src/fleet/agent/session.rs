@@ -18,8 +18,12 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// A connection that held so long begins to count its failures anew.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// How long the store may take to create the watches.
-const OPENING_MAX: Duration = Duration::from_secs(10);
+/// A stream is asked for a sign of life after that long without one. Without it stock etcd also ends
+/// connections on which Envoy's keep-alive asks oftener than every 5 s.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// A stream that says nothing for so long is dead, also one that was just opened.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
 
 /// Where the talk with the store stands.
 #[derive(Clone, Debug)]
@@ -36,9 +40,18 @@ enum Phase {
     /// All that the store holds is being read.
     Reading(Sync),
     /// Watches are being created.
-    Opening { since: Instant, created: usize },
+    Opening { created: usize, pulse: Pulse },
     /// All are.
-    Connected { since: Instant },
+    Connected { since: Instant, pulse: Pulse },
+}
+
+/// Whether a stream lives.
+#[derive(Clone, Copy, Debug)]
+struct Pulse {
+    /// When something came on it last.
+    heard: Instant,
+    /// When it was asked for a sign of life last.
+    asked: Instant,
 }
 
 impl Default for Session {
@@ -67,6 +80,13 @@ impl Session {
         }
     }
 
+    const fn pulse(&mut self) -> Option<&mut Pulse> {
+        match &mut self.phase {
+            Phase::Opening { pulse, .. } | Phase::Connected { pulse, .. } => Some(pulse),
+            Phase::Apart(_) | Phase::Reading(_) => None,
+        }
+    }
+
     const fn has_stream(&self) -> bool {
         matches!(self.phase, Phase::Opening { .. } | Phase::Connected { .. })
     }
@@ -80,20 +100,31 @@ impl Agent {
                 self.session.phase = Phase::Reading(Sync::new(&self.keys));
                 self.begin_sync(step);
             }
-            Phase::Opening { since, .. } if step.now.since(since) >= OPENING_MAX => {
-                self.break_off(step);
-            }
-            Phase::Connected { since } if step.now.since(since) >= STEADY => {
+            Phase::Connected { since, .. } if step.now.since(since) >= STEADY => {
                 self.session.failures = 0;
             }
             _ => {}
+        }
+        self.feel_pulse(step);
+    }
+
+    fn feel_pulse(&mut self, step: &mut Step<'_>) {
+        let now = step.now;
+        let Some(pulse) = self.session.pulse() else { return };
+        if now.since(pulse.heard) >= SILENCE_MAX {
+            return self.break_off(step);
+        }
+        if now.since(pulse.asked) >= BEAT {
+            pulse.asked = now;
+            step.does(Effect::Send(etcd::progress()));
         }
     }
 
     /// All was read, as of this revision: from the next one on it is watched.
     pub(super) fn open_watches(&mut self, revision: i64, step: &mut Step<'_>) {
         step.found(FleetEvent::Sync);
-        self.session.phase = Phase::Opening { since: step.now, created: 0 };
+        let pulse = Pulse { heard: step.now, asked: step.now };
+        self.session.phase = Phase::Opening { created: 0, pulse };
         step.does(Effect::OpenWatch);
         for part in Part::ALL {
             let span = self.keys.span(part);
@@ -103,9 +134,8 @@ impl Agent {
 
     /// A message came on the stream.
     pub(super) fn watch(&mut self, bytes: &[u8], step: &mut Step<'_>) {
-        if !self.session.has_stream() {
-            return;
-        }
+        let Some(pulse) = self.session.pulse() else { return };
+        pulse.heard = step.now;
         match etcd::watched(bytes) {
             Some(Seen::Created(_)) => self.note_created(step),
             Some(Seen::Happened(header, happened)) => {
@@ -126,10 +156,10 @@ impl Agent {
     }
 
     fn note_created(&mut self, step: &mut Step<'_>) {
-        let Phase::Opening { created, .. } = &mut self.session.phase else { return };
+        let Phase::Opening { created, pulse } = &mut self.session.phase else { return };
         *created += 1;
         if *created == Part::ALL.len() {
-            self.session.phase = Phase::Connected { since: step.now };
+            self.session.phase = Phase::Connected { since: step.now, pulse: *pulse };
             step.does(Effect::Connected(true));
             self.hints.repeat_all(self.view.all().map(|(breaker, _)| breaker));
             self.say_again(step);

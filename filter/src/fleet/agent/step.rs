@@ -1,5 +1,6 @@
 //! What does the agent have at hand while it takes in one event?
 
+use crate::breaker::FleetOrder;
 use crate::fleet::event::{Counted, Effect, Known};
 use crate::stats::{Direction, FleetEvent, Ignored};
 use crate::time::Instant;
@@ -33,13 +34,22 @@ impl Step<'_> {
         self.counts(None, Counted::Event(Direction::Received, event));
     }
 
-    /// Something is left aside; if it is about a breaker of this proxy's, about that one.
+    /// What an operator ordered for the fleet, for a breaker that this proxy has.
+    pub(super) fn orders(&mut self, breaker: String, ordered: Option<FleetOrder>) {
+        if self.knows(&breaker).is_some() {
+            self.does(Effect::Override { breaker, ordered });
+        }
+    }
+
+    /// Something about a breaker, or about none, is left aside.
     pub(super) fn ignores(&mut self, breaker: Option<&str>, why: Ignored) {
         self.counts(breaker, Counted::Ignored(why));
     }
 
     fn counts(&mut self, breaker: Option<&str>, what: Counted) {
-        self.does(Effect::Count { breaker: breaker.map(str::to_owned), what, by: 1 });
+        // Which breakers others speak of is theirs to choose: it must not become a label.
+        let ours = breaker.filter(|breaker| self.knows(breaker).is_some());
+        self.does(Effect::Count { breaker: ours.map(str::to_owned), what, by: 1 });
     }
 
     pub(super) fn knows(&self, breaker: &str) -> Option<Known> {

@@ -32,6 +32,8 @@ pub(super) struct Sync {
     /// Records that the part holds, until its first page unknown, and those of them that were seen.
     held: Option<u64>,
     seen: u64,
+    /// Whether the next page waits until the last one is understood.
+    is_paused: bool,
 }
 
 /// What comes after a page.
@@ -53,6 +55,7 @@ impl Sync {
             read: 0,
             held: None,
             seen: 0,
+            is_paused: false,
         }
     }
 
@@ -95,6 +98,7 @@ impl Agent {
     /// Ask for the first page.
     pub(super) fn begin_sync(&mut self, step: &mut Step<'_>) {
         self.turns.forget_holders();
+        self.lookups.forget_all();
         self.orders.begin_sync();
         self.ask_page(step);
     }
@@ -104,6 +108,14 @@ impl Agent {
         let message = sync.ask();
         let call = self.calls.begin(Purpose::Page, step.now);
         step.does(Effect::Call { call, method: Method::Range, message });
+    }
+
+    /// What was read is understood: on with it, if it waited for that.
+    pub(super) fn read_on(&mut self, step: &mut Step<'_>) {
+        let sync = self.session.reading();
+        if sync.is_some_and(|sync| core::mem::take(&mut sync.is_paused)) {
+            self.ask_page(step);
+        }
     }
 
     /// A page came, or did not.
@@ -121,10 +133,13 @@ impl Agent {
             return self.break_off(step);
         };
         match self.read_page(&page, step) {
+            Next::Page if self.lookups.are_many() => {
+                self.session.reading().into_iter().for_each(|sync| sync.is_paused = true);
+            }
             Next::Page => self.ask_page(step),
             Next::End { revision } => {
                 self.orders.end_sync(self.reading.order.store).into_iter().for_each(|breaker| {
-                    step.does(Effect::Override { breaker, ordered: None });
+                    step.orders(breaker, None);
                 });
                 self.open_watches(revision, step);
             }

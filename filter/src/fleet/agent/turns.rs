@@ -29,6 +29,8 @@ pub(super) struct Turns {
 struct Turn {
     /// Whether the breaker was told to leave probing to whose turn it is.
     is_patient: bool,
+    /// Until when it is open, as it was told last; [`Instant::ZERO`] if it closed.
+    open_until: Instant,
     /// When a call was last refused for want of a turn, since it was last known how it stands.
     wanted_at: Option<Instant>,
     stage: Stage,
@@ -69,10 +71,17 @@ impl Turns {
         turn.holder.as_ref().map(|holder| &holder.node)
     }
 
-    /// Breakers with a turn that somebody has.
-    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
-        let held = self.by_breaker.iter().filter(|(_, turn)| turn.holder.is_some());
-        held.map(|(breaker, _)| breaker.as_str())
+    /// Until when it is open.
+    pub(super) fn open_until(&self, breaker: &str) -> Instant {
+        self.by_breaker.get(breaker).map_or(Instant::ZERO, |turn| turn.open_until)
+    }
+
+    /// It is open until then; [`Instant::ZERO`] if it closed.
+    pub(super) fn note_open_until(&mut self, breaker: &str, until: Instant) {
+        self.note_settled(breaker);
+        if let Some(turn) = self.entry(breaker) {
+            turn.open_until = until;
+        }
     }
 
     /// It is known anew how the breaker stands: what was wanted before is over.
@@ -106,7 +115,10 @@ impl Turns {
             if matches!(turn.stage, Stage::Holds { until, .. } if now >= until) {
                 turn.stage = Stage::Idle;
             }
-            turn.is_patient || turn.stage != Stage::Idle || turn.holder.is_some()
+            turn.is_patient
+                || now < turn.open_until
+                || turn.stage != Stage::Idle
+                || turn.holder.is_some()
         });
     }
 

@@ -3,7 +3,7 @@
 use crate::fleet::etcd::messages::{
     Compare, CompareTarget, DeleteRangeRequest, LeaseGrantRequest, LeaseRequest, Operation,
     PutRequest, RangeRequest, RequestOp, TargetUnion, TxnRequest, WatchAsk, WatchCreateRequest,
-    WatchRequest,
+    WatchProgressRequest, WatchRequest,
 };
 use core::time::Duration;
 use prost::Message;
@@ -43,6 +43,11 @@ pub(in crate::fleet) fn create_watch(span: &Span, start_revision: i64) -> Vec<u8
         fragment: true,
     };
     WatchRequest { request: Some(WatchAsk::Create(create)) }.encode_to_vec()
+}
+
+/// A sign of life.
+pub(in crate::fleet) fn progress() -> Vec<u8> {
+    WatchRequest { request: Some(WatchAsk::Progress(WatchProgressRequest {})) }.encode_to_vec()
 }
 
 /// A record that ends with a lease; with number 0 it does not.

@@ -174,7 +174,7 @@ pub struct TxnResponse {
 #[derive(Clone, PartialEq, Message)]
 pub struct WatchRequest {
     /// What it asks for.
-    #[prost(oneof = "WatchAsk", tags = "1")]
+    #[prost(oneof = "WatchAsk", tags = "1, 3")]
     pub request: Option<WatchAsk>,
 }
 
@@ -184,7 +184,14 @@ pub enum WatchAsk {
     /// One more watch.
     #[prost(message, tag = "1")]
     Create(WatchCreateRequest),
+    /// Where the store stands.
+    #[prost(message, tag = "3")]
+    Progress(WatchProgressRequest),
 }
+
+/// Ask for a message that says where the store stands: a heart beat.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct WatchProgressRequest {}
 
 /// Watch a range of keys.
 #[derive(Clone, PartialEq, Message)]

@@ -10,7 +10,7 @@ pub(super) use answer::{
     Happened, Page, Seen, lease_granted, page, time_to_live, txn_succeeded, watched,
 };
 pub(super) use ask::{
-    Span, create_watch, delete, grant, lease, put, put_if_absent, read_keys, read_page,
+    Span, create_watch, delete, grant, lease, progress, put, put_if_absent, read_keys, read_page,
 };
 pub use method::{CALL_TIMEOUT, MAX_MESSAGE_BYTES, Method, WATCH_METHOD, WATCH_SERVICE};
 

@@ -199,13 +199,14 @@ impl Member {
         }
         let tenure = {
             let mut ownership = self.ownership.borrow_mut();
-            // The moments at which two VMs were configured and ticked first are never both the same.
-            let nonce = xxh64(&self.in_force_since.as_nanos().to_le_bytes(), now.as_nanos());
-            let ownership = ownership.get_or_insert_with(|| Ownership::of(&self.name, nonce));
+            let ownership = ownership.get_or_insert_with(|| Ownership::of(&self.name));
             ownership.tick(&SharedData, now)
         };
         match tenure {
-            Tenure::Begins => self.begin(breakers, now),
+            Tenure::Begins => {
+                self.close();
+                self.begin(breakers, now);
+            }
             Tenure::Holds if self.office.borrow().is_none() => self.begin(breakers, now),
             Tenure::Holds => self.with_office(Office::register),
             Tenure::Lost | Tenure::Elsewhere => self.close(),

@@ -16,7 +16,7 @@ impl Views {
     /// Leave what the agent knows, as far as it changed.
     pub(super) fn leave(&mut self, agent: &Agent, breakers: &Breakers, now: Instant) {
         for entry in breakers.all(now) {
-            let view = view_of(agent.seen_of(&entry.name, now));
+            let view = agent.seen_of(&entry.name, now).map(view_of).unwrap_or_default();
             let is_empty = view == FleetView::default();
             if is_empty && !self.0.remove(&entry.name) {
                 continue;

@@ -144,8 +144,9 @@ fn an_order_for_all_is_in_force_until_it_is_withdrawn_and_one_given_here_comes_b
 fn while_another_probes_this_one_waits_and_then_goes_alone() {
     let scene = FleetScene::under(json!({"half_open": {"lease": "5s"}}));
     scene.trip();
-    scene.store.put(&scene, &turn_key(), "b/b", Some(5));
-    scene.pass(secs(30));
+    scene.pass(secs(29));
+    scene.store.put(&scene, &turn_key(), "b/b", Some(60));
+    scene.pass(secs(1));
     for _ in 0..20 {
         scene.held_back();
         scene.pass(secs(1) / 5);

@@ -1,0 +1,6 @@
+//! What does a fleet do when its provider, its store, or one of its networks fails?
+
+mod recovery;
+mod spread;
+mod stage;
+mod store;
