@@ -51,6 +51,8 @@ fn the_store_and_the_module_are_all_that_the_file_for_fleets_adds() {
         *module = json!(MODULE);
         let document = plugin["configuration"]["value"].as_object_mut().expect("a document");
         let fleet = document.remove("fleet");
+        let listed = document.remove("breakers");
+        assert_eq!(listed.is_some(), fleet.is_some());
         fleets += usize::from(fleet.is_some_and(|it| it["cluster"] == STORE));
     }
     assert!(fleets >= 1);

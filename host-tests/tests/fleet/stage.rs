@@ -11,6 +11,7 @@ use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::trial;
 
 /// The values of the gauge `llm_circuit_breaker_state`.
 pub(crate) const CLOSED: f64 = 0.0;
@@ -60,7 +61,9 @@ impl Member {
             "reconnect_max": format!("{}s", RECONNECT_MAX.as_secs()),
         });
         let fleet = if self.fleet { fleet } else { Value::Null };
-        json!({"fleet": fleet, "defaults": self.policy})
+        // What is not listed is heard of only after a call to it.
+        let breakers = json!([{"cluster": OPENAI}, {"cluster": trial::ALL}]);
+        json!({"fleet": fleet, "breakers": breakers, "defaults": self.policy})
     }
 
     /// The Envoy with the shipped YAML for fleets, in front of these.

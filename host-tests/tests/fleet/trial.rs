@@ -8,6 +8,9 @@ use llm_breaker_host_tests::envoy::{Builder, Cluster, OPENAI, Route};
 /// Chooses the provider of a trial.
 const TRIAL: &str = "x-trial";
 
+/// Fits the breakers of all trials.
+pub(crate) const ALL: &str = "provider-*";
+
 /// The breaker of that trial, which is named as its cluster.
 pub(crate) fn breaker(number: usize) -> String {
     format!("provider-{number}")
