@@ -119,7 +119,10 @@ fn they_import_what_is_listed_and_nothing_else() {
         let imports = module.imports();
         let found: BTreeSet<String> =
             imports.map(|import| format!("{}.{}", import.module(), import.name())).collect();
-        assert_eq!(found, listed, "a new one needs a reason, and one that is gone its line deleted");
+        assert_eq!(
+            found, listed,
+            "a new one needs a reason, and one that is gone its line deleted"
+        );
     }
 }
 

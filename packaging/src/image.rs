@@ -170,8 +170,7 @@ mod tests {
     #[test]
     fn two_images_stand_in_one_layout_under_their_names() {
         let folder = tempfile::tempdir().unwrap();
-        let two =
-            [contents(b"\0asm1", "1.2.3", b"{}"), contents(b"\0asm2", "1.2.3-fleet", b"{}")];
+        let two = [contents(b"\0asm1", "1.2.3", b"{}"), contents(b"\0asm2", "1.2.3-fleet", b"{}")];
         let digests = write(folder.path(), &two).unwrap();
         let index: Value =
             serde_json::from_slice(&fs::read(folder.path().join("index.json")).unwrap()).unwrap();

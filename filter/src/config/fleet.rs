@@ -9,7 +9,7 @@ use crate::policy;
 /// What a document says of its fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// The cluster by which Envoy reaches etcd, 1 to 512 bytes.
+    /// The cluster by which Envoy reaches etcd, 1 to 125 bytes.
     pub cluster: String,
     /// Whose account it is that the upstreams are called with, 1 to 128 bytes: nothing that is said
     /// under another scope is heard.
@@ -52,7 +52,7 @@ pub(super) fn read(object: &mut impl Fields, fleet: &mut Option<Fleet>) {
 /// `None` if something that must be given is not, or is wrong.
 fn read_fields(object: &mut impl Fields) -> Option<Fleet> {
     let mut fleet = Fleet::default();
-    let cluster = object.mandatory("cluster", &ranges::TARGET);
+    let cluster = object.mandatory("cluster", &ranges::FLEET_CLUSTER);
     let scope = object.mandatory("scope", &ranges::SCOPE);
     object.value("prefix", &mut fleet.prefix, &ranges::KEY_PREFIX);
     object.value("corroborate", &mut fleet.merge.corroborate, &ranges::CORROBORATE);

@@ -191,6 +191,8 @@ pub(super) const REMOVED_HEADERS: Entries = Entries { min: 0, max: 32, of: "name
 pub(super) const MAX_REQUEST_BYTES: Whole = Whole { min: 1, max: 1024 * 1024 * 1024 };
 pub(super) const MAX_PER_MINUTE: Whole = Whole { min: 1, max: 1_000_000 };
 
+/// The name travels to Envoy inside of a gRPC service's bytes, whose length is one byte.
+pub(super) const FLEET_CLUSTER: ClusterName = ClusterName { max_bytes: 125 };
 /// Segments of keys, and shown on the status page.
 pub(super) const SCOPE: Line = Line { max_bytes: 128 };
 pub(super) const DOMAIN: Line = Line { max_bytes: 128 };

@@ -222,7 +222,8 @@ mod tests {
                 Part::Turns => keys.turn("openai"),
                 Part::Facts => keys.fact("openai", &node("a", "b")),
             };
-            let holds = |key: String| from.as_slice() <= key.as_bytes() && key.as_bytes() < &to;
+            let holds =
+                |key: String| from.as_slice() <= key.as_bytes() && key.as_bytes() < to.as_slice();
             assert!(holds(key(&keys)), "{part:?}");
             assert!(!holds(key(&other)), "{part:?}");
         }

@@ -76,9 +76,10 @@ impl View {
     }
 
     /// This proxy found out that it works: what was said until now is void, before the store has it.
-    pub(super) fn close(&mut self, breaker: &str) {
+    /// That is remembered until then.
+    pub(super) fn close(&mut self, breaker: &str, remembered_until: Instant) {
         if let Some(words) = self.breakers.get_mut(breaker) {
-            words.close();
+            words.close(remembered_until);
         }
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Words {
     newest: Order,
     /// Until when it is open for the whole fleet, as far as this proxy can tell.
     wide_until: Instant,
+    /// Until when it is remembered what was void.
+    remembered_until: Instant,
     /// How many words are still to come with their time: nothing is concluded before.
     awaited: usize,
 }
@@ -128,7 +130,9 @@ impl Words {
     }
 
     /// This proxy found out that it works: what was said until now is void, before the store has it.
-    pub(super) fn close(&mut self) {
+    /// That is remembered until then.
+    pub(super) fn close(&mut self, remembered_until: Instant) {
+        self.remembered_until = remembered_until;
         self.void = self.void.max(Some(self.newest));
         self.wide_until = Instant::ZERO;
         self.by.retain(|_, word| word.says == Says::Closed);
@@ -239,7 +243,8 @@ impl Words {
     /// Words whose time is over are no more. Returns whether nothing is left.
     pub(super) fn forget(&mut self, now: Instant) -> bool {
         self.by.retain(|_, word| now < word.until);
-        self.by.is_empty() && self.awaited == 0 && now >= self.wide_until + WIDE_IS_REMEMBERED
+        let is_remembered = now < self.remembered_until.max(self.wide_until + WIDE_IS_REMEMBERED);
+        self.by.is_empty() && self.awaited == 0 && !is_remembered
     }
 
     /// The words that hold that it fails.

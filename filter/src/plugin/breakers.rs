@@ -103,6 +103,12 @@ impl Breakers {
         host::log(Level::Warn, &line.text(self.config.log_format));
     }
 
+    /// Say what may be worth knowing.
+    #[cfg(feature = "fleet")]
+    pub(super) fn note(&self, line: &Line) {
+        host::log(Level::Info, &line.text(self.config.log_format));
+    }
+
     /// The configured policy of a cluster.
     pub(super) fn configured(&self, cluster: &str) -> &Policy {
         self.config.policy_for(cluster)

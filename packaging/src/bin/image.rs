@@ -29,11 +29,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn images(
-    layout: &str,
-    modules: [&String; 2],
-    sbom: Option<&String>,
-) -> io::Result<Vec<String>> {
+fn images(layout: &str, modules: [&String; 2], sbom: Option<&String>) -> io::Result<Vec<String>> {
     let read = |path: &str| {
         fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
     };

@@ -1,5 +1,6 @@
 //! What does the admin listener answer, on shared data in which breakers have lived?
 
+mod fleet;
 mod orders;
 mod reads;
 

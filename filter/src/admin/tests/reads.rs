@@ -63,7 +63,7 @@ fn an_open_breaker_tells_since_when_why_what_callers_get_and_when_it_probes() {
     assert_eq!(
         process.breaker(),
         json!({
-            "key": OPENAI, "cluster": OPENAI, "model": null,
+            "fleet": null, "key": OPENAI, "cluster": OPENAI, "model": null,
             "state": "open", "mode": "enforce", "configured_mode": "enforce", "override": null,
             "since": "2026-11-28T16:39:47.623Z", "since_seconds": 12.5,
             "reason": {"cause": "consecutive_failures", "measured": 5.0, "threshold": 5.0,

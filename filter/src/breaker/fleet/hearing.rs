@@ -2,6 +2,7 @@
 
 use super::{Heard, Hint, OpenedBy};
 use crate::breaker::{Before, Breaker, Cause, Change, OpenFor, State};
+use crate::outcome::ANSWER_RESOLUTION;
 use crate::policy::{Fleet, Policy};
 use crate::time::Instant;
 
@@ -32,12 +33,12 @@ impl Heard {
         self.revision = hint.revision;
     }
 
-    /// Others see failures: a first one of its own is one too many. Once its own calls have said
-    /// otherwise, it takes another domain, or another time, to make it suspicious again.
-    fn suspect(&mut self, hint: &Hint, policy: &Policy, now: Instant) {
+    /// Others see failures: a first one of its own is one too many, unless its own calls say otherwise
+    /// this very moment. Once they did, it takes another domain, or another time, to make it suspicious.
+    fn suspect(&mut self, hint: &Hint, works: bool, policy: &Policy, now: Instant) {
         let is_the_same = self.witnesses == hint.witnesses
             && now < self.suspected_until + policy.open.reset_after;
-        self.refuted = self.refuted && is_the_same;
+        self.refuted = works || (self.refuted && is_the_same);
         self.at = now;
         self.suspected_until = hint.suspected_until;
         self.witnesses = hint.witnesses;
@@ -72,7 +73,7 @@ impl Breaker {
             heard.trust();
         }
         if says_failing && now < hint.suspected_until {
-            heard.suspect(&hint, policy, now);
+            heard.suspect(&hint, self.works(policy, now), policy, now);
         }
         self.fleet = Some(heard);
         let failing = if says_failing { self.hear_failing(&hint, policy, now) } else { None };
@@ -138,6 +139,15 @@ impl Breaker {
         self.mark_wide(true);
         self.opened_by = hint.because.or(self.opened_by);
         self.enter(State::Open { since: now, until }, cause, Some(open_for))
+    }
+
+    /// Whether its own calls go well just now: enough of them, the latest no failure, and one answered
+    /// as late as is known. Where the upstream fails for all, that was longer ago or a failure follows.
+    fn works(&self, policy: &Policy, now: Instant) -> bool {
+        let calls = self.windows.total(policy.window).calls;
+        calls >= policy.trip.minimum_calls.max(1)
+            && self.run.times().is_empty()
+            && now < self.answered_at + ANSWER_RESOLUTION * 2
     }
 
     fn mark_wide(&mut self, is_wide: bool) {

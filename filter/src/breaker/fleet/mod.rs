@@ -31,9 +31,10 @@ pub struct Hint {
     /// Until when what the upstream announced to another proxy holds; [`Instant::ZERO`] here and
     /// below if there is nothing.
     pub announced_until: Instant,
-    /// Until when at least [`corroborate`](crate::policy::Fleet::corroborate) other failure domains see it fail.
+    /// Until when at least [`corroborate`](crate::policy::Fleet::corroborate) failure domains of other
+    /// proxies see it fail.
     pub corroborated_until: Instant,
-    /// Until when at least one other domain does.
+    /// Until when at least one of them does.
     pub suspected_until: Instant,
     /// Until when the whole fleet has it open: what was announced to anybody or as many domains
     /// see, this proxy and its domain among them.
@@ -41,7 +42,7 @@ pub struct Hint {
     /// Until when it is to be left alone because a probe failed elsewhere; counts where the breaker
     /// is open in the whole fleet.
     pub probed_until: Instant,
-    /// Which other domains see it fail: a hash of their names, zero for none.
+    /// Which domains those are: a hash of their names, zero for none.
     pub witnesses: u64,
     /// How the calls ended that the newest of the words is about.
     pub because: Option<Category>,

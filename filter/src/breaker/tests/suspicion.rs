@@ -112,6 +112,27 @@ fn one_from_before_does_not() {
 }
 
 #[test]
+fn many_calls_that_go_well_just_now_leave_no_room_for_it() {
+    // How many of them went well, what the latest was, when one was answered; what a failure does.
+    for (calls, latest, answered, state) in [
+        (10, SUCCESS, 1.999, Closed),
+        (10, SUCCESS, 2.0, Open),
+        (9, SUCCESS, 0.0, Open),
+        (10, FAILURE, 0.0, Open),
+        (10, CLIENT_ERROR, 0.0, Closed),
+    ] {
+        let mut scene = Scene::in_fleet(|_| {});
+        scene.succeeds(calls);
+        scene.calls_end(usize::from(latest != SUCCESS), latest);
+        let _ = scene.breaker.note_answer(scene.now);
+        scene.after(answered);
+        scene.hears(scene.suspected(5, 60.0));
+        scene.fails(1);
+        assert_eq!(scene.state(), state, "{calls}, {latest:?}, {answered} s ago");
+    }
+}
+
+#[test]
 fn one_bad_node_does_not_make_it_suspicious_again_and_again() {
     let mut scene = suspicious(|_| {});
     scene.succeeds(1);

@@ -77,6 +77,7 @@ fn values_at_their_bounds_are_taken() {
         paths(json!({ "fleet": fleet }))
     };
     let right = [
+        ("cluster", json!("x".repeat(125))),
         ("scope", json!("x".repeat(128))),
         ("prefix", json!("/")),
         ("prefix", json!(format!("{}/", "x".repeat(255)))),
@@ -90,6 +91,7 @@ fn values_at_their_bounds_are_taken() {
         assert_eq!(with(name, value.clone()), [""; 0], "{name}: {value}");
     }
     let wrong = [
+        ("cluster", json!("x".repeat(126))),
         ("scope", json!("x".repeat(129))),
         ("prefix", json!("")),
         ("prefix", json!("/a b/")),

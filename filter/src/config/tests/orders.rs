@@ -63,7 +63,7 @@ fn all_mistakes_are_told_at_once() {
         ("duration", "a duration such as \"30s\" or \"0.5s\", 1s to 2592000s"),
         ("user", "a text of 1 to 128 characters without control characters"),
         ("reason", "a text of 1 to 512 characters without control characters"),
-        ("force", "user, reason, duration, mode"),
+        ("force", "user, reason, scope, duration, mode"),
     ] {
         let line = lines.iter().find(|line| line.starts_with(&format!("{path}: ")));
         assert!(line.is_some_and(|line| line.ends_with(allowed)), "{path}: {lines:?}");
@@ -80,6 +80,9 @@ fn what_has_no_meaning_is_refused() {
         (Action::Open, r#"{"duration": "2592001s"}"#, "duration"),
         (Action::Open, r#"{"duration": 90}"#, "duration"),
         (Action::Open, r#"{"user": "a\nb"}"#, "user"),
+        (Action::Open, r#"{"scope": "world"}"#, "scope"),
+        (Action::Close, r#"{"scope": "fleet"}"#, "scope"),
+        (Action::Reset, r#"{"scope": "fleet"}"#, "scope"),
     ] {
         let lines = refused(action, body);
         assert_eq!(lines.len(), 1, "{lines:?}");

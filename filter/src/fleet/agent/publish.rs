@@ -166,7 +166,8 @@ impl Agent {
         let knew = self.newest(breaker);
         let until = step.now + CLOSED_LASTS_ON;
         let longest = self.view.of(breaker).map_or(step.now, |words| words.longest(step.now));
-        self.view.close(breaker);
+        self.view.close(breaker, step.now + self.settings.announced_max + CLOSED_LASTS_ON);
+        self.hints.touch(breaker);
         self.sayings.mean(breaker, Own::Closed { longest }, until, knew, step.now + wait);
     }
 

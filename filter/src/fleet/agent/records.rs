@@ -254,12 +254,13 @@ impl Agent {
         let knows = |breaker: &str| step.knows(breaker).is_some();
         let mut heard = self.view.hear(breaker, by.clone(), word, is_ours);
         if heard == Heard::NoRoom && knows(breaker) && self.view.drop_unknown(knows) {
-            heard = self.view.hear(breaker, by, word, is_ours);
+            heard = self.view.hear(breaker, by.clone(), word, is_ours);
         }
         match heard {
             Heard::NoRoom => step.ignores(Some(breaker), Ignored::OverLimit),
             Heard::Nothing => {}
             Heard::News => {
+                self.turns.note_word(breaker, &by, word.order, word.says == Says::Closed);
                 self.note_how_wide(breaker, step);
                 if !is_ours {
                     let event = match word.says {

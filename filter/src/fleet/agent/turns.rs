@@ -38,6 +38,8 @@ struct Turn {
     holder: Option<Holder>,
     /// Whose it was before.
     last: Option<Holder>,
+    /// The domain whose probe failed last, since it was last known to work.
+    failed_last: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,18 @@ impl Turns {
     pub(super) fn note_settled(&mut self, breaker: &str) {
         if let Some(turn) = self.by_breaker.get_mut(breaker) {
             turn.wanted_at = None;
+        }
+    }
+
+    /// Somebody said something: that it works, or that it fails. If it was that one's turn, its probe
+    /// failed.
+    pub(super) fn note_word(&mut self, breaker: &str, by: &Node, order: Order, is_closed: bool) {
+        let Some(turn) = self.by_breaker.get_mut(breaker) else { return };
+        if is_closed {
+            turn.failed_last = None;
+        } else if turn.holder.iter().chain(&turn.last).any(|it| it.node == *by && it.order < order)
+        {
+            turn.failed_last = Some(by.domain.clone());
         }
     }
 
@@ -184,14 +198,10 @@ impl Agent {
         }
     }
 
-    /// Whether the turn before was this domain's, and its probe failed: then it said so.
+    /// Whether the last probe that failed was this domain's.
     fn failed_last(&self, breaker: &str) -> bool {
-        let last = self.turns.by_breaker.get(breaker).and_then(|turn| turn.last.as_ref());
-        let Some(last) = last.filter(|last| last.node.domain == self.ours.domain) else {
-            return false;
-        };
-        let word = self.view.of(breaker).and_then(|words| words.of(&last.node));
-        word.is_some_and(|word| word.order > last.order)
+        let turn = self.turns.by_breaker.get(breaker);
+        turn.is_some_and(|turn| turn.failed_last.as_ref() == Some(&self.ours.domain))
     }
 
     pub(super) fn ask_for_turns(&mut self, step: &mut Step<'_>) {

@@ -95,3 +95,54 @@ fn bounded<M: Message + Default>(bytes: &[u8]) -> Option<M> {
     }
     M::decode(bytes).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_as_etcd_writes_them() {
+        // A header with cluster 1, member 2, revision 3, term 4; a record of all fields.
+        let header = b"\x0a\x08\x08\x01\x10\x02\x18\x03\x20\x04";
+        let record = b"\x0a\x01k\x10\x02\x18\x03\x20\x05\x2a\x01v\x30\x06";
+        let kv = KeyValue {
+            key: b"k".to_vec(),
+            create_revision: 2,
+            mod_revision: 3,
+            value: b"v".to_vec(),
+            lease: 6,
+        };
+        let header_read = Header { cluster_id: 1, revision: 3 };
+        let bytes = [&header[..], b"\x12\x0e", record, b"\x18\x01\x20\x09"].concat();
+        let read =
+            Page { header: header_read.clone(), records: vec![kv.clone()], more: true, count: 9 };
+        assert_eq!(page(&bytes), Some(read));
+        let put = [&header[..], b"\x10\x02\x5a\x10\x12\x0e", record].concat();
+        let seen = Seen::Happened(header_read.clone(), vec![Happened::Put(kv)]);
+        assert_eq!(watched(&put), Some(seen));
+        let gone = KeyValue { key: b"k".to_vec(), mod_revision: 3, ..KeyValue::default() };
+        let deleted = [&header[..], b"\x5a\x09\x08\x01\x12\x05\x0a\x01k\x18\x03"].concat();
+        let seen = Seen::Happened(header_read.clone(), vec![Happened::Deleted(gone)]);
+        assert_eq!(watched(&deleted), Some(seen));
+        let created = [&header[..], b"\x18\x01"].concat();
+        assert_eq!(watched(&created), Some(Seen::Created(header_read.clone())));
+        let beat = [&header[..], b"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"].concat();
+        assert_eq!(watched(&beat), Some(Seen::Happened(header_read, Vec::new())));
+        for ended in [&b"\x18\x01\x20\x01\x32\x06denied"[..], b"\x28\x07"] {
+            assert_eq!(watched(ended), Some(Seen::Ended));
+        }
+        assert_eq!(lease_granted(b"\x10\x07\x18\x05"), Some(7));
+        assert_eq!(lease_granted(b"\x22\x04full"), None);
+        assert_eq!(time_to_live(b"\x10\x07\x18\x05\x20\x09"), Some(Duration::from_secs(5)));
+        let ended = b"\x10\x07\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+        assert_eq!(time_to_live(ended), None);
+        assert!(txn_succeeded(b"\x10\x01") && !txn_succeeded(b"") && !txn_succeeded(b"\xff"));
+    }
+
+    #[test]
+    fn a_message_of_too_many_parts_is_none() {
+        let parts = |count: usize| b"\x12\x00".repeat(count);
+        assert!(page(&parts(MAX_ELEMENTS)).is_some());
+        assert_eq!(page(&parts(MAX_ELEMENTS + 1)), None);
+    }
+}

@@ -87,3 +87,35 @@ pub(in crate::fleet) fn grant(lasts: Duration) -> Vec<u8> {
 pub(in crate::fleet) fn lease(id: i64) -> Vec<u8> {
     LeaseRequest { id }.encode_to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span() -> Span {
+        Span { from: b"a/".to_vec(), to: b"a0".to_vec() }
+    }
+
+    #[test]
+    fn requests_are_the_bytes_that_etcd_reads() {
+        assert_eq!(read_page(&span(), 128, 0), b"\x0a\x02a/\x12\x02a0\x18\x80\x01");
+        assert_eq!(read_keys(&span(), 1, 7), b"\x0a\x02a/\x12\x02a0\x18\x01\x20\x07\x40\x01");
+        assert_eq!(
+            create_watch(&span(), 8),
+            b"\x0a\x0e\x0a\x02a/\x12\x02a0\x18\x08\x20\x01\x40\x01"
+        );
+        assert_eq!(progress(), b"\x1a\x00");
+        assert_eq!(put("k", b"v", 0), b"\x0a\x01k\x12\x01v");
+        assert_eq!(put("k", b"v", 300), b"\x0a\x01k\x12\x01v\x18\xac\x02");
+        assert_eq!(delete("k"), b"\x0a\x01k");
+        assert_eq!(grant(Duration::from_millis(5_001)), b"\x08\x06");
+        assert_eq!(lease(-1), b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
+    }
+
+    #[test]
+    fn the_revision_of_a_key_that_is_not_there_is_sent_although_it_is_zero() {
+        let compare = b"\x0a\x07\x10\x01\x1a\x01k\x28\x00";
+        let put = b"\x12\x0a\x12\x08\x0a\x01k\x12\x01v\x18\x05";
+        assert_eq!(put_if_absent("k", b"v", 5), [&compare[..], put].concat());
+    }
+}

@@ -30,6 +30,14 @@ impl Breakers {
         (policy.mode != Mode::Disabled && key.is_of(policy)).then(|| known(policy))
     }
 
+    /// A VM of this process told of this breaker: it may be on the list since the last tick.
+    pub(in crate::plugin) fn meet(&self, name: &str) {
+        let is_known = self.known.borrow().contains_key(name);
+        if !is_known && shared::key_names(&SharedData).iter().any(|listed| listed == name) {
+            let _ = self.listed(name);
+        }
+    }
+
     /// The breaker of this name, if it is one that [`hinted`](Self::hinted) takes.
     pub(in crate::plugin) fn known_by_name(&self, name: &str) -> Option<Rc<Entry>> {
         self.known.borrow().get(name).filter(|entry| !self.leaves_alone(entry)).cloned()

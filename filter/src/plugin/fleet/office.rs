@@ -6,6 +6,7 @@ use crate::fleet::{
     Agent, CALL_TIMEOUT, Counted, Effect, Event, Known, MAX_MESSAGE_BYTES, Settings, Told,
     WATCH_METHOD, WATCH_SERVICE,
 };
+use crate::journal;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
 use crate::plugin::fleet::due::Due;
@@ -158,6 +159,7 @@ impl Office {
             match queue::receive(queue) {
                 Dequeued::Message(message) => {
                     if let Some(told) = Told::decode(&message) {
+                        breakers.meet(&told.breaker);
                         self.put(Event::Told(told), breakers, now);
                     }
                 }
@@ -255,7 +257,7 @@ impl Office {
             Effect::Override { breaker, ordered } => {
                 self.due.of(breaker).ordered = Some(ordered);
             }
-            Effect::Connected(is_connected) => self.note_connected(is_connected),
+            Effect::Connected(is_connected) => self.note_connected(is_connected, breakers),
             Effect::Count { what, by, breaker } => {
                 let entry = breaker.and_then(|breaker| breakers.known_by_name(&breaker));
                 count(what, by, entry.as_deref());
@@ -278,10 +280,11 @@ impl Office {
         }
     }
 
-    fn note_connected(&mut self, is_connected: bool) {
+    fn note_connected(&mut self, is_connected: bool, breakers: &Breakers) {
         stats::set_for_process(names::FLEET_CONNECTED, u64::from(is_connected));
         if self.status.connected != is_connected {
             self.status.connected = is_connected;
+            breakers.note(&journal::fleet_connection(is_connected));
             self.leave_status(self.now);
         }
     }

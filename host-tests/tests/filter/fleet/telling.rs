@@ -132,3 +132,11 @@ fn a_module_with_a_fleet_but_no_store_tells_nobody_and_works_alone() {
     scene.pass(secs(30));
     scene.still_works();
 }
+
+#[test]
+fn what_a_first_call_brings_about_is_told_though_the_owner_never_heard_of_the_breaker() {
+    let scene = FleetScene::starting(with_fleet(json!({}), json!({})), |it| it);
+    scene.pass(secs(1));
+    scene.exhaust_quota();
+    assert!(said(&scene).is_some());
+}

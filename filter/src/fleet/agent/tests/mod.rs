@@ -1,0 +1,8 @@
+//! What does the agent do, event by event? A store that is scripted, one answer after the other.
+
+mod orders;
+mod publish;
+mod session;
+mod stage;
+mod turns;
+mod understanding;

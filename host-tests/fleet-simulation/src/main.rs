@@ -1,3 +1,0 @@
-//! What sharing breakers is worth, and what it costs the store: tables for `docs/scaling.md`.
-
-fn main() {}
