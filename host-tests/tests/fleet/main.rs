@@ -9,7 +9,6 @@ mod owner;
 mod propagation;
 mod recovery;
 mod restart;
-mod scratch;
 mod security;
 mod shipped;
 mod stage;
