@@ -352,7 +352,8 @@ msrv: ## Build with the oldest Rust that the packages promise, `rust-version` of
 	@msrv=$$(sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml) && \
 	rustup toolchain install $$msrv --profile minimal --target $(WASM_TARGET) > /dev/null && \
 	cargo +$$msrv check --all-targets --features llm-breaker/tools && \
-	cargo +$$msrv check --target $(WASM_TARGET) --package llm-breaker
+	cargo +$$msrv check --target $(WASM_TARGET) --package llm-breaker && \
+	cargo +$$msrv check --target $(WASM_TARGET) --package llm-breaker --features fleet
 
 .PHONY: trust
 trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load, replays; SEED=…
@@ -454,6 +455,7 @@ lint: setup ## Formatting, clippy and documentation, for both targets, without a
 	cargo fmt --all --check
 	cargo clippy --all-targets --features llm-breaker/tools -- -D warnings
 	cargo clippy --target $(WASM_TARGET) --package llm-breaker --package idle --package recorder --package vandal -- -D warnings
+	cargo clippy --target $(WASM_TARGET) --package llm-breaker --features fleet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --target $(WASM_TARGET) --package llm-breaker
 

@@ -8,7 +8,7 @@ import { test } from "node:test";
 
 process.env.TZ = "UTC";
 const source = readFileSync(new URL("../../filter/src/admin/page/facts.js", import.meta.url), "utf8");
-const names = ["span", "sorted", "condition", "why", "reasons", "gets", "probe", "lead", "overridden", "windowed", "happened", "counts", "summary"];
+const names = ["span", "sorted", "condition", "why", "reasons", "gets", "probe", "lead", "overridden", "windowed", "heard", "happened", "counts", "summary"];
 const say = new Function(`${source}; return { ${names.join(", ")} };`)();
 
 const SINCE = "2026-11-28T16:40:00.000Z";
@@ -125,4 +125,21 @@ test("what operators did is told as they gave it", () => {
   assert.equal(say.happened({ kind: "reset_generation", at: SINCE, generation: 4 }), "reset generation 4");
   const closed = { kind: "transition", at: SINCE, from: "half_open", to: "closed", reason: "probes_succeeded", category: "success", ended_by: "upstream" };
   assert.equal(say.happened(closed), "half-open → closed: probes succeeded");
+});
+
+test("what other proxies say is told with who says it, for as long as it holds", () => {
+  const report = { domain: "eu-1", node: "a", state: "open", basis: "announced", category: "quota_exhausted", remaining_seconds: 90 };
+  const fleet = { connected: true, scope: "acme", domain: "eu-2", probes: null, override: null, reports: [], reports_left_out: 0 };
+  const told = (more, age = 0) => say.heard(breaker({ fleet: { ...fleet, ...more } }), age);
+  assert.equal(told({ connected: false }), "Fleet: out of touch with the others, this proxy is on its own.");
+  assert.equal(told({}), "Fleet acme: nobody says anything.");
+  assert.equal(told({ reports: [report], probes: "eu-1/a" }, 30), "Fleet acme: a (eu-1) has it open for 1 m: announced, quota exhausted; eu-1/a probes.");
+  assert.equal(told({ reports: [report] }, 90), "Fleet acme: nobody says anything.");
+  const closed = { ...report, state: "closed", basis: null, category: null };
+  assert.equal(told({ reports: [closed], reports_left_out: 3 }), "Fleet acme: a (eu-1) says that it works; 3 more.");
+  assert.match(told({ override: { mode: "forced_open", until: SINCE } }), /: forced open is ordered for all until .*16:40:00\.$/);
+  const event = { kind: "override", at: SINCE, action: "fleet", mode: "shadow", duration_seconds: 60 };
+  assert.equal(say.happened(event), "shadow as ordered for the fleet for 1 m");
+  assert.equal(say.happened({ ...event, action: "fleet_release" }), "shadow ended: taken back for the fleet");
+  assert.equal(say.happened({ ...event, action: "open", mode: "forced_open", scope: "fleet", user: "kim" }), "open for the fleet for 1 m by kim");
 });

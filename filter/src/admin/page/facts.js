@@ -152,11 +152,24 @@ function happened(event) {
     const held = event.open_seconds ? `, for ${span(event.open_seconds)}` : "";
     return `${words(event.from)} → ${words(event.to)}${held}: ${why(event)}`;
   }
+  if (event.action === "fleet") return `${words(event.mode)} as ordered for the fleet${event.duration_seconds ? ` for ${span(event.duration_seconds)}` : ""}`;
+  if (event.action === "fleet_release") return `${words(event.mode)} ended: taken back for the fleet`;
   if (event.action === "expire") return `${words(event.mode)} ended: its time is over`;
   const by = event.user ? ` by ${event.user}` : "";
   const held = event.duration_seconds ? ` for ${span(event.duration_seconds)}` : "";
   const mode = event.mode && event.action === "mode" ? ` ${words(event.mode)}` : "";
-  return `${words(event.action ?? event.kind)}${event.generation ? ` ${event.generation}` : ""}${mode}${held}${by}${event.reason ? `: “${event.reason}”` : ""}`;
+  return `${words(event.action ?? event.kind)}${event.generation ? ` ${event.generation}` : ""}${mode}${event.scope ? " for the fleet" : ""}${held}${by}${event.reason ? `: “${event.reason}”` : ""}`;
+}
+
+/** What other proxies say of it, and whether anybody hears them. */
+function heard({ fleet }, age) {
+  if (!fleet.connected) return "Fleet: out of touch with the others, this proxy is on its own.";
+  const said = fleet.reports.filter(({ remaining_seconds: left }) => left > age).map(({ domain, node, state, basis, category, remaining_seconds: left }) =>
+    `${node} (${domain}) ${state === "closed" ? "says that it works" : `has it open for ${span(left - age)}: ${words(basis)}${category ? `, ${words(category)}` : ""}`}`);
+  if (fleet.reports_left_out) said.push(`${fleet.reports_left_out} more`);
+  if (fleet.probes) said.push(`${fleet.probes} probes`);
+  if (fleet.override) said.push(`${words(fleet.override.mode)} is ordered for all${fleet.override.until ? ` until ${clock(fleet.override.until)}` : ""}`);
+  return `Fleet ${fleet.scope}: ${said.join("; ") || "nobody says anything"}.`;
 }
 
 /** "1 open · 2 closed", what is wrong first. */

@@ -48,6 +48,7 @@ class Row {
     this.title.onclick = () => this.expand(this.body.hidden);
     this.lead = node("p", { className: "lead" });
     this.override = node("p", { className: "override" });
+    this.fleet = node("p", { className: "soft" });
     this.facts = FACTS.map((fact) => [node("dt", {}, fact), node("span"), node("small")]);
     const facts = this.facts.map(([dt, dd, small]) => node("div", {}, dt, node("dd", {}, dd, small)));
     facts[1].className = "wide";
@@ -58,7 +59,7 @@ class Row {
     this.heard = node("summary");
     const heard = node("details", { open: innerWidth > 640 }, this.heard, this.events);
     this.body = node("div", { id, className: "body" }, this.override, node("dl", { className: "facts" }, ...facts),
-      this.steer, heard);
+      this.fleet, this.steer, heard);
     const head = node("div", { className: "head" }, node("h2", {}, this.title), this.lead);
     this.element = node("li", { className: "breaker" }, head, this.body);
   }
@@ -119,6 +120,8 @@ class Row {
     say(this.lead, lead(breaker, age));
     this.override.hidden = !breaker.override;
     if (breaker.override) say(this.override, overridden(breaker, age));
+    this.fleet.hidden = !breaker.fleet;
+    if (breaker.fleet) say(this.fleet, heard(breaker, age));
     if (this.body.hidden) return;
     const [since, seconds] = beginning(breaker);
     const would = breaker.requests_would_block;

@@ -1,6 +1,7 @@
 //! A process that learns from other proxies, and tells them, through an etcd in memory.
 
 mod learning;
+mod orders;
 mod ownership;
 mod plain;
 mod queue;
