@@ -102,11 +102,10 @@ async fn a_prober_that_dies_delays_the_others_by_its_lease_at_most() -> Outcome 
     let busy = traffic(&fleet.proxies);
     fleet.provider.wait_for_in_flight(1).await;
     let prober = holder(&fleet).await?;
-    busy.stop().await;
-    fleet.proxies.retain(|proxy| proxy.name != prober);
+    // Whoever probes from now on is answered; the one that does now dies with its call.
     fleet.provider.behave(Behaviour::Healthy);
+    fleet.proxies.retain(|proxy| proxy.name != prober);
     let since = Instant::now();
-    let busy = traffic(&fleet.proxies);
     until_all_carry(&fleet.proxies).await;
     let took = since.elapsed();
     busy.stop().await;
