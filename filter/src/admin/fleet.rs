@@ -4,8 +4,8 @@ use crate::admin::answers::Refusal;
 use crate::admin::told::{Told, seconds};
 use crate::admin::view::Clock;
 use crate::config::order::Ordered;
-use crate::fleet::{self, News};
-use crate::shared::{Cell, FleetStatus, FleetView, Report, Says};
+use crate::fleet::{self, News, Says};
+use crate::shared::{Cell, FleetStatus, FleetView, Report};
 use core::fmt;
 use serde_json::Value;
 
@@ -74,9 +74,7 @@ impl FleetDesk<'_> {
 fn reported(report: &Report, clock: Clock) -> Value {
     let (state, basis, category) = match report.says {
         Says::Closed => ("closed", None, None),
-        Says::Announced(category) => ("open", Some("announced"), category),
-        Says::Observed(category) => ("open", Some("observed"), category),
-        Says::Probed(category) => ("open", Some("probe"), category),
+        Says::Open { basis, reason } => ("open", Some(basis.name()), reason),
     };
     let mut told = Told::default();
     told.add("domain", &*report.domain);

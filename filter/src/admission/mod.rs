@@ -194,8 +194,8 @@ fn ask_one<W: Worker>(
     let Call { policy, now, random } = call;
     let question = Question::Admit { random, watchers };
     let decided = worker.ask(breaker, &question, policy, now);
-    let in_force = decided.overridden.filter(|it| it.holds(now));
-    let mode = in_force.map_or(policy.mode, |it| it.mode);
+    let overridden = decided.override_in_force(now).is_some();
+    let mode = decided.mode(policy, now);
     let word = match (decided.value, mode, decided.state) {
         (Some(Answer::Admission(admission, answered_at)), ..) => word(admission, answered_at),
         (Some(_), ..) => Word::Forward(None, Instant::ZERO),
@@ -206,7 +206,7 @@ fn ask_one<W: Worker>(
             Word::Reject(Duration::ZERO, None)
         }
     };
-    Said { mode, overridden: in_force.is_some(), state: decided.state, word }
+    Said { mode, overridden, state: decided.state, word }
 }
 
 fn word(admission: Admission, answered_at: Instant) -> Word {

@@ -26,11 +26,7 @@ impl Basis {
     /// The name in the store and in stats.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Announced => "announced",
-            Self::Observed => "observed",
-            Self::Probe => "probe",
-        }
+        self.event().name()
     }
 
     /// How it is counted.

@@ -117,14 +117,11 @@ impl Words {
 
     /// Look whether it is open for the whole fleet: once it is, each further word makes it last.
     pub(super) fn note_how_wide(&mut self, listener: Listener<'_>, now: Instant) {
-        let latest = |words: &mut dyn Iterator<Item = (&Node, &Word)>| {
-            words.map(|(_, word)| word.until).max().unwrap_or(Instant::ZERO)
-        };
         let own = (listener.node.domain.as_str(), listener.open_until);
         let agreed = agreed_until(self.open(now), Some(own), listener.corroborate, now);
-        let announced = latest(&mut self.open(now).filter(|(_, word)| is_announced(word)));
+        let announced = latest(self.open(now).filter(|(_, word)| is_announced(word)));
         let is_wide = self.wide_until > Instant::ZERO && now < self.wide_until + listener.grace;
-        let further = if is_wide { latest(&mut self.open(now)) } else { Instant::ZERO };
+        let further = if is_wide { latest(self.open(now)) } else { Instant::ZERO };
         let wide_until = agreed.max(announced).max(further);
         self.wide_until = if is_wide { wide_until.max(self.wide_until) } else { wide_until };
     }
@@ -166,19 +163,16 @@ impl Words {
             let is_of_this_store = order.store == reading.order.store;
             if is_of_this_store { u64::try_from(order.revision).unwrap_or_default() } else { 0 }
         };
-        let latest = |words: &mut dyn Iterator<Item = (&Node, &Word)>| {
-            words.map(|(_, word)| word.until).max().unwrap_or(Instant::ZERO)
-        };
         Hint {
             store: reading.cluster,
             revision: revision(reading.order.max(self.newest)),
             opened_at: newest.map_or(0, |(_, word)| revision(word.order)),
             closed_at: self.closed_by_others.map_or(0, revision),
-            announced_until: latest(&mut others().filter(|(_, word)| is_announced(word))),
+            announced_until: latest(others().filter(|(_, word)| is_announced(word))),
             corroborated_until: agreed_until(others(), None, listener.corroborate, now),
-            suspected_until: latest(&mut others()),
+            suspected_until: latest(others()),
             wide_until: if now < self.wide_until { self.wide_until } else { Instant::ZERO },
-            probed_until: latest(&mut others()),
+            probed_until: latest(others()),
             witnesses: witnesses(others()),
             because: newest.and_then(|(_, word)| word.reason()),
         }
@@ -223,7 +217,7 @@ impl Words {
 
     /// Until when the longest holds of what a `closed` would end; `now` if nothing does.
     pub(super) fn longest(&self, now: Instant) -> Instant {
-        self.open(now).map(|(_, word)| word.until).max().unwrap_or(now)
+        latest(self.open(now)).max(now)
     }
 
     /// What a proxy said last.
@@ -275,6 +269,11 @@ fn is_announced(word: &Word) -> bool {
 
 fn is_witness(word: &Word) -> bool {
     word.basis().is_some_and(Basis::is_witness)
+}
+
+/// The end of the longest word; [`Instant::ZERO`] if there is none.
+fn latest<'a>(words: impl Iterator<Item = (&'a Node, &'a Word)>) -> Instant {
+    words.map(|(_, word)| word.until).max().unwrap_or(Instant::ZERO)
 }
 
 /// Until when that many domains see it fail: each does as long as its longest word.

@@ -161,7 +161,9 @@ impl Entry {
     }
 
     fn tell_of<T>(&self, decided: &Decided<T>, now: Instant) {
-        self.voice.tell_of(&self.name, decided, &self.policy(), now);
+        if decided.transition.is_some() {
+            self.voice.tell_of(&self.name, decided, &self.policy(), now);
+        }
         self.stats.add(Stat::SharedStateConflicts, decided.conflicts);
         if decided.reset {
             self.stats.count(Stat::SharedStateResets);

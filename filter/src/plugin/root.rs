@@ -70,12 +70,10 @@ impl Root {
 
 impl Context for Root {
     fn on_done(&mut self) -> bool {
-        if let Serves::Traffic(breakers) = &self.serves
-            && YOUNGEST.get() == breakers.in_force_since
-        {
-            YOUNGEST.set(Instant::ZERO);
-        }
         if let Serves::Traffic(breakers) = &self.serves {
+            if YOUNGEST.get() == breakers.in_force_since {
+                YOUNGEST.set(Instant::ZERO);
+            }
             self.fleet.leave(breakers);
         }
         true

@@ -2,6 +2,7 @@
 //! connection to the store leaves it here, for those who look.
 
 use crate::category::Category;
+use crate::fleet::{Basis, Says};
 use crate::policy::Mode;
 use crate::shared::cell::{Cell, Loaded, Swap, swap};
 use crate::shared::frame::{self, Kind, Payload};
@@ -36,14 +37,17 @@ pub struct FleetStatus {
 impl FleetStatus {
     /// What was left for this fleet, unless that is long ago.
     pub fn left_for(cell: &impl Cell, fleet: &str, now: Instant) -> Option<Self> {
-        let Loaded::Found(bytes, _) = cell.load(&fleet_key(fleet)) else { return None };
-        Self::decode(&bytes).filter(|status| now.since(status.at) <= SILENCE)
+        Self::load(cell, fleet).filter(|status| now.since(status.at) <= SILENCE)
     }
 
     /// Which context is woken when there are news, however long ago that was said.
     pub fn wakes(cell: &impl Cell, fleet: &str) -> Option<u32> {
+        Self::load(cell, fleet).map(|status| status.context)
+    }
+
+    fn load(cell: &impl Cell, fleet: &str) -> Option<Self> {
         let Loaded::Found(bytes, _) = cell.load(&fleet_key(fleet)) else { return None };
-        Self::decode(&bytes).map(|status| status.context)
+        Self::decode(&bytes)
     }
 
     /// Leave it for this fleet.
@@ -93,19 +97,6 @@ pub struct Report {
     pub says: Says,
     /// Until when that holds.
     pub until: Instant,
-}
-
-/// What a proxy says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says {
-    /// It works again.
-    Closed,
-    /// It is open, as an upstream announced.
-    Announced(Option<Category>),
-    /// It is open, as its own calls showed.
-    Observed(Option<Category>),
-    /// A probe failed of one that another had it from.
-    Probed(Option<Category>),
 }
 
 impl FleetView {
@@ -166,9 +157,9 @@ impl Report {
     fn encode(&self, frame: &mut Vec<u8>) {
         let (kind, category) = match self.says {
             Says::Closed => (0, None),
-            Says::Announced(category) => (1, category),
-            Says::Observed(category) => (2, category),
-            Says::Probed(category) => (3, category),
+            Says::Open { basis: Basis::Announced, reason } => (1, reason),
+            Says::Open { basis: Basis::Observed, reason } => (2, reason),
+            Says::Open { basis: Basis::Probe, reason } => (3, reason),
         };
         let place =
             category.and_then(|category| Category::ALL.iter().position(|it| *it == category));
@@ -181,12 +172,12 @@ impl Report {
 
     fn decode(payload: &mut Payload<'_>) -> Option<Self> {
         let (kind, place) = (payload.u8()?, payload.u8()?);
-        let category = Category::ALL.get(usize::from(place)).copied();
+        let reason = Category::ALL.get(usize::from(place)).copied();
         let says = match kind {
             0 => Says::Closed,
-            1 => Says::Announced(category),
-            2 => Says::Observed(category),
-            3 => Says::Probed(category),
+            1 => Says::Open { basis: Basis::Announced, reason },
+            2 => Says::Open { basis: Basis::Observed, reason },
+            3 => Says::Open { basis: Basis::Probe, reason },
             _ => return None,
         };
         let until = Instant::from_nanos(payload.u64()?);
@@ -215,9 +206,14 @@ mod tests {
     }
 
     fn view() -> FleetView {
-        let category = Some(Category::ServerError);
-        let says =
-            [Says::Closed, Says::Announced(category), Says::Observed(None), Says::Probed(category)];
+        let open = |basis: Basis, reason: Option<Category>| Says::Open { basis, reason };
+        let reason = Some(Category::ServerError);
+        let says = [
+            Says::Closed,
+            open(Basis::Announced, reason),
+            open(Basis::Observed, None),
+            open(Basis::Probe, reason),
+        ];
         FleetView {
             reports: says.map(report).into(),
             left_out: 7,

@@ -5,7 +5,7 @@ use crate::breaker::{
     Breaker, Change, Gathered, Gathering, Override, Permit, Standing, StateName, Transition,
 };
 use crate::outcome::Outcome;
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::shared::cell::{Cell, Swap, Swapped, swap};
 use crate::shared::{breaker_key, record};
 use crate::time::Instant;
@@ -201,6 +201,18 @@ struct Seen {
 }
 
 impl<T> Decided<T> {
+    /// The override that was in force when the record was seen.
+    #[must_use]
+    pub fn override_in_force(&self, now: Instant) -> Option<Override> {
+        self.overridden.filter(|it| it.holds(now))
+    }
+
+    /// The mode in force: that of an override, else the policy's.
+    #[must_use]
+    pub fn mode(&self, policy: &Policy, now: Instant) -> Mode {
+        self.override_in_force(now).map_or(policy.mode, |it| it.mode)
+    }
+
     /// Something that was decided without a look at the record.
     #[must_use]
     pub const fn without_a_look(value: T) -> Self {
@@ -273,7 +285,6 @@ mod tests {
     use super::*;
     use crate::breaker::{Admission, Jitter, Order, PermitKind};
     use crate::outcome::Category;
-    use crate::policy::Mode;
     use crate::shared::cell::Loaded;
     use crate::shared::cell::tests::Map;
     use core::time::Duration;

@@ -29,7 +29,7 @@ pub use backlog::{Backlog, MAX_WAITING};
 pub(crate) use cell::tests::Map;
 pub use cell::{Cell, Loaded, Stored, cas_of};
 #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
-pub use fleet_view::{FleetStatus, FleetView, MAX_REPORTS, Report, Says};
+pub use fleet_view::{FleetStatus, FleetView, MAX_REPORTS, Report};
 pub use history::{Explains, History, MAX_EVENTS, Noted};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};

@@ -127,6 +127,15 @@ pub(crate) fn bytes(
     memory.get(start as usize..end).map(<[u8]>::to_vec).ok_or(Status::InvalidMemoryAccess)
 }
 
+/// The same as text, as keys, names and log lines are here, though Envoy would take any bytes.
+pub(crate) fn text(
+    caller: &Caller<'_, VmState>,
+    start: u32,
+    length: u32,
+) -> Result<String, Status> {
+    Ok(String::from_utf8_lossy(&bytes(caller, start, length)?).into_owned())
+}
+
 /// Copies a value to a place that the guest allocates, and tells where it is.
 pub(crate) fn give(
     caller: &mut Caller<'_, VmState>,

@@ -2,16 +2,21 @@
 
 use bytes::Bytes;
 use llm_breaker_host_tests::client::{Call, Client, Ending, RawConnection};
+use llm_breaker_host_tests::envoy::Listener;
 use llm_breaker_host_tests::patience::patiently;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{Outcome, Scene, assert_blocked, assert_reached};
 
 /// More than Envoy buffers of a request, and more than a machine's sockets do.
 const SIZES_BYTES: [usize; 2] = [5 << 20, 20 << 20];
 
+fn refuses() -> Value {
+    json!({"defaults": {"mode": "forced_open"}})
+}
+
 async fn refusing() -> Outcome<Scene> {
-    Scene::start(&json!({"defaults": {"mode": "forced_open"}})).await
+    Scene::start(&refuses()).await
 }
 
 fn upload(size_bytes: usize) -> Call {
@@ -38,7 +43,11 @@ fn assert_typed_error(bytes: &[u8]) {
 
 #[tokio::test]
 async fn a_client_that_reads_while_it_sends() -> Outcome {
-    let scene = refusing().await?;
+    // A client that a busy machine keeps waiting may not read within the 0.1 s of what is shipped.
+    let lingering = json!({"delayed_close_timeout": "10s"});
+    let listener =
+        Listener::default().connection_manager_patch(lingering).configuration(&refuses());
+    let scene = Scene::start_as(|envoy| envoy.listener(listener)).await?;
     let address = scene.envoy.address();
     for client in [Client::http1(address), Client::http2(address)] {
         for size_bytes in SIZES_BYTES {

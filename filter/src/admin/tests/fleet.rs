@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::admin::FleetDesk;
-use crate::fleet::{News, Told};
+use crate::fleet::{Basis, News, Says, Told};
 use crate::policy::Mode;
-use crate::shared::{FleetStatus, FleetView, Report, Says};
+use crate::shared::{FleetStatus, FleetView, Report};
 use serde_json::json;
 use std::cell::RefCell;
 
@@ -78,12 +78,13 @@ fn who_said_what_and_who_probes_is_shown_as_long_as_it_holds() {
         says,
         until: at(until),
     };
-    let category = Some(Category::QuotaExhausted);
+    let open = |basis: Basis, reason: Option<Category>| Says::Open { basis, reason };
+    let reason = Some(Category::QuotaExhausted);
     let view = FleetView {
         reports: vec![
-            report("a", Says::Announced(category), 70.0),
+            report("a", open(Basis::Announced, reason), 70.0),
             report("b", Says::Closed, 40.0),
-            report("over", Says::Observed(None), 9.0),
+            report("over", open(Basis::Observed, None), 9.0),
         ],
         left_out: 3,
         probes: Some("eu-1/a".into()),

@@ -57,7 +57,7 @@ pub(in crate::config) const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "fleet",
-        "Where proxies tell each other what they learnt; only the module `llm_breaker_fleet.wasm` takes it.",
+        "Where proxies tell each other what they learnt; only the module `llm_breaker_fleet.wasm` takes it, and it is experimental.",
     ),
     ("fleet.cluster", "The cluster by which Envoy reaches etcd: HTTP/2, with keep-alive."),
     (

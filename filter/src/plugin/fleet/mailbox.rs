@@ -97,7 +97,7 @@ impl Voice {
     ) {
         let Some(speaker) = &self.0 else { return };
         if let (Some(transition), Some(standing)) = (&decided.transition, &decided.standing) {
-            let mode = mode(decided, policy, now);
+            let mode = decided.mode(policy, now);
             speaker.tell(breaker, fleet::news_of(transition, standing, policy, mode));
         }
     }
@@ -112,7 +112,7 @@ impl Voice {
         now: Instant,
     ) {
         let Some(speaker) = &self.0 else { return };
-        if decided.transition.is_none() && mode(decided, policy, now) == Mode::Enforce {
+        if decided.transition.is_none() && decided.mode(policy, now) == Mode::Enforce {
             speaker.tell(breaker, speaker.news_of(question, decided, policy, now));
         }
     }
@@ -160,11 +160,6 @@ impl Speaker {
             News::Wanted
         })
     }
-}
-
-/// The mode in force.
-fn mode<T>(decided: &Decided<T>, policy: &Policy, now: Instant) -> Mode {
-    decided.overridden.filter(|it| it.holds(now)).map_or(policy.mode, |it| it.mode)
 }
 
 const fn is_probe(permit: &Permit) -> bool {

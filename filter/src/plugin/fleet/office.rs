@@ -11,7 +11,7 @@ use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
 use crate::plugin::fleet::due::Due;
 use crate::plugin::fleet::mailbox::queue_name;
-use crate::plugin::fleet::views::{self, Views};
+use crate::plugin::fleet::views::Views;
 use crate::plugin::host::queue::{self, Dequeued};
 use crate::plugin::host::{SharedData, grpc};
 use crate::plugin::stats;
@@ -291,7 +291,7 @@ impl Office {
 
     fn leave_status(&mut self, now: Instant) {
         self.status.at = now;
-        views::leave_status(&self.status, &self.fleet);
+        self.status.leave(&SharedData, &self.fleet);
     }
 }
 

@@ -1,10 +1,9 @@
-//! What is left to those who look at the breakers: what the fleet says of each, and whether anybody is
-//! in touch with it.
+//! What is left to those who look at the breakers: what the fleet says of each.
 
-use crate::fleet::{Agent, Basis, Says, Seen};
+use crate::fleet::{Agent, Seen};
 use crate::plugin::breakers::Breakers;
 use crate::plugin::host::SharedData;
-use crate::shared::{FleetStatus, FleetView, MAX_REPORTS, Report, Says as Reported};
+use crate::shared::{FleetView, MAX_REPORTS, Report};
 use crate::time::Instant;
 use std::collections::BTreeSet;
 
@@ -29,22 +28,12 @@ impl Views {
     }
 }
 
-/// Leave whether the fleet is heard.
-pub(super) fn leave_status(status: &FleetStatus, fleet: &str) {
-    status.leave(&SharedData, fleet);
-}
-
 fn view_of(seen: Seen) -> FleetView {
     let more = seen.words.len().saturating_sub(MAX_REPORTS);
     let reports = seen.words.into_iter().take(MAX_REPORTS).map(|word| Report {
         domain: word.by.domain,
         node: word.by.name,
-        says: match word.says {
-            Says::Closed => Reported::Closed,
-            Says::Open { basis: Basis::Announced, reason } => Reported::Announced(reason),
-            Says::Open { basis: Basis::Observed, reason } => Reported::Observed(reason),
-            Says::Open { basis: Basis::Probe, reason } => Reported::Probed(reason),
-        },
+        says: word.says,
         until: word.until,
     });
     FleetView {

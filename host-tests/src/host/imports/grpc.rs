@@ -8,7 +8,7 @@ use super::{
     super::{
         grpc::{self, Is, Opened},
         status::Status,
-        vm_state::{VmState, bytes, give, put},
+        vm_state::{VmState, bytes, give, put, text},
     },
     answer,
 };
@@ -154,8 +154,4 @@ fn open(
 
 fn path(c: &Host<'_>, service: (u32, u32), method: (u32, u32)) -> Result<String, Status> {
     Ok(format!("{}/{}", text(c, service.0, service.1)?, text(c, method.0, method.1)?))
-}
-
-fn text(c: &Host<'_>, at: u32, len: u32) -> Result<String, Status> {
-    Ok(String::from_utf8_lossy(&bytes(c, at, len)?).into_owned())
 }

@@ -6,7 +6,7 @@ use super::{
     super::{
         process::{Level, LogLine},
         status::Status,
-        vm_state::{VmState, bytes, give, put},
+        vm_state::{VmState, bytes, give, put, text},
     },
     answer,
 };
@@ -39,7 +39,7 @@ fn link_shared_data(linker: &mut Linker<VmState>) -> Result<()> {
         "proxy_get_shared_data",
         |c: Host<'_>, key: u32, key_len: u32, value: u32, value_len: u32, cas: u32| {
             answer(c, "proxy_get_shared_data", |c| {
-                let key = key_text(c, key, key_len)?;
+                let key = text(c, key, key_len)?;
                 let process = c.data().process.clone();
                 let process = process.borrow();
                 let (bytes, number) = process.shared.load(&key).ok_or(Status::NotFound)?;
@@ -53,7 +53,7 @@ fn link_shared_data(linker: &mut Linker<VmState>) -> Result<()> {
         "proxy_set_shared_data",
         |c: Host<'_>, key: u32, key_len: u32, value: u32, value_len: u32, cas: u32| {
             answer(c, "proxy_set_shared_data", |c| {
-                let key = key_text(c, key, key_len)?;
+                let key = text(c, key, key_len)?;
                 let value = bytes(c, value, value_len)?;
                 c.data().process.borrow_mut().set_shared(&key, &value, cas)
             })
@@ -68,7 +68,7 @@ fn link_metrics(linker: &mut Linker<VmState>) -> Result<()> {
         "proxy_define_metric",
         |c: Host<'_>, kind: u32, name: u32, name_len: u32, id_at: u32| {
             answer(c, "proxy_define_metric", |c| {
-                let name = key_text(c, name, name_len)?;
+                let name = text(c, name, name_len)?;
                 let process = c.data().process.clone();
                 let stats = &mut process.borrow_mut().stats;
                 let id = c.data_mut().metric_ids.define(stats, kind, name)?;
@@ -99,7 +99,7 @@ fn link_metrics(linker: &mut Linker<VmState>) -> Result<()> {
 }
 
 fn log(c: &mut Host<'_>, level: u32, at: u32, len: u32) -> Result<(), Status> {
-    let message = key_text(c, at, len)?;
+    let message = text(c, at, len)?;
     let line = LogLine { vm: c.data().name, level: Level::of(level), message };
     c.data().process.borrow_mut().log.push(line);
     Ok(())
@@ -111,9 +111,4 @@ fn set_tick_period(c: &mut Host<'_>, period_ms: u32) -> Result<(), Status> {
     let root = state.roots.get_mut(&root).ok_or(Status::BadArgument)?;
     root.tick_period_ms = period_ms;
     Ok(())
-}
-
-/// Keys, names and log lines are text here, though Envoy would take any bytes.
-fn key_text(c: &Host<'_>, at: u32, len: u32) -> Result<String, Status> {
-    Ok(String::from_utf8_lossy(&bytes(c, at, len)?).into_owned())
 }
