@@ -4,6 +4,10 @@
 //! `make test` runs a share of it, `make fleet-test` all: see `amount.rs`.
 
 mod amount;
+mod fault;
+mod journal;
+mod latency;
+mod orders;
 mod outage;
 mod owner;
 mod propagation;

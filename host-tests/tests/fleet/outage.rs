@@ -57,6 +57,25 @@ async fn after_one_witness_a_first_failure_is_enough() -> Outcome {
     Ok(())
 }
 
+/// As soon as they have heard of one witness, C and D pay once at most, until the second opens it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_traffic_while_two_find_out_pays_once_at_most() -> Outcome {
+    let fleet = Fleet::start(&policy()).await?;
+    fleet.provider.behave(Behaviour::status(500));
+    fleet.fail_at_once(2, 5).await;
+    for proxy in &fleet.proxies[2..] {
+        proxy.until_it_heard().await;
+    }
+    for proxy in &fleet.proxies[2..] {
+        while !proxy.is_blocked().await {}
+        let failures = proxy.sum("failures_total").await;
+        println!("{}: {failures} of its own calls failed before its breaker was open", proxy.name);
+        assert!(failures <= 1.0, "{}", proxy.show().await);
+    }
+    assert!(fleet.provider.calls() <= 12, "five of A and of B, and one each of C and D");
+    Ok(())
+}
+
 /// Thirty sidecars of one bad node are one witness.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_proxies_of_one_domain_are_one_witness() -> Outcome {
@@ -94,7 +113,7 @@ async fn one_broken_network_cuts_off_nobody_else() -> Outcome {
     fleet.proxies[0].until_connected(true).await;
     let mut calls_of_others = 0;
     let mut due = tokio::time::interval(Duration::from_millis(10));
-    for round in 0..amount(300, 3_000) {
+    for round in 0..amount(150, 3_000) {
         due.tick().await;
         fleet.proxies[0].call().await;
         for proxy in &fleet.proxies[1..] {

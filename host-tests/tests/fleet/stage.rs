@@ -11,6 +11,7 @@ use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::journal::Logged;
 use crate::trial;
 
 /// The values of the gauge `llm_circuit_breaker_state`.
@@ -119,8 +120,13 @@ impl Proxy {
 
     /// A stat of the provider's breaker, named without the common prefix.
     pub(crate) async fn stat(&self, name: &str) -> f64 {
+        self.stat_of(OPENAI, name).await
+    }
+
+    /// The same of another breaker.
+    pub(crate) async fn stat_of(&self, breaker: &str, name: &str) -> f64 {
         let stats = self.envoy.stats().await;
-        let labels = [("llm_cluster", OPENAI)];
+        let labels = [("llm_cluster", breaker)];
         stats.value(&format!("llm_circuit_breaker_{name}"), &labels).unwrap_or(0.0)
     }
 
@@ -149,6 +155,24 @@ impl Proxy {
         since.elapsed()
     }
 
+    /// Waits until something that another proxy said has reached it.
+    pub(crate) async fn until_it_heard(&self) {
+        let heard = async {
+            while self.received().await == 0.0 {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        };
+        patiently("a word of another proxy", heard).await;
+    }
+
+    async fn received(&self) -> f64 {
+        let name = "llm_circuit_breaker_fleet_events_total";
+        let stats = self.envoy.stats().await;
+        let samples = stats.samples(name).into_iter();
+        let received = samples.filter(|(_, labels, _)| labels["direction"] == "received");
+        received.map(|(_, _, value)| value).sum()
+    }
+
     async fn is_connected_as(&self, value: f64) -> bool {
         let stats = self.envoy.stats().await;
         stats.value("llm_circuit_breaker_fleet_connected", &[]).unwrap_or(0.0) == value
@@ -159,29 +183,35 @@ impl Proxy {
         self.envoy.stats().await.sum(&format!("llm_circuit_breaker_{name}"))
     }
 
-    /// The transitions of a breaker that it has logged.
-    pub(crate) fn transitions(&self, breaker: &str) -> Vec<Transition> {
+    /// The lines of its log that `wanted` accepts.
+    pub(crate) fn logged(&self, wanted: impl Fn(&Logged) -> bool) -> Vec<Logged> {
         let lines = self.envoy.log().lines();
-        let all = lines.iter().filter_map(|line| Transition::in_line(line));
-        all.filter(|it| it.event["breaker"] == breaker).collect()
+        lines.iter().filter_map(|line| Logged::in_line(line)).filter(wanted).collect()
+    }
+
+    /// Waits until there are so many of them, and returns the last.
+    pub(crate) async fn until_logged(
+        &self,
+        what: &str,
+        count: usize,
+        wanted: impl Fn(&Logged) -> bool,
+    ) -> Logged {
+        let is_wanted = |line: &str| Logged::in_line(line).is_some_and(|it| wanted(&it));
+        let lines = self.envoy.log().wait_for_count(count, is_wanted);
+        let Ok(lines) = tokio::time::timeout(PATIENCE / 2, lines).await else {
+            panic!("{} has not logged: {what}\n{}", self.name, self.show().await);
+        };
+        Logged::in_line(&lines[count - 1]).expect("a line as before")
+    }
+
+    /// The transitions of a breaker that it has logged.
+    pub(crate) fn transitions(&self, breaker: &str) -> Vec<Logged> {
+        self.logged(|it| it.is_transition_of(breaker))
     }
 
     /// When a breaker opened, as its log says, and why.
-    pub(crate) async fn opening(&self, breaker: &str) -> Transition {
-        let opened = async {
-            loop {
-                if let Some(opened) =
-                    self.transitions(breaker).into_iter().find(|it| it.opens(breaker))
-                {
-                    return opened;
-                }
-                tokio::time::sleep(POLL_INTERVAL).await;
-            }
-        };
-        match tokio::time::timeout(PATIENCE, opened).await {
-            Ok(opened) => opened,
-            Err(_) => panic!("{breaker} of {} is not open:\n{}", self.name, self.show().await),
-        }
+    pub(crate) async fn opening(&self, breaker: &str) -> Logged {
+        self.until_logged(&format!("{breaker} opens"), 1, |it| it.opens(breaker)).await
     }
 
     pub(crate) async fn show(&self) -> String {
@@ -195,41 +225,18 @@ impl Proxy {
     }
 }
 
-/// A line of the log about a change of state.
-#[derive(Clone, Debug)]
-pub(crate) struct Transition {
-    /// When Envoy wrote it, in milliseconds of the day.
-    pub(crate) at: i64,
-    pub(crate) event: Value,
-}
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
-
-impl Transition {
-    /// `[2026-11-28 17:30:16.347][…] … {"event":"transition",…}`
-    fn in_line(line: &str) -> Option<Self> {
-        let json = &line[line.find('{')?..];
-        let event: Value = serde_json::from_str(json).ok()?;
-        (event["event"] == "transition").then_some(())?;
-        let clock = line.get(12..24)?;
-        let mut parts = clock.split([':', '.']).map(str::parse::<i64>);
-        let mut part = || parts.next()?.ok();
-        let (hours, minutes, seconds, milliseconds) = (part()?, part()?, part()?, part()?);
-        Some(Self { at: ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds, event })
+/// Starts them at the same time, for most of a start is waiting.
+pub(crate) async fn start_all(
+    envoys: impl IntoIterator<Item = (String, Builder)>,
+) -> Outcome<Vec<Proxy>> {
+    let starting = envoys.into_iter().map(|(name, envoy)| {
+        tokio::spawn(async move { Proxy::start(&name, envoy).await.map_err(|it| it.to_string()) })
+    });
+    let mut proxies = Vec::new();
+    for proxy in starting.collect::<Vec<_>>() {
+        proxies.push(proxy.await??);
     }
-
-    pub(crate) fn opens(&self, breaker: &str) -> bool {
-        self.event["breaker"] == breaker && self.event["to"] == "open"
-    }
-
-    /// Milliseconds from another one to this, at midnight too.
-    pub(crate) fn after(&self, other: &Self) -> i64 {
-        (self.at - other.at + DAY + DAY / 2) % DAY - DAY / 2
-    }
-
-    pub(crate) fn reason(&self) -> &str {
-        self.event["reason"].as_str().unwrap_or_default()
-    }
+    Ok(proxies)
 }
 
 /// All of it, running.
@@ -252,12 +259,11 @@ impl Fleet {
         shape: impl Fn(Builder, SocketAddr) -> Builder,
     ) -> Outcome<Self> {
         let (etcd, provider) = (Etcd::start().await?, Simulator::start().await?);
-        let mut proxies = Vec::new();
-        for member in members {
+        let envoy = |member: &Member| {
             let envoy = member.envoy(provider.address(), etcd.address());
-            let envoy = shape(envoy, provider.address());
-            proxies.push(Proxy::start(&member.name, envoy).await?);
-        }
+            (member.name.clone(), shape(envoy, provider.address()))
+        };
+        let proxies = start_all(members.iter().map(envoy)).await?;
         let fleet = Self { etcd, provider, proxies };
         fleet.until_connected(true).await;
         Ok(fleet)
