@@ -2,12 +2,15 @@
 //! as they write them.
 //!
 //! More and more of both, until what is written arrives at the watchers later than proxies are to know.
+//! The table goes into docs/scaling.md.
 
 use std::time::Duration;
 
 use llm_breaker_benches::etcd::{Load, Taken, drive};
+use llm_breaker_benches::page;
 use llm_breaker_host_tests::etcd::Etcd;
 
+const HEAD: &str = "| watches | facts/s | events/s | lease and put, p50 | p99 | arrives after, p50 | p99 | arrived | CPU of etcd | its memory |";
 const WATCHES: [usize; 4] = [10, 100, 1_000, 5_000];
 const FACTS: [u32; 4] = [1, 10, 100, 1_000];
 const LASTS: Duration = Duration::from_secs(5);
@@ -16,14 +19,8 @@ const TOO_LATE: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!(
-        "One etcd, and those who load it, on the same machine; each step takes {} s.\n",
-        LASTS.as_secs()
-    );
-    println!(
-        "| watches | facts/s | written | events/s | lease and put, p50 | p99 | arrives after, p50 | p99 | arrived | CPU of etcd | memory |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    let mut table = vec![HEAD.to_owned(), "|---|---|---|---|---|---|---|---|---|---|".to_owned()];
+    table.iter().for_each(|line| println!("{line}"));
     for watches in WATCHES {
         for facts in FACTS {
             let etcd = Etcd::start().await?;
@@ -31,31 +28,32 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let before = usage(&etcd)?;
             let taken = drive(etcd.address(), load).await?;
             let after = usage(&etcd)?;
-            row(load, &taken, after.cpu - before.cpu, after.mib);
+            let line = row(load, &taken, after.cpu - before.cpu, after.mib);
+            println!("{line}");
+            table.push(line);
             if quantile(&taken.arrived, 0.99).is_none_or(|it| it > TOO_LATE) {
                 break;
             }
         }
     }
+    page::put_into("docs/scaling.md", "etcd figures", &table.join("\n"))?;
     Ok(())
 }
 
-fn row(load: Load, taken: &Taken, cpu: f64, mib: f64) {
+fn row(load: Load, taken: &Taken, cpu: f64, mib: f64) -> String {
     let Load { watches, facts, lasts } = load;
     let shown = |times: &[Duration], share: f64| {
         quantile(times, share).map_or_else(|| "none".to_owned(), |it| format!("{it:.1?}"))
     };
-    println!(
-        "| {watches} | {facts} | {} | {:.0} | {} | {} | {} | {} | {:.0} % | {:.2} | {mib:.0} MiB |",
-        taken.written.len(),
+    format!(
+        "| {watches} | {facts} | {:.0} | {} | {} | {} | {} | {:.0} % | {cpu:.1} s | {mib:.0} MiB |",
         taken.arrived.len() as f64 / lasts.as_secs_f64(),
         shown(&taken.written, 0.5),
         shown(&taken.written, 0.99),
         shown(&taken.arrived, 0.5),
         shown(&taken.arrived, 0.99),
         100.0 * taken.arrived.len() as f64 / taken.expected.max(1) as f64,
-        cpu / lasts.as_secs_f64(),
-    );
+    )
 }
 
 fn quantile(times: &[Duration], share: f64) -> Option<Duration> {
