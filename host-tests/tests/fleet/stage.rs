@@ -1,5 +1,6 @@
 //! Proxies with names of their own, the provider behind them, and the etcd that they share.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -155,7 +156,7 @@ impl Proxy {
         since.elapsed()
     }
 
-    /// Waits until something that another proxy said has reached it.
+    /// Waits until it was told that another proxy sees something fail.
     pub(crate) async fn until_it_heard(&self) {
         let heard = async {
             while self.received().await == 0.0 {
@@ -169,7 +170,10 @@ impl Proxy {
         let name = "llm_circuit_breaker_fleet_events_total";
         let stats = self.envoy.stats().await;
         let samples = stats.samples(name).into_iter();
-        let received = samples.filter(|(_, labels, _)| labels["direction"] == "received");
+        let is_word = |labels: &BTreeMap<String, String>| {
+            labels["direction"] == "received" && labels["kind"] == "observed"
+        };
+        let received = samples.filter(|(_, labels, _)| is_word(labels));
         received.map(|(_, _, value)| value).sum()
     }
 
