@@ -331,7 +331,7 @@ test: setup build build-guests reproducible release ## Run every test: unit, was
 	RUNS=2000 $(SIMULATE)
 
 .PHONY: test-all
-test-all: test deny trust simulate-mutants evidence fuzz ## The same, and what takes longer
+test-all: test deny trust fleet-test simulate-mutants evidence fuzz ## The same, and what takes longer
 	RUNS=10000 $(SIMULATE)
 
 # Bounded by MATRIX_MINUTES for each Envoy; what ran to its end is not run again with the same module.
@@ -359,6 +359,10 @@ msrv: ## Build with the oldest Rust that the packages promise, `rust-version` of
 trust: envoy build build-guests ## All of what `make test` runs a share of: no harm, hostile input, faults under load, replays; SEED=…
 	TRUST=all cargo test --package llm-breaker-host-tests --test trust -- --nocapture --test-threads 1
 	TRUST=all $(REPLAY_TESTS) -- --nocapture --test-threads 1
+
+.PHONY: fleet-test
+fleet-test: envoy etcd debian-packages build build-guests ## All of what `make test` runs a share of: four Envoys on a real etcd that misbehaves
+	FLEET=all cargo test --package llm-breaker-host-tests --test fleet -- --nocapture --test-threads 1
 
 # Bounded: a minute at least, half a day at most.
 export SOAK_SECONDS ?= 600
@@ -502,6 +506,10 @@ bench-table: debian-packages envoy build build-guests ## Every budget of docs/pe
 fleet: ## What a fleet sends to a provider that is down, each proxy alone or sharing through etcd; PROXIES=1000
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin fleet
 	cargo run --quiet --profile checked --package llm-breaker-fleet-simulation
+
+.PHONY: etcd-figures
+etcd-figures: etcd ## What one etcd takes on this machine: proxies that watch, and facts a second
+	cargo run --quiet --profile bench --package llm-breaker-benches --bin etcd
 
 .PHONY: bench
 bench: ## What one decision costs (criterion)

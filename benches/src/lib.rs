@@ -7,11 +7,13 @@
 //! | [`many`] | what does one of many breakers cost? |
 //! | [`stopwatch`] | how many nanoseconds does a call take? |
 //! | [`envoy`] | what does the real Envoy's process pay, for us and for others? |
+//! | [`etcd`] | what does one etcd take, of what a fleet asks of it? |
 //! | [`spread`] | which number stands for many rounds? |
 //! | [`plot`] | how does it look? |
 //! | [`page`] | where does it go? |
 
 pub mod envoy;
+pub mod etcd;
 pub mod many;
 pub mod page;
 pub mod plot;

@@ -11,8 +11,15 @@ use crate::envoy::Failure;
 /// # Errors
 /// When there is no such page, or it has no such marks.
 pub fn put(name: &str, table: &str) -> Result<(), Failure> {
-    let page = std::env::var_os("PAGE")
-        .map_or_else(|| PathBuf::from("docs/performance.md"), PathBuf::from);
+    put_into("docs/performance.md", name, table)
+}
+
+/// The same in another page of `docs/`.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_into(page: &str, name: &str, table: &str) -> Result<(), Failure> {
+    let page = std::env::var_os("PAGE").map_or_else(|| PathBuf::from(page), PathBuf::from);
     let text = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
     let changed = between(&text, name, table)
         .ok_or_else(|| format!("{}: no marks of {name}", page.display()))?;

@@ -139,17 +139,20 @@ pub enum Ignored {
     Garbled,
     /// The queue to the VM that listens was full.
     QueueFull,
+    /// There was no such queue for seconds: no VM listened.
+    NoQueue,
 }
 
 impl Ignored {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Key,
         Self::Value,
         Self::UnknownBreaker,
         Self::OverLimit,
         Self::Garbled,
         Self::QueueFull,
+        Self::NoQueue,
     ];
 
     /// The label's value.
@@ -162,6 +165,7 @@ impl Ignored {
             Self::OverLimit => "over_limit",
             Self::Garbled => "garbled",
             Self::QueueFull => "queue_full",
+            Self::NoQueue => "no_queue",
         }
     }
 }

@@ -8,7 +8,7 @@ import { test } from "node:test";
 
 process.env.TZ = "UTC";
 const source = readFileSync(new URL("../../filter/src/admin/page/facts.js", import.meta.url), "utf8");
-const names = ["span", "sorted", "condition", "why", "reasons", "gets", "probe", "lead", "overridden", "windowed", "heard", "happened", "counts", "summary"];
+const names = ["span", "sorted", "condition", "why", "reasons", "gets", "probe", "lead", "overridden", "windowed", "heard", "canReachFleet", "usualScope", "reach", "happened", "counts", "summary"];
 const say = new Function(`${source}; return { ${names.join(", ")} };`)();
 
 const SINCE = "2026-11-28T16:40:00.000Z";
@@ -142,4 +142,25 @@ test("what other proxies say is told with who says it, for as long as it holds",
   assert.equal(say.happened(event), "shadow as ordered for the fleet for 1 m");
   assert.equal(say.happened({ ...event, action: "fleet_release" }), "shadow ended: taken back for the fleet");
   assert.equal(say.happened({ ...event, action: "open", mode: "forced_open", scope: "fleet", user: "kim" }), "open for the fleet for 1 m by kim");
+});
+
+test("an order may be for the whole fleet, if there is one, and one of the fleet's is ended there", () => {
+  const fleet = { connected: true, scope: "acme" };
+  const alone = breaker();
+  const member = breaker({ fleet });
+  for (const action of ["open", "mode", "end"]) {
+    assert.equal(say.canReachFleet(alone, action), false);
+    assert.equal(say.canReachFleet(member, action), true);
+  }
+  for (const action of ["close", "reset"]) assert.equal(say.canReachFleet(member, action), false);
+  const ordered = (scope) => breaker({ fleet, override: { ...forced, scope } });
+  assert.equal(say.usualScope(member, "end"), "local");
+  assert.equal(say.usualScope(ordered("local"), "end"), "local");
+  assert.equal(say.usualScope(ordered("fleet"), "end"), "fleet");
+  assert.equal(say.usualScope(ordered("fleet"), "open"), "local");
+  assert.match(say.reach(member, "local"), /others .* as they are/);
+  assert.match(say.reach(member, "fleet"), /all proxies of acme, this one included/);
+  assert.match(say.reach(breaker({ fleet: { ...fleet, connected: false } }), "fleet"), /out of touch/);
+  const nameless = { ...forced, user: null, scope: "fleet" };
+  assert.match(say.overridden(breaker({ mode: "forced_open", override: nameless }), 0), /^Forced open for the fleet since /);
 });

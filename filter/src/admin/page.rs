@@ -25,7 +25,7 @@ mod tests {
     fn the_page_is_whole_and_takes_little_of_the_module() {
         let whole = include_bytes!(concat!(env!("OUT_DIR"), "/page.html"));
         assert_eq!(html(), whole);
-        assert!(PAGE.bytes.len() < 12 * 1024, "{} bytes", PAGE.bytes.len());
+        assert!(PAGE.bytes.len() < 12_800, "{} bytes", PAGE.bytes.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! history, its policy's profile and its stats.
 
 use crate::admin::told::{Told, seconds};
-use crate::breaker::{Breaker, Override, Shown, State};
+use crate::breaker::{Breaker, Origin, Override, Shown, State};
 use crate::config::json;
 use crate::key::Key;
 use crate::policy::{Mode, Policy, WindowShape};
@@ -124,6 +124,7 @@ impl View {
         let said = |name: &str| order.get(name).cloned().unwrap_or_default();
         let mut told = Told::default();
         told.add("mode", it.mode.name());
+        told.add("scope", scope(it.origin));
         told.add("since", self.clock.at(it.since));
         told.add("until", it.until.map(|until| self.clock.at(until)));
         told.add("remaining_seconds", it.remaining(self.clock.now).map(seconds));
@@ -212,5 +213,13 @@ fn fields(noted: &Noted) -> Map<String, Value> {
     match json::read(noted.text.as_bytes()) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
+    }
+}
+
+/// For whom an order was, as an order says it.
+const fn scope(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Local => "local",
+        Origin::Fleet => "fleet",
     }
 }

@@ -81,23 +81,17 @@ impl Context for Root {
 
     #[cfg(feature = "fleet")]
     fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
-        if let Serves::Traffic(breakers) = &self.serves {
-            self.fleet.stream_message(breakers, token, size);
-        }
+        self.fleet.stream_message(token, size);
     }
 
     #[cfg(feature = "fleet")]
     fn on_grpc_stream_close(&mut self, token: u32, _: u32) {
-        if let Serves::Traffic(breakers) = &self.serves {
-            self.fleet.stream_closed(breakers, token);
-        }
+        self.fleet.stream_closed(token);
     }
 
     #[cfg(feature = "fleet")]
     fn on_grpc_call_response(&mut self, token: u32, status: u32, size: usize) {
-        if let Serves::Traffic(breakers) = &self.serves {
-            self.fleet.replied(breakers, token, status, size);
-        }
+        self.fleet.replied(token, status, size);
     }
 }
 
@@ -131,9 +125,7 @@ impl RootContext for Root {
 
     #[cfg(feature = "fleet")]
     fn on_queue_ready(&mut self, queue: u32) {
-        if let Serves::Traffic(breakers) = &self.serves {
-            self.fleet.queue_ready(breakers, queue);
-        }
+        self.fleet.queue_ready(queue);
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {

@@ -2,7 +2,8 @@
 //!
 //! Nothing is known to crash the filter, so the tests give it a body callback that must: they swap
 //! what two of the module's exports lead to, and the SDK panics on a request's body that arrives
-//! where only TCP streams are known. Requests without a body are served as ever.
+//! where only TCP streams are known. Requests without a body are served as ever. Likewise with the
+//! message in a shared queue.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use super::filter_module;
 
-/// The filter, but for a crash at every request that has a body.
+/// The filter, but for a crash at every request that has a body, or at messages in a queue.
 #[derive(Debug)]
 pub struct CrashingModule {
     /// Removes the file when the test is over.
@@ -39,8 +40,25 @@ impl CrashingModule {
     /// # Panics
     /// As [`Self::make`].
     pub fn make_of(module: &Path) -> io::Result<Self> {
+        Self::swapped(module, "proxy_on_request_body", "proxy_on_downstream_data")
+    }
+
+    /// Makes one of this module that serves all requests, but crashes in the VM that is woken for a
+    /// message in a shared queue: the one that speaks for a fleet, at the first news of its own
+    /// process.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    ///
+    /// # Panics
+    /// As [`Self::make`].
+    pub fn at_news(module: &Path) -> io::Result<Self> {
+        Self::swapped(module, "proxy_on_queue_ready", "proxy_on_downstream_connection_close")
+    }
+
+    fn swapped(module: &Path, one: &str, other: &str) -> io::Result<Self> {
         let mut module = std::fs::read(module)?;
-        swap_exports(&mut module, "proxy_on_request_body", "proxy_on_downstream_data");
+        swap_exports(&mut module, one, other);
         let directory = TempDir::with_prefix("llm-breaker-")?;
         let path = directory.path().join("crashing.wasm");
         std::fs::write(&path, module)?;

@@ -86,6 +86,8 @@ pub(crate) struct Process {
     pub(crate) log: Vec<LogLine>,
     pub(crate) monotonic_ns: u64,
     pub(crate) wall_ns: u64,
+    /// By so much the monotonic clock moves on whenever the guest looks at it.
+    pub(crate) each_look_takes_ns: u64,
     pub(crate) node: Value,
     pub(crate) cluster_metadata: BTreeMap<String, Value>,
     pub(crate) header_routes: Vec<HeaderRoute>,
@@ -129,6 +131,7 @@ impl Default for Process {
             log: Vec::new(),
             monotonic_ns: UPTIME_AT_START_NS,
             wall_ns: WALL_AT_START_NS,
+            each_look_takes_ns: 0,
             node: serde_json::json!({"id": "node-1", "cluster": "test"}),
             cluster_metadata: BTreeMap::new(),
             header_routes: Vec::new(),

@@ -1,6 +1,11 @@
 //! One VM: an instance of the module, its contexts, and how callbacks are made.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use wasmtime::{Instance, Store, WasmParams, WasmResults};
 
@@ -21,13 +26,17 @@ pub(crate) struct Vm {
     spent: BTreeMap<String, Spent>,
 }
 
-/// What a callback cost so far, of a [metered](Module::metered) module.
+/// What a callback cost so far; instructions are those of a [metered](Module::metered) module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// How often it was called.
     pub calls: u64,
     /// The instructions that these calls executed.
     pub instructions: u64,
+    /// Those of the dearest of them.
+    pub most: u64,
+    /// How long the longest of them took, on this machine and with this host.
+    pub longest: Duration,
 }
 
 /// The VM trapped in this callback, or had before.
@@ -64,11 +73,19 @@ impl Vm {
         &self.spent
     }
 
-    fn note_spent(&mut self, callback: &str, fuel_before: Option<u64>) {
-        let Some(before) = fuel_before else { return };
+    pub(crate) fn forget_spent(&mut self) {
+        self.spent.clear();
+    }
+
+    fn note_spent(&mut self, callback: &str, fuel_before: Option<u64>, began: Instant) {
+        let longest = began.elapsed();
         let spent = self.spent.entry(callback.to_owned()).or_default();
         spent.calls += 1;
-        spent.instructions += before - self.store.get_fuel().unwrap_or(before);
+        spent.longest = spent.longest.max(longest);
+        let Some(before) = fuel_before else { return };
+        let instructions = before - self.store.get_fuel().unwrap_or(before);
+        spent.instructions += instructions;
+        spent.most = spent.most.max(instructions);
     }
 
     /// How often each edge of an instrumented module was taken, counted as a byte that wraps.
@@ -193,8 +210,9 @@ impl Vm {
             .get_typed_func::<P, R>(&mut self.store, callback)
             .unwrap_or_else(|error| panic!("the module's {callback}: {error}"));
         let fuel = self.store.get_fuel().ok();
+        let began = Instant::now();
         let result = function.call(&mut self.store, arguments);
-        self.note_spent(callback, fuel);
+        self.note_spent(callback, fuel, began);
         match (result, &self.state().crash) {
             (Ok(result), None | Some(Crash::In(_) | Crash::ByItself)) => {
                 self.tell_of_refused();

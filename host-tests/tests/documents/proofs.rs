@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::repository::read;
 
-/// Relative to the repository; each names tests as `filter/file::name`, `envoy/file::name` or `trust/file::name`.
+/// Relative to the repository; each names tests as `filter/file::name`, `fleet/file::name` and so on.
 const DOCUMENTS: &[&str] = &["SECURITY.md", "docs/hazards.md"];
 
 /// Where the tests are that they may name.
-const BINARIES: [&str; 4] = ["filter/", "any_order::", "envoy/", "trust/"];
+const BINARIES: [&str; 5] = ["filter/", "any_order::", "envoy/", "trust/", "fleet/"];
 
 /// A test file's text; a folder's tests stand in its `mod.rs`.
 fn source_of(file: &str) -> String {

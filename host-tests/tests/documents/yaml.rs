@@ -5,7 +5,8 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use llm_breaker_host_tests::envoy::filter_module;
+use llm_breaker_host_tests::envoy::{filter_module, fleet_module};
+use llm_breaker_host_tests::etcd::Certificates;
 use llm_breaker_host_tests::patience::patiently;
 use serde_json::Value;
 use tokio::process::Command;
@@ -54,6 +55,7 @@ const CLAIMS: &[(&str, Claim)] = &[
         ),
     ),
     ("envoy/llm-", Claim::Here),
+    ("envoy/fleet/", Claim::Here),
     ("envoy/", Claim::ByName),
     ("docs/", Claim::ByName),
 ];
@@ -98,11 +100,19 @@ fn a_test_claims_every_yaml() {
     assert!(!is_named(&["envoy/no", "where/no", "thing.yaml"].concat(), &sources));
 }
 
-/// The file as it is shipped, but for where this machine's build left the module.
-fn bootstrap(path: &str) -> Value {
-    let module = filter_module().canonicalize().expect("the module");
-    let text = repository::read(path)
-        .replace("target/wasm32-wasip1/release/llm_breaker.wasm", &module.to_string_lossy());
+/// The file as it is shipped, but for where this machine's build left the module, and where the
+/// certificates are.
+fn bootstrap(path: &str, certificates: &Certificates) -> Value {
+    let shipped = "target/wasm32-wasip1/release/";
+    let mut text = repository::read(path);
+    for (name, module) in
+        [("llm_breaker.wasm", filter_module()), ("llm_breaker_fleet.wasm", fleet_module())]
+    {
+        let module = module.canonicalize().expect("the module");
+        text = text.replace(&format!("{shipped}{name}"), &module.to_string_lossy());
+    }
+    let folder = format!("{}/", certificates.folder().display());
+    let text = text.replace("/etc/llm-breaker/etcd/", &folder);
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -123,12 +133,13 @@ async fn envoy_takes_every_bootstrap_as_it_is_shipped() {
     let envoy = env::var_os("ENVOY")
         .map_or_else(|| repository::root().join(".venv/bin/envoy"), PathBuf::from);
     let folder = tempfile::tempdir().expect("a folder");
+    let certificates = Certificates::make(&["proxy"]).expect("certificates");
     let mut judged = 0;
     for path in repository::files(&[".yaml", ".yml"]) {
         if claim(&path) != Some(Claim::Here) {
             continue;
         }
-        let bootstrap = bootstrap(&path);
+        let bootstrap = bootstrap(&path, &certificates);
         let file = folder.path().join("bootstrap.json");
         std::fs::write(&file, bootstrap.to_string()).expect("a file");
         let mut command = Command::new(&envoy);
@@ -138,5 +149,5 @@ async fn envoy_takes_every_bootstrap_as_it_is_shipped() {
         assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
         judged += 1;
     }
-    assert!(judged >= 4, "{judged}");
+    assert!(judged >= 6, "{judged}");
 }

@@ -137,7 +137,7 @@ const left = (override, age) => override.until
   ? `${span(override.remaining_seconds - age)} left` : "until someone ends it";
 
 function overridden({ override, configured_mode }, age) {
-  const who = override.user ? ` by ${override.user}` : "";
+  const who = override.user ? ` by ${override.user}` : override.scope === "fleet" ? " for the fleet" : "";
   const said = override.reason ? `: “${override.reason}”` : "";
   const until = override.until ? ` (until ${clock(override.until)})` : "";
   return `${capital(words(override.mode))}${who} since ${clock(override.since)}, ${left(override, age)}${until}${said}.${configured_mode ? ` Configured: ${words(configured_mode)}.` : ""}`;
@@ -174,6 +174,20 @@ function heard({ fleet }, age) {
   if (fleet.probes) said.push(`${fleet.probes} probes`);
   if (fleet.override) said.push(`${words(fleet.override.mode)} is ordered for all${fleet.override.until ? ` until ${clock(fleet.override.until)}` : ""}`);
   return `Fleet ${fleet.scope}: ${said.join("; ") || "nobody says anything"}.`;
+}
+
+/** Actions that may be for the whole fleet. */
+const FOR_FLEETS = ["open", "mode", "end"];
+
+/** Whether an action on a breaker may be for its whole fleet, and whom it is for unless that is chosen otherwise. */
+const canReachFleet = ({ fleet }, action) => Boolean(fleet) && FOR_FLEETS.includes(action);
+const usualScope = ({ override }, action) => action === "end" && override?.scope === "fleet" ? "fleet" : "local";
+
+/** Whom an order reaches, and when. */
+function reach({ fleet }, scope) {
+  if (scope !== "fleet") return "The others of its fleet go on as they are.";
+  if (!fleet.connected) return "This proxy is out of touch with the fleet: it will refuse.";
+  return `It goes to all proxies of ${fleet.scope}, this one included, and each follows when it hears of it. What was ordered at a proxy itself comes first there.`;
 }
 
 /** "1 open · 2 closed", what is wrong first. */

@@ -33,6 +33,8 @@ function ask(breaker, action) {
   say($("question"), `${BUTTONS[action]}?`);
   say($("target"), called(breaker));
   say($("consequence"), CONSEQUENCES[action](breaker));
+  $("scope-field").hidden = !canReachFleet(breaker, action);
+  $("scope").value = usualScope(breaker, action);
   $("mode-field").hidden = action !== "mode";
   $("duration-field").hidden = !(action in ENDLESS);
   say($("endless"), ENDLESS[action] ?? "");
@@ -43,6 +45,7 @@ function ask(breaker, action) {
   say($("error"), "");
   say($("confirm"), BUTTONS[action]);
   warn();
+  sayReach();
   $("confirm").disabled = false;
   $("dialog").showModal();
 }
@@ -52,6 +55,12 @@ function warn() {
   $("confirm").classList.toggle("danger", DANGEROUS.includes(chosen));
 }
 
+function sayReach() {
+  if (!$("scope-field").hidden) say($("reach"), reach(asked.breaker, $("scope").value));
+}
+
+const isForFleet = () => !$("scope-field").hidden && $("scope").value === "fleet";
+
 /** What is sent: only what was filled in. */
 function order() {
   const { action } = asked;
@@ -59,6 +68,7 @@ function order() {
   const seconds = $("duration").valueAsNumber * Number($("unit").value);
   if (action === "end") body.mode = null;
   if (action === "mode") body.mode = $("mode").value;
+  if (isForFleet()) body.scope = "fleet";
   if (action in ENDLESS && seconds) body.duration = `${seconds}s`;
   for (const name of ["user", "reason"]) {
     const text = $(name).value.trim();
@@ -81,7 +91,7 @@ async function send() {
     kept.write("token", token);
     kept.write("user", $("user").value.trim());
     $("dialog").close();
-    announce(`${called(breaker)}: done, ${BUTTONS[action].toLowerCase()}`);
+    announce(`${called(breaker)}: ${isForFleet() ? "asked of the fleet" : "done"}, ${BUTTONS[action].toLowerCase()}`);
     refresh();
   } catch {
     say($("error"), "The proxy did not answer. Whether the change was made, the list will show.");
@@ -101,6 +111,7 @@ function refused(status, { error }) {
 
 $("mode").append(...Object.entries(MODES).map(([value, text]) => node("option", { value }, text)));
 $("mode").onchange = warn;
+$("scope").onchange = sayReach;
 $("cancel").onclick = () => $("dialog").close();
 $("form").onsubmit = (event) => {
   event.preventDefault();

@@ -22,7 +22,7 @@ fn an_order_is_answered_with_the_breaker_as_it_is_now() {
     assert_eq!(
         seen["override"],
         json!({
-            "mode": "forced_open", "since": "2026-11-28T16:40:00.123Z",
+            "mode": "forced_open", "scope": "local", "since": "2026-11-28T16:40:00.123Z",
             "until": "2026-11-28T16:50:00.123Z", "remaining_seconds": 600.0,
             "user": "ann", "reason": "provider is lying",
         })

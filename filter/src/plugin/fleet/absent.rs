@@ -7,6 +7,7 @@ use crate::policy::Policy;
 use crate::shared::Decided;
 use crate::time::Instant;
 use core::time::Duration;
+use std::rc::Rc;
 
 /// Nobody's.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +69,7 @@ impl Fleet {
         true
     }
 
-    pub(in crate::plugin) const fn tick(&self, _: &Breakers, _: Instant) {}
+    pub(in crate::plugin) const fn tick(&self, _: &Rc<Breakers>, _: Instant) {}
 
     pub(in crate::plugin) const fn stream_begins(&self, _: u32) {}
 

@@ -4,8 +4,8 @@
 use crate::breaker::{Breaker, Change, Hint, Override};
 use crate::fleet::{Author, Instruction};
 use crate::journal;
-use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
+use crate::plugin::fleet::served::Served;
 use crate::plugin::host;
 use crate::policy::Policy;
 use crate::time::Instant;
@@ -43,7 +43,7 @@ impl Due {
     }
 
     /// Do as much as there is time for. What meets too many others at the same record stays.
-    pub(super) fn carry_out(&mut self, breakers: &Breakers) {
+    pub(super) fn carry_out(&mut self, served: &Served) {
         let began = host::now();
         let mut left = Vec::new();
         while let Some((name, tidings)) = self.0.pop_first() {
@@ -53,9 +53,9 @@ impl Due {
                 break;
             }
             let entry = if tidings.may_register(now) {
-                breakers.register_hinted(&name)
+                served.register_hinted(&name)
             } else {
-                breakers.known_by_name(&name)
+                served.known_by_name(&name)
             };
             if entry.is_some_and(|entry| !tidings.reach(&entry, now)) {
                 left.push((name, tidings));

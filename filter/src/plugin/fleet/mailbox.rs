@@ -2,7 +2,7 @@
 //! their own stores brought about, each through the process's queue.
 
 use crate::admission::{Answer, Question};
-use crate::breaker::{Admission, Permit, PermitKind};
+use crate::breaker::{Admission, Permit, PermitKind, StateName};
 use crate::category::Verdict;
 use crate::fleet::{self, News, Told};
 use crate::plugin::host::{SharedData, queue};
@@ -12,7 +12,8 @@ use crate::shared::{Backlog, Decided};
 use crate::stats::{self as names, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A breaker whose requests wait for a turn to probe says so no more often.
@@ -20,6 +21,12 @@ const SAYS_WANTED: Duration = Duration::from_secs(1);
 
 /// Whoever asks for a turn was refused a request that long ago at most.
 const SOON: Duration = Duration::from_secs(5);
+
+/// News that no queue is there for wait as long: by then somebody has taken over, or nobody will.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+
+/// So many wait at most.
+const MAX_KEPT: usize = 64;
 
 /// Where a configuration's breakers leave their news; nowhere if it names no fleet.
 #[derive(Clone, Default)]
@@ -30,6 +37,19 @@ struct Slot {
     backlog: Backlog,
     /// The queue's number, once it was found.
     queue: Cell<Option<u32>>,
+    /// What could not be sent yet, with the time since when: before the first VM keeps the connection
+    /// there is no queue.
+    kept: RefCell<VecDeque<(Instant, Vec<u8>)>>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Posted {
+    Sent,
+    /// As many wait as may.
+    Full,
+    /// There is no queue, or the host does not take it.
+    NoQueue,
 }
 
 impl Mailbox {
@@ -37,7 +57,8 @@ impl Mailbox {
     pub(super) fn of(fleet: &str) -> Self {
         let name = queue_name(fleet);
         let backlog = Backlog::of(&name);
-        Self(Some(Rc::new(Slot { name, backlog, queue: Cell::default() })))
+        let (queue, kept) = (Cell::default(), RefCell::default());
+        Self(Some(Rc::new(Slot { name, backlog, queue, kept })))
     }
 
     /// For one more breaker.
@@ -46,9 +67,18 @@ impl Mailbox {
         Voice(self.0.as_ref().map(|slot| Speaker { slot: Rc::clone(slot), wanted_at }))
     }
 
-    /// Leave something; whether it was taken.
+    /// Leave something now or never; whether it was taken.
     pub(in crate::plugin) fn post(&self, told: &Told) -> bool {
-        self.0.as_ref().is_some_and(|slot| slot.post(told))
+        let message = told.encode();
+        let is_sent = |slot: &Rc<Slot>| slot.post(&message) == Posted::Sent;
+        !message.is_empty() && self.0.as_ref().is_some_and(is_sent)
+    }
+
+    /// Time passed: what could not be left before is left now, or never.
+    pub(super) fn post_kept(&self, now: Instant) {
+        if let Some(slot) = &self.0 {
+            slot.post_kept(now);
+        }
     }
 }
 
@@ -58,23 +88,68 @@ pub(super) fn queue_name(fleet: &str) -> String {
 }
 
 impl Slot {
-    fn post(&self, told: &Told) -> bool {
+    /// Send it behind what waits, or have it wait.
+    fn tell(&self, told: &Told, now: Instant) {
         let message = told.encode();
         // A breaker with a name that no key of the store has room for is this proxy's own affair.
         if message.is_empty() {
-            return false;
+            return;
         }
-        let queue = self.queue.get().or_else(|| queue::resolve(&self.name));
-        let is_sent = queue.is_some_and(|queue| {
-            self.backlog.admits_one(&SharedData) && queue::send(queue, &message)
-        });
-        // Should the queue have gone with all VMs but this one, it is looked up again.
-        self.queue.set(queue.filter(|_| is_sent));
-        if !is_sent {
-            stats::count_for_process(&names::fleet_hints_ignored(Ignored::QueueFull));
+        self.post_kept(now);
+        let posted =
+            if self.kept.borrow().is_empty() { self.post(&message) } else { Posted::NoQueue };
+        match posted {
+            Posted::Sent => {}
+            Posted::Full => count_lost(Ignored::QueueFull),
+            Posted::NoQueue => self.keep(message, now),
         }
-        is_sent
     }
+
+    fn keep(&self, message: Vec<u8>, now: Instant) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() >= MAX_KEPT {
+            kept.pop_front();
+            count_lost(Ignored::NoQueue);
+        }
+        kept.push_back((now, message));
+    }
+
+    fn post_kept(&self, now: Instant) {
+        let mut kept = self.kept.borrow_mut();
+        while let Some((since, message)) = kept.front() {
+            if now.since(*since) >= KEPT_FOR {
+                count_lost(Ignored::NoQueue);
+            } else {
+                match self.post(message) {
+                    Posted::Sent => {}
+                    Posted::Full => count_lost(Ignored::QueueFull),
+                    Posted::NoQueue => return,
+                }
+            }
+            kept.pop_front();
+        }
+    }
+
+    fn post(&self, message: &[u8]) -> Posted {
+        let Some(queue) = self.queue.get().or_else(|| queue::resolve(&self.name)) else {
+            return Posted::NoQueue;
+        };
+        if !self.backlog.admits_one(&SharedData) {
+            return Posted::Full;
+        }
+        let is_sent = queue::send(queue, message);
+        // Should the queue have gone with all VMs but this one, it is looked up again.
+        self.queue.set(Some(queue).filter(|_| is_sent));
+        if is_sent {
+            return Posted::Sent;
+        }
+        self.backlog.received(&SharedData, 1);
+        Posted::NoQueue
+    }
+}
+
+fn count_lost(why: Ignored) {
+    stats::count_for_process(&names::fleet_hints_ignored(why));
 }
 
 /// What one breaker tells.
@@ -98,7 +173,7 @@ impl Voice {
         let Some(speaker) = &self.0 else { return };
         if let (Some(transition), Some(standing)) = (&decided.transition, &decided.standing) {
             let mode = decided.mode(policy, now);
-            speaker.tell(breaker, fleet::news_of(transition, standing, policy, mode));
+            speaker.tell(breaker, fleet::news_of(transition, standing, policy, mode), now);
         }
     }
 
@@ -113,15 +188,15 @@ impl Voice {
     ) {
         let Some(speaker) = &self.0 else { return };
         if decided.transition.is_none() && decided.mode(policy, now) == Mode::Enforce {
-            speaker.tell(breaker, speaker.news_of(question, decided, policy, now));
+            speaker.tell(breaker, speaker.news_of(question, decided, policy, now), now);
         }
     }
 }
 
 impl Speaker {
-    fn tell(&self, breaker: &str, news: Option<News>) {
+    fn tell(&self, breaker: &str, news: Option<News>, now: Instant) {
         if let Some(news) = news {
-            self.slot.post(&Told { breaker: breaker.to_owned(), news });
+            self.slot.tell(&Told { breaker: breaker.to_owned(), news }, now);
         }
     }
 
@@ -133,8 +208,10 @@ impl Speaker {
         now: Instant,
     ) -> Option<News> {
         match (question, decided.value.as_ref()?) {
+            // A ramp refuses, too, and whoever has the turn changes nothing about that.
             (_, Answer::Admission(Admission::Reject { retry_after, .. }, _)) => {
-                self.wanted(*retry_after, now)
+                let may_probe = decided.state.is_some_and(|state| state != StateName::Closed);
+                if may_probe { self.wanted(*retry_after, now) } else { None }
             }
             (Question::GiveBack(permit), _) => is_probe(permit).then_some(News::ProbeReturned),
             (Question::Record { permit: Some(permit), .. }, Answer::Recorded(category))

@@ -13,6 +13,8 @@ mod office;
 #[cfg(feature = "fleet")]
 mod present;
 #[cfg(feature = "fleet")]
+mod served;
+#[cfg(feature = "fleet")]
 mod views;
 
 #[cfg(not(feature = "fleet"))]

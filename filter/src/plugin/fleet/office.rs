@@ -7,10 +7,10 @@ use crate::fleet::{
     WATCH_METHOD, WATCH_SERVICE,
 };
 use crate::journal;
-use crate::plugin::breakers::Breakers;
 use crate::plugin::entry::Entry;
 use crate::plugin::fleet::due::Due;
 use crate::plugin::fleet::mailbox::queue_name;
+use crate::plugin::fleet::served::Served;
 use crate::plugin::fleet::views::Views;
 use crate::plugin::host::queue::{self, Dequeued};
 use crate::plugin::host::{SharedData, grpc};
@@ -79,7 +79,7 @@ impl Office {
         context: u32,
         cluster: String,
         settings: Settings,
-        breakers: &Breakers,
+        served: &Served,
         now: Instant,
     ) -> Self {
         let status = FleetStatus {
@@ -91,7 +91,7 @@ impl Office {
         };
         let mut due = Due::default();
         // Whoever kept the connection before may have had them wait for others.
-        for entry in breakers.all(now) {
+        for entry in served.all(now) {
             due.of(entry.name.clone()).patience = Some(Duration::ZERO);
         }
         stats::set_for_process(names::FLEET_CONNECTED, 0);
@@ -129,31 +129,31 @@ impl Office {
     }
 
     /// The tenure is over by itself: until another begins, every breaker goes alone.
-    pub(super) fn leave(mut self, breakers: &Breakers) {
+    pub(super) fn leave(mut self, served: &Served) {
         let effects = self.agent.stop();
-        self.carry_out_all(effects, breakers);
-        self.carry_out(breakers);
+        self.carry_out_all(effects, served);
+        self.carry_out(served);
         self.close();
     }
 
-    pub(super) fn tick(&mut self, breakers: &Breakers, now: Instant) {
+    pub(super) fn tick(&mut self, served: &Served, now: Instant) {
         if let Some(queue) = self.queue {
-            self.receive(queue, breakers, now);
+            self.receive(queue, served, now);
         }
-        self.put(Event::Tick, breakers, now);
-        self.carry_out(breakers);
+        self.put(Event::Tick, served, now);
+        self.carry_out(served);
         if now.since(self.left_at) >= Duration::from_secs(1) {
             self.left_at = now;
-            self.repeat_that_nothing_is_ordered(breakers, now);
-            self.views.leave(&self.agent, breakers, now);
+            self.repeat_that_nothing_is_ordered(served, now);
+            self.views.leave(&self.agent, served, now);
             self.leave_status(now);
         }
     }
 
     /// A breaker may still go by an order that was withdrawn while nobody, or another VM, kept the
     /// connection: so that nothing is ordered is told again and again, to some after the others.
-    fn repeat_that_nothing_is_ordered(&mut self, breakers: &Breakers, now: Instant) {
-        let all = breakers.all(now);
+    fn repeat_that_nothing_is_ordered(&mut self, served: &Served, now: Instant) {
+        let all = served.all(now);
         let first = self.repeated.checked_rem(all.len()).unwrap_or_default();
         for entry in all.iter().cycle().skip(first).take(all.len().min(MAX_REPEATED)) {
             if self.agent.orders_nothing(&entry.name) {
@@ -171,19 +171,19 @@ impl Office {
     }
 
     /// Read what the breakers of the process left.
-    pub(super) fn receive(&mut self, queue: u32, breakers: &Breakers, now: Instant) {
+    pub(super) fn receive(&mut self, queue: u32, served: &Served, now: Instant) {
         if self.queue != Some(queue) {
             return;
         }
-        for read in 0..MAX_MESSAGES {
+        for _ in 0..MAX_MESSAGES {
             match queue::receive(queue) {
                 Dequeued::Message(message) => {
                     if let Some(told) = Told::decode(&message) {
-                        breakers.meet(&told.breaker);
-                        self.put(Event::Told(told), breakers, now);
+                        served.meet(&told.breaker);
+                        self.put(Event::Told(told), served, now);
                     }
                 }
-                Dequeued::Empty if read == 0 => return,
+                // Also where nothing was: what was counted went with a VM that crashed, or a queue.
                 Dequeued::Empty => return self.backlog.drained(&SharedData),
                 Dequeued::Unavailable => return,
             }
@@ -192,67 +192,67 @@ impl Office {
     }
 
     /// Something of the connection; what is of an earlier one is nobody's.
-    pub(super) fn happen(&mut self, happened: Happened, breakers: &Breakers, now: Instant) {
+    pub(super) fn happen(&mut self, happened: Happened, served: &Served, now: Instant) {
         match happened {
             Happened::Message { token, size } if self.stream == Some(token) => {
                 match fetched(size) {
-                    Ok(message) => self.put(Event::Message(&message), breakers, now),
+                    Ok(message) => self.put(Event::Message(&message), served, now),
                     Err(_) => {
                         self.close_stream();
-                        self.put(Event::Closed, breakers, now);
+                        self.put(Event::Closed, served, now);
                     }
                 }
             }
             Happened::Closed { token } if self.stream == Some(token) => {
                 self.stream = None;
-                self.put(Event::Closed, breakers, now);
+                self.put(Event::Closed, served, now);
             }
             Happened::Reply { token, status, size } => {
                 let Some(call) = self.calls.remove(&token) else { return };
                 let message = if status == OK { fetched(size) } else { Err(status) };
                 let result = message.as_deref().map_err(|status| *status);
-                self.put(Event::Reply { call, result }, breakers, now);
+                self.put(Event::Reply { call, result }, served, now);
             }
             Happened::Message { .. } | Happened::Closed { .. } => {}
         }
     }
 
     /// What is due at breakers, as far as there is time.
-    pub(super) fn carry_out(&mut self, breakers: &Breakers) {
-        self.due.carry_out(breakers);
+    pub(super) fn carry_out(&mut self, served: &Served) {
+        self.due.carry_out(served);
     }
 
     /// Put an event to the agent, and then what of its wishes the host refused.
-    fn put(&mut self, event: Event<'_>, breakers: &Breakers, now: Instant) {
+    fn put(&mut self, event: Event<'_>, served: &Served, now: Instant) {
         self.now = now;
-        self.ask(event, breakers, now);
+        self.ask(event, served, now);
         for _ in 0..MAX_REFUSED {
             match self.refused.pop_front() {
-                Some(Refused::Stream) => self.ask(Event::Closed, breakers, now),
+                Some(Refused::Stream) => self.ask(Event::Closed, served, now),
                 Some(Refused::Call(call)) => {
-                    self.ask(Event::Reply { call, result: Err(UNAVAILABLE) }, breakers, now);
+                    self.ask(Event::Reply { call, result: Err(UNAVAILABLE) }, served, now);
                 }
                 None => return,
             }
         }
     }
 
-    fn ask(&mut self, event: Event<'_>, breakers: &Breakers, now: Instant) {
-        let knows = |name: &str| -> Option<Known> { breakers.hinted(name) };
+    fn ask(&mut self, event: Event<'_>, served: &Served, now: Instant) {
+        let knows = |name: &str| -> Option<Known> { served.hinted(name) };
         let seed = &mut self.seed;
         let mut random = || {
             *seed = seed.wrapping_add(1);
             unit(*seed)
         };
         let effects = self.agent.on(event, &knows, now, &mut random);
-        self.carry_out_all(effects, breakers);
+        self.carry_out_all(effects, served);
     }
 
-    fn carry_out_all(&mut self, effects: Vec<Effect>, breakers: &Breakers) {
-        effects.into_iter().for_each(|effect| self.carry_out_one(effect, breakers));
+    fn carry_out_all(&mut self, effects: Vec<Effect>, served: &Served) {
+        effects.into_iter().for_each(|effect| self.carry_out_one(effect, served));
     }
 
-    fn carry_out_one(&mut self, effect: Effect, breakers: &Breakers) {
+    fn carry_out_one(&mut self, effect: Effect, served: &Served) {
         match effect {
             Effect::OpenWatch => self.open_stream(),
             Effect::Send(message) => {
@@ -277,9 +277,9 @@ impl Office {
             Effect::Override { breaker, ordered } => {
                 self.due.of(breaker).ordered = Some(ordered);
             }
-            Effect::Connected(is_connected) => self.note_connected(is_connected, breakers),
+            Effect::Connected(is_connected) => self.note_connected(is_connected, served),
             Effect::Count { what, by, breaker } => {
-                let entry = breaker.and_then(|breaker| breakers.known_by_name(&breaker));
+                let entry = breaker.and_then(|breaker| served.known_by_name(&breaker));
                 count(what, by, entry.as_deref());
             }
         }
@@ -300,11 +300,11 @@ impl Office {
         }
     }
 
-    fn note_connected(&mut self, is_connected: bool, breakers: &Breakers) {
+    fn note_connected(&mut self, is_connected: bool, served: &Served) {
         stats::set_for_process(names::FLEET_CONNECTED, u64::from(is_connected));
         if self.status.connected != is_connected {
             self.status.connected = is_connected;
-            breakers.note(&journal::fleet_connection(is_connected));
+            served.note(&journal::fleet_connection(is_connected));
             self.leave_status(self.now);
         }
     }

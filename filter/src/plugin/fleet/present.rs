@@ -6,12 +6,13 @@ use crate::fleet::Settings;
 use crate::plugin::breakers::Breakers;
 use crate::plugin::fleet::mailbox::{Mailbox, queue_name};
 use crate::plugin::fleet::office::{Happened, Office};
+use crate::plugin::fleet::served::Served;
 use crate::plugin::host::{self, SharedData, grpc, queue};
 use crate::shared::{FleetStatus, Ownership, Tenure};
 use crate::time::Instant;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::rc::Rc;
 use xxhash_rust::xxh64::xxh64;
 
 /// The usual work of a tick is done that often.
@@ -23,12 +24,6 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 /// By then a predecessor that kept the connection has a successor, whom the queue wakes.
 const YOUTH: Duration = Duration::from_secs(10);
-
-thread_local! {
-    /// While a listener drains, its configuration and the next both tick in this VM: of those with the
-    /// same fleet the youngest may keep the connection.
-    static YOUNGEST: RefCell<BTreeMap<String, Instant>> = const { RefCell::new(BTreeMap::new()) };
-}
 
 /// The fleet of one configuration in one VM, if it names one.
 pub(in crate::plugin) struct Fleet(Option<Member>);
@@ -90,11 +85,14 @@ impl Fleet {
     }
 
     /// A tick: keep the connection, or see that somebody does.
-    pub(in crate::plugin) fn tick(&self, breakers: &Breakers, now: Instant) {
+    pub(in crate::plugin) fn tick(&self, breakers: &Rc<Breakers>, now: Instant) {
         let Some(member) = &self.0 else { return };
         member.is_young.set(now.since(member.in_force_since) < YOUTH);
-        member.take_turns(breakers, now);
-        member.with_office(|office| office.tick(breakers, now));
+        Served::join(&member.name, breakers);
+        let served = Served::of(&member.name);
+        member.take_turns(&served, now);
+        member.mailbox.post_kept(now);
+        member.with_office(|office| office.tick(&served, now));
         member.arm(now);
     }
 
@@ -112,50 +110,45 @@ impl Fleet {
     /// The configuration has drained: another takes over.
     pub(in crate::plugin) fn leave(&self, breakers: &Breakers) {
         if let Some(member) = &self.0 {
-            member.leave(breakers);
-            member.is_succeeded();
+            member.leave(&Served::of(&member.name));
+            Served::part(&member.name, breakers);
         }
     }
 
     /// Messages wait in a queue.
-    pub(in crate::plugin) fn queue_ready(&self, breakers: &Breakers, queue: u32) {
-        self.happen(breakers, |office, now| office.receive(queue, breakers, now));
+    pub(in crate::plugin) fn queue_ready(&self, queue: u32) {
+        self.happen(|office, served, now| office.receive(queue, served, now));
     }
 
     /// A message came on a stream.
-    pub(in crate::plugin) fn stream_message(&self, breakers: &Breakers, token: u32, size: usize) {
-        self.happen(breakers, |office, now| {
-            office.happen(Happened::Message { token, size }, breakers, now);
+    pub(in crate::plugin) fn stream_message(&self, token: u32, size: usize) {
+        self.happen(|office, served, now| {
+            office.happen(Happened::Message { token, size }, served, now);
         });
     }
 
     /// A stream ended. Whoever opened it, Envoy must be told to forget it.
-    pub(in crate::plugin) fn stream_closed(&self, breakers: &Breakers, token: u32) {
+    pub(in crate::plugin) fn stream_closed(&self, token: u32) {
         grpc::cancel(token);
-        self.happen(breakers, |office, now| {
-            office.happen(Happened::Closed { token }, breakers, now);
+        self.happen(|office, served, now| {
+            office.happen(Happened::Closed { token }, served, now);
         });
     }
 
     /// A call was answered, or failed.
-    pub(in crate::plugin) fn replied(
-        &self,
-        breakers: &Breakers,
-        token: u32,
-        status: u32,
-        size: usize,
-    ) {
-        self.happen(breakers, |office, now| {
-            office.happen(Happened::Reply { token, status, size }, breakers, now);
+    pub(in crate::plugin) fn replied(&self, token: u32, status: u32, size: usize) {
+        self.happen(|office, served, now| {
+            office.happen(Happened::Reply { token, status, size }, served, now);
         });
     }
 
-    fn happen(&self, breakers: &Breakers, act: impl FnOnce(&mut Office, Instant)) {
+    fn happen(&self, act: impl FnOnce(&mut Office, &Served, Instant)) {
         let Some(member) = &self.0 else { return };
         let now = host::now();
+        let served = Served::of(&member.name);
         member.with_office(|office| {
-            act(office, now);
-            office.carry_out(breakers);
+            act(office, &served, now);
+            office.carry_out(&served);
         });
         member.arm(now);
     }
@@ -192,9 +185,11 @@ impl Member {
 
     /// A configuration is also tried in a VM of its own, which never ticks: so none but a VM in use gets
     /// here.
-    fn take_turns(&self, breakers: &Breakers, now: Instant) {
-        if self.has_younger() {
-            self.leave(breakers);
+    fn take_turns(&self, served: &Served, now: Instant) {
+        // While a listener drains, its configuration and the next both tick in this VM, and so do those
+        // of two listeners with one fleet: the youngest may keep the connection.
+        if served.youngest() > self.in_force_since {
+            self.leave(served);
             return;
         }
         let tenure = {
@@ -205,17 +200,17 @@ impl Member {
         match tenure {
             Tenure::Begins => {
                 self.close();
-                self.begin(breakers, now);
+                self.begin(served, now);
             }
-            Tenure::Holds if self.office.borrow().is_none() => self.begin(breakers, now),
+            Tenure::Holds if self.office.borrow().is_none() => self.begin(served, now),
             Tenure::Holds => self.with_office(Office::register),
             Tenure::Lost | Tenure::Elsewhere => self.close(),
         }
     }
 
-    fn begin(&self, breakers: &Breakers, now: Instant) {
+    fn begin(&self, served: &Served, now: Instant) {
         let (settings, cluster) = (self.settings.clone(), self.cluster.clone());
-        let office = Office::open(&self.name, self.context, cluster, settings, breakers, now);
+        let office = Office::open(&self.name, self.context, cluster, settings, served, now);
         *self.office.borrow_mut() = Some(office);
     }
 
@@ -225,31 +220,13 @@ impl Member {
         }
     }
 
-    fn leave(&self, breakers: &Breakers) {
+    fn leave(&self, served: &Served) {
         if let Some(office) = self.office.take() {
-            office.leave(breakers);
+            office.leave(served);
         }
         if let Some(mut ownership) = self.ownership.take() {
             ownership.leave(&SharedData);
         }
-    }
-
-    /// Whether the next configuration with this fleet ticks in this VM.
-    fn has_younger(&self) -> bool {
-        YOUNGEST.with_borrow_mut(|youngest| {
-            let since = youngest.entry(self.name.clone()).or_default();
-            *since = (*since).max(self.in_force_since);
-            *since > self.in_force_since
-        })
-    }
-
-    /// Nobody has to be younger than this one any more.
-    fn is_succeeded(&self) {
-        YOUNGEST.with_borrow_mut(|youngest| {
-            if youngest.get(&self.name) == Some(&self.in_force_since) {
-                youngest.remove(&self.name);
-            }
-        });
     }
 
     fn with_office(&self, act: impl FnOnce(&mut Office)) {

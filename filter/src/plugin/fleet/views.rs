@@ -1,7 +1,7 @@
 //! What is left to those who look at the breakers: what the fleet says of each.
 
 use crate::fleet::{Agent, Seen};
-use crate::plugin::breakers::Breakers;
+use crate::plugin::fleet::served::Served;
 use crate::plugin::host::SharedData;
 use crate::shared::{FleetView, MAX_REPORTS, Report};
 use crate::time::Instant;
@@ -13,8 +13,8 @@ pub(super) struct Views(BTreeSet<String>);
 
 impl Views {
     /// Leave what the agent knows, as far as it changed.
-    pub(super) fn leave(&mut self, agent: &Agent, breakers: &Breakers, now: Instant) {
-        for entry in breakers.all(now) {
+    pub(super) fn leave(&mut self, agent: &Agent, served: &Served, now: Instant) {
+        for entry in served.all(now) {
             let view = agent.seen_of(&entry.name, now).map(view_of).unwrap_or_default();
             let is_empty = view == FleetView::default();
             if is_empty && !self.0.remove(&entry.name) {

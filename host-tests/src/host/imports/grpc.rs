@@ -49,9 +49,11 @@ fn link_opening(linker: &mut Linker<VmState>) -> Result<()> {
          _metadata_len: u32,
          token_at: u32| {
             answer(c, "proxy_grpc_stream", |c| {
-                let target = bytes(c, target, target_len)?;
-                let method = path(c, (service, service_len), (method, method_len))?;
-                open(c, &target, method, Is::Stream { sent: Vec::new() }, token_at)
+                let of = method_of(
+                    c,
+                    [(target, target_len), (service, service_len), (method, method_len)],
+                )?;
+                open(c, of, Is::Stream { sent: Vec::new() }, token_at)
             })
         },
     )?;
@@ -72,12 +74,14 @@ fn link_opening(linker: &mut Linker<VmState>) -> Result<()> {
          timeout_ms: u32,
          token_at: u32| {
             answer(c, "proxy_grpc_call", |c| {
-                let target = bytes(c, target, target_len)?;
-                let method = path(c, (service, service_len), (method, method_len))?;
+                let of = method_of(
+                    c,
+                    [(target, target_len), (service, service_len), (method, method_len)],
+                )?;
                 let message = bytes(c, message, message_len)?;
                 let sent_at_ns = c.data().process.borrow().monotonic_ns;
                 let timeout = Duration::from_millis(timeout_ms.into());
-                open(c, &target, method, Is::Call { message, sent_at_ns, timeout }, token_at)
+                open(c, of, Is::Call { message, sent_at_ns, timeout }, token_at)
             })
         },
     )?;
@@ -133,16 +137,19 @@ fn link_queues(linker: &mut Linker<VmState>) -> Result<()> {
     Ok(())
 }
 
-fn open(
-    c: &mut Host<'_>,
-    target: &[u8],
-    method: String,
-    is: Is,
-    token_at: u32,
-) -> Result<(), Status> {
+/// The bytes that name a cluster, and the path of a method there.
+type Of = (Vec<u8>, String);
+
+/// What a stream or call is of: the places of a target, a service and a method.
+fn method_of(c: &Host<'_>, [target, service, method]: [(u32, u32); 3]) -> Result<Of, Status> {
+    let path = format!("{}/{}", text(c, service.0, service.1)?, text(c, method.0, method.1)?);
+    Ok((bytes(c, target.0, target.1)?, path))
+}
+
+fn open(c: &mut Host<'_>, (target, method): Of, is: Is, token_at: u32) -> Result<(), Status> {
     let process = c.data().process.clone();
     let is_known = |name: &str| process.borrow().grpc_clusters.contains(name);
-    let cluster = grpc::cluster(target, is_known)?;
+    let cluster = grpc::cluster(&target, is_known)?;
     let is_there = is_known(&cluster);
     let opened = Opened { root: c.data().root(), cluster, method, is };
     if !is_there {
@@ -150,8 +157,4 @@ fn open(
     }
     let token = c.data_mut().grpc.open(opened);
     put(c, token_at, &token.to_le_bytes())
-}
-
-fn path(c: &Host<'_>, service: (u32, u32), method: (u32, u32)) -> Result<String, Status> {
-    Ok(format!("{}/{}", text(c, service.0, service.1)?, text(c, method.0, method.1)?))
 }

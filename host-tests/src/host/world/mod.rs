@@ -152,6 +152,12 @@ impl World {
         }
     }
 
+    /// From now on the monotonic clock moves on by so much whenever the module looks at it: time passes
+    /// within a callback, too.
+    pub fn each_look_at_the_clock_takes(&self, duration: Duration) {
+        self.process.borrow_mut().each_look_takes_ns = duration.as_nanos() as u64;
+    }
+
     /// Sets the wall clock, to nanoseconds since 1970, and leaves the monotonic one alone.
     pub fn set_wall_clock_ns(&self, now_ns: u64) {
         self.process.borrow_mut().wall_ns = now_ns;

@@ -119,11 +119,18 @@ impl World {
         self.main_thread.borrow().as_ref().map_or(0, |vm| vm.borrow_mut().memory_bytes())
     }
 
-    /// What each callback of this worker's VM cost so far, if the module is
+    /// What each callback of this worker's VM cost so far; instructions are counted if the module is
     /// [metered](super::super::Module::metered).
     pub fn spent(&self, worker: usize) -> BTreeMap<String, Spent> {
         let vm = self.workers[worker].borrow();
         vm.as_ref().map_or_else(BTreeMap::new, |vm| vm.borrow().spent().clone())
+    }
+
+    /// Forgets what callbacks of this worker's VM cost so far.
+    pub fn forget_spent(&self, worker: usize) {
+        if let Some(vm) = self.workers[worker].borrow().as_ref() {
+            vm.borrow_mut().forget_spent();
+        }
     }
 
     /// How often all VMs together made each host call.

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use llm_breaker_host_tests::client::{Answer, Call, Client};
-use llm_breaker_host_tests::envoy::{Cluster, Envoy, Listener, OPENAI, Route, STATUS};
+use llm_breaker_host_tests::envoy::{
+    Cluster, Envoy, Listener, OPENAI, Route, STATUS, fleet_module,
+};
 use llm_breaker_host_tests::patience::patiently;
 use llm_breaker_host_tests::simulator::Simulator;
 use serde_json::{Value, json};
@@ -33,14 +35,30 @@ impl Stage {
         further: &[&str],
     ) -> Outcome<Self> {
         let traffic = json!({"stop_iteration": true, "defaults": policy});
-        let mut listener =
-            Listener::default().configuration(&traffic).allow_on_headers_stop_iteration();
+        let listener = Listener::default().configuration(&traffic);
+        Self::of(listener, Listener::status_page(token), further).await
+    }
+
+    /// The same of a proxy with a fleet whose store is not there.
+    pub(crate) async fn start_in_a_fleet() -> Outcome<Self> {
+        let fleet = json!({"cluster": "nowhere", "scope": "acme"});
+        let traffic = json!({"stop_iteration": true, "fleet": fleet});
+        let admin = json!({
+            "role": "admin", "stop_iteration": true, "admin": {"token": TOKEN}, "fleet": fleet,
+        });
+        let listener = Listener::default().module(&fleet_module()).configuration(&traffic);
+        let page = Listener::status_page(None).module(&fleet_module()).configuration(&admin);
+        Self::of(listener, page, &[]).await
+    }
+
+    async fn of(listener: Listener, page: Listener, further: &[&str]) -> Outcome<Self> {
+        let mut listener = listener.allow_on_headers_stop_iteration();
         for (at, cluster) in further.iter().enumerate() {
             listener = listener.route(Route::to(cluster).prefix(&format!("/{}/", at + 1)));
         }
         listener = listener.route(Route::to(OPENAI));
         let provider = Simulator::start().await?;
-        let mut envoy = Envoy::builder().listener(listener).listener(Listener::status_page(token));
+        let mut envoy = Envoy::builder().listener(listener).listener(page);
         for cluster in [&[OPENAI], further].concat() {
             envoy = envoy.cluster(Cluster::at(cluster, provider.address()));
         }

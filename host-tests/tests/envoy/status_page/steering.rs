@@ -155,6 +155,35 @@ async fn what_the_api_says_against_it_is_shown() -> Outcome {
 }
 
 #[tokio::test]
+async fn an_order_is_for_this_proxy_or_for_the_fleet_if_that_is_heard() -> Outcome {
+    let mut stage = Stage::start_in_a_fleet().await?;
+    stage.scene.call().await;
+    stage.open_page(DESKTOP).await?;
+    expand(&mut stage).await?;
+    stage.browser.click(&button("Reset")).await?;
+    assert_eq!(stage.browser.count("#scope:visible").await?, 0, "no fleet is reset");
+    stage.browser.click("Cancel").await?;
+
+    stage.browser.click(&button("Force open")).await?;
+    stage.browser.until("dialog", &["For whom", "as they are"]).await?;
+    let fleet = json!({"do": "choose", "label": "For whom", "value": "fleet"});
+    stage.browser.tell(fleet).await?;
+    stage.browser.until("dialog", &["out of touch"]).await?;
+    stage.browser.picture("for-the-fleet", false).await?;
+    stage.browser.assert_accessible("an order for the fleet").await?;
+    confirm(&mut stage, "Force open", TOKEN).await?;
+    stage.browser.until("#error", &["fleet"]).await?;
+    assert_reached(&stage.scene.call().await, 200);
+
+    let here = json!({"do": "choose", "label": "For whom", "value": "local"});
+    stage.browser.tell(here).await?;
+    confirm(&mut stage, "Force open", TOKEN).await?;
+    stage.browser.until_breaker(OPENAI, &["Forced open", "by dana"]).await?;
+    assert_blocked(&stage.scene.call().await);
+    stage.browser.assert_no_faults(1).await
+}
+
+#[tokio::test]
 async fn without_a_configured_token_there_is_nothing_to_steer_with() -> Outcome {
     let mut stage = Stage::start_with(json!({}), None, &[]).await?;
     stage.scene.call().await;

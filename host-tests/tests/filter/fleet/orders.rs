@@ -34,10 +34,14 @@ impl Watched {
         self.scene.worker(1).listener(self.listener).request(request).answer()
     }
 
-    fn fleet(&self) -> Value {
+    fn breaker(&self) -> Value {
         let answer = self.answer(Request::new("GET", OPENAI_PATH));
         assert_eq!(answer.status, 200, "{answer:?}");
-        serde_json::from_slice::<Value>(&answer.body).expect("JSON")["fleet"].clone()
+        serde_json::from_slice(&answer.body).expect("JSON")
+    }
+
+    fn fleet(&self) -> Value {
+        self.breaker()["fleet"].clone()
     }
 
     fn order(&self, action: &str, body: &Value) -> u16 {
@@ -73,6 +77,7 @@ fn an_order_for_the_fleet_goes_through_the_store_and_is_taken_back_the_same_way(
     assert_eq!(serde_json::from_str::<Value>(&stored).expect("JSON")["mode"], "forced_open");
     watched.scene.held_back();
     assert_eq!(watched.fleet()["override"]["mode"], "forced_open");
+    assert_eq!(watched.breaker()["override"]["scope"], "fleet");
     assert_eq!(watched.order("mode", &json!({"mode": null, "scope": "fleet"})), 202);
     watched.scene.pass(secs(2));
     assert_eq!(watched.scene.store.value(&override_key()), None);

@@ -1,10 +1,10 @@
 //! Which VM keeps the connection, and who follows when it is gone.
 
-use llm_breaker_host_tests::host::{Module, VmName, World};
+use llm_breaker_host_tests::host::{Module, Response, VmName, World};
 use serde_json::json;
 
-use super::{FleetScene, with_fleet};
-use crate::scene::{TRIP, chat, secs};
+use super::{FleetScene, SCOPE, open, with_fleet};
+use crate::scene::{AZURE, OPENAI, TRIP, chat, chat_with, secs};
 
 fn crash(scene: &FleetScene, worker: usize) {
     scene.crash(worker);
@@ -107,6 +107,44 @@ fn of_two_fleets_each_has_its_own_connection() {
     assert_eq!(scene.grpc_streams().len(), 2, "the same fleet is one");
 }
 
+/// The configuration of a listener that has a breaker for this cluster and for no other.
+fn only(cluster: &str) -> serde_json::Value {
+    let mut document = with_fleet(json!({"mode": "disabled"}), json!({}));
+    document["breakers"] = json!([{"cluster": cluster, "mode": "enforce"}]);
+    document
+}
+
+#[test]
+fn of_two_listeners_with_one_fleet_each_is_spoken_for_though_their_breakers_are_others() {
+    let scene = FleetScene::starting(only(OPENAI), |world| world);
+    let second = scene.listen(only(AZURE)).unwrap();
+    scene.pass(secs(2));
+    assert!(scene.owner().is_some() && scene.is_connected());
+    for (listener, cluster) in [(0, OPENAI), (second, AZURE)] {
+        for _ in 0..TRIP {
+            let call = scene.worker(0).listener(listener).request(chat_with(cluster));
+            call.upstream_answers(Response::status(500));
+        }
+    }
+    scene.pass(secs(1));
+    let told = scene.store.keys();
+    assert_eq!(told.iter().filter(|key| key.ends_with("/node-1/node-1")).count(), 2, "{told:?}");
+}
+
+#[test]
+fn what_others_say_reaches_the_breakers_of_either_listener() {
+    let scene = FleetScene::starting(only(OPENAI), |world| world);
+    let second = scene.listen(only(AZURE)).unwrap();
+    scene.pass(secs(2));
+    for (listener, cluster) in [(0, OPENAI), (second, AZURE)] {
+        let key = format!("/llm-breaker/v1/{SCOPE}/{}/b/b", cluster.replace('|', "%7C"));
+        scene.store.put(&scene, &key, &open("announced", 600), Some(600));
+        scene.settle();
+        let call = scene.worker(0).listener(listener).request(chat_with(cluster));
+        assert!(!call.is_forwarded(), "{cluster}");
+    }
+}
+
 #[test]
 fn an_owner_that_was_late_gives_way() {
     let scene = owned_by(0);
@@ -137,7 +175,7 @@ fn a_vm_that_was_made_anew_is_not_woken_in_the_middle_of_a_request() {
     let live: Vec<_> = (0..12).map(|_| scene.worker(0).request(chat())).collect();
     (0..TRIP).for_each(|_| {
         let failed = scene.worker(1).request(chat());
-        failed.upstream_answers(llm_breaker_host_tests::host::Response::status(500));
+        failed.upstream_answers(Response::status(500));
     });
     scene.wake();
     scene.pass(secs(4));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{FleetScene, Health, fact_key, turn_key, with_fleet};
-use crate::scene::{Scene, TRIP, chat, completion, secs};
+use crate::scene::{Scene, TRIP, chat, completion, millis, secs};
 use llm_breaker_host_tests::host::Response;
 
 fn said(scene: &FleetScene) -> Option<Value> {
@@ -84,6 +84,28 @@ fn a_proxy_without_traffic_asks_for_no_turn() {
     scene.trip();
     scene.pass(secs(60));
     assert_eq!(scene.store.calls("Txn"), 0);
+}
+
+#[test]
+fn refusals_of_a_ramp_ask_for_no_turn() {
+    let scene = FleetScene::under(json!({"ramp": "60s"}));
+    scene.trip();
+    scene.pass(secs(30));
+    scene.held_back();
+    scene.pass(secs(1));
+    scene.reach().upstream_answers(completion());
+    scene.settle();
+    assert_eq!((scene.state(), scene.store.calls("Txn")), ("closed", 1));
+    let refused = scene.count("requests_blocked_total");
+    for _ in 0..100 {
+        let call = scene.send(chat());
+        if call.is_forwarded() {
+            call.upstream_answers(completion());
+        }
+        scene.pass(millis(100));
+    }
+    assert!(scene.count("requests_blocked_total") > refused + 20, "the ramp refuses");
+    assert_eq!(scene.store.calls("Txn"), 1, "a turn that nobody would use");
 }
 
 #[test]
