@@ -503,8 +503,9 @@ bench-table: debian-packages envoy build build-guests ## Every budget of docs/pe
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin bench-table
 
 .PHONY: fleet
-fleet: ## What a fleet of independent breakers sends to a provider that is down
+fleet: ## What a fleet sends to a provider that is down, each proxy alone or sharing through etcd; PROXIES=1000
 	cargo run --quiet --profile bench --package llm-breaker-benches --bin fleet
+	cargo run --quiet --profile checked --package llm-breaker-fleet-simulation
 
 .PHONY: etcd-figures
 etcd-figures: etcd ## What one etcd takes on this machine: proxies that watch, and facts a second

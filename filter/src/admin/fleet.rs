@@ -4,7 +4,7 @@ use crate::admin::answers::Refusal;
 use crate::admin::told::{Told, seconds};
 use crate::admin::view::Clock;
 use crate::config::order::Ordered;
-use crate::fleet::{self, News, Says};
+use crate::fleet::{self, Author, Instruction, News, Says};
 use crate::shared::{Cell, FleetStatus, FleetView, Report};
 use core::fmt;
 use serde_json::Value;
@@ -38,7 +38,10 @@ impl FleetDesk<'_> {
             return Err(Refusal::FleetUnreachable);
         }
         let news = match ordered.mode {
-            Some(mode) => News::Ordered { mode, lasts: ordered.duration },
+            Some(mode) => {
+                let author = Author::of(ordered.user.as_deref(), ordered.reason.as_deref());
+                News::Ordered { mode, lasts: ordered.duration, author }
+            }
             None => News::Withdrawn,
         };
         let told = fleet::Told { breaker: breaker.to_owned(), news };
@@ -56,10 +59,12 @@ impl FleetDesk<'_> {
         told.add("probes", view.probes);
         told.add(
             "override",
-            view.ordered.map(|(mode, until)| {
+            view.ordered.map(|Instruction { order, author }| {
                 let mut told = Told::default();
-                told.add("mode", mode.name());
-                told.add("until", until.map(|until| clock.at(until)));
+                told.add("mode", order.mode.name());
+                told.add("until", order.until.map(|until| clock.at(until)));
+                told.add("user", author.user);
+                told.add("reason", author.reason);
                 told.json()
             }),
         );

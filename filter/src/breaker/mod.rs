@@ -279,8 +279,8 @@ impl Breaker {
         }
     }
 
-    /// What comes before anything else is decided: an override whose time is over ends, a reset that
-    /// the configuration asks for is made, a suspension that is over is lifted.
+    /// What comes before anything else is decided: an override ends whose time is over or whose fleet
+    /// was left, a reset that the configuration asks for is made, a suspension that is over is lifted.
     #[inline]
     fn catch_up(&mut self, policy: &Policy, now: Instant) -> Change {
         if self.has_missed(policy) { self.make_up_for(policy, now) } else { Change::Nothing }
@@ -295,7 +295,7 @@ impl Breaker {
 
     #[cold]
     fn make_up_for(&mut self, policy: &Policy, now: Instant) -> Change {
-        let expired = self.expire_override(now);
+        let expired = self.expire_override(now).and(self.leave_fleet(policy, now));
         let reset = self.reset_if_told(policy, now);
         let lifted = if self.mode(policy, now).is_active() {
             self.lift_suspension(policy, now)

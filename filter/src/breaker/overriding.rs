@@ -185,6 +185,22 @@ impl Breaker {
         }
     }
 
+    /// End an order of the fleet for a policy that is in none and came into force after it: nobody would
+    /// tell that it was withdrawn. Where another listener is still in the fleet, it is given again, and
+    /// holds for both.
+    pub(super) fn leave_fleet(&mut self, policy: &Policy, now: Instant) -> Change {
+        match self.overridden {
+            Some(it)
+                if it.origin == Origin::Fleet
+                    && policy.fleet.is_none()
+                    && policy.in_force_since > it.since =>
+            {
+                self.end_override(now)
+            }
+            _ => Change::Nothing,
+        }
+    }
+
     fn overrule_here(&mut self, mode: Mode, lasts: Option<Duration>, now: Instant) -> Change {
         self.overrule(mode, lasts.map(|lasts| now + lasts), Origin::Local, now)
     }

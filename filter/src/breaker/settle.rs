@@ -76,9 +76,7 @@ impl Settling<'_> {
     /// Other proxies see failures, and here is one.
     fn suspected(&self, breaker: &Breaker) -> Option<Cause> {
         let is_failure = self.counted() == Some(Counted::Failure);
-        let count = breaker.run.length(self.policy.window, self.now);
-        let is_suspected = is_failure && breaker.is_suspected(self.policy, self.now);
-        is_suspected.then_some(Cause::Suspected { count })
+        if is_failure { breaker.suspicion(self.policy, self.now) } else { None }
     }
 
     fn settle_probe(&self, breaker: &mut Breaker) -> Change {

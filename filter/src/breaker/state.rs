@@ -259,10 +259,12 @@ pub enum Cause {
     Operator,
     /// The configuration asked for a reset.
     ResetGeneration,
-    /// Other proxies see it fail, and so it took only this many failures in a row.
+    /// Other proxies see it fail, and so fewer failures in a row were enough.
     Suspected {
         /// How many.
         count: u32,
+        /// How many it takes.
+        threshold: u32,
     },
     /// An upstream announced a reset to another proxy.
     FleetAnnounced,
@@ -299,7 +301,7 @@ impl Cause {
     #[must_use]
     pub fn measured(self) -> Option<f64> {
         match self {
-            Self::ConsecutiveFailures { count, .. } | Self::Suspected { count } => {
+            Self::ConsecutiveFailures { count, .. } | Self::Suspected { count, .. } => {
                 Some(f64::from(count))
             }
             Self::FailureRate(share) | Self::SlowRate(share) => Some(share.rate()),
@@ -312,8 +314,9 @@ impl Cause {
     #[must_use]
     pub fn threshold(self) -> Option<f64> {
         match self {
-            Self::ConsecutiveFailures { threshold, .. } => Some(f64::from(threshold)),
-            Self::Suspected { .. } => Some(1.0),
+            Self::ConsecutiveFailures { threshold, .. } | Self::Suspected { threshold, .. } => {
+                Some(f64::from(threshold))
+            }
             Self::FailureRate(share) | Self::SlowRate(share) => Some(share.threshold),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! Has a closed breaker seen enough to open?
 
-use crate::breaker::{Breaker, Cause, Share, Tally};
+use crate::breaker::{Breaker, Cause, Share, Tally, fleet};
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::Policy;
 use crate::time::Instant;
@@ -35,9 +35,10 @@ impl Thresholds {
         }
     }
 
-    /// How many failures in a row must be remembered for this policy, ramp included.
+    /// How many failures in a row must be remembered for this policy, ramp and suspicion included.
     pub(super) fn longest_run(policy: &Policy) -> usize {
-        policy.trip.consecutive_failures.unwrap_or(0).max(RAMP_CONSECUTIVE_FAILURES) as usize
+        let configured = policy.trip.consecutive_failures.unwrap_or(0);
+        configured.max(RAMP_CONSECUTIVE_FAILURES).max(fleet::longest_run(policy)) as usize
     }
 
     /// Why to open after this failure or slow call was counted, if at all.

@@ -1,8 +1,9 @@
 //! What happens to the agent, and what does it want done? Plain data.
 
-use crate::breaker::{FleetOrder, Hint};
+use crate::breaker::Hint;
 use crate::fleet::etcd::Method;
 use crate::fleet::news::Told;
+use crate::fleet::ordered::Instruction;
 use crate::stats::{Direction, FleetEvent, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
@@ -31,6 +32,9 @@ pub struct Settings {
 pub struct Known {
     /// How long a probe may take, by its policy.
     pub lease: Duration,
+    /// Whether this proxy has it already, and not only a configuration that would. How many of those
+    /// there are is for others to choose, where it lists clusters by patterns.
+    pub is_here: bool,
 }
 
 /// What happened.
@@ -97,7 +101,7 @@ pub enum Effect {
         /// The breaker's name in shared data.
         breaker: String,
         /// `None`: it was withdrawn.
-        ordered: Option<FleetOrder>,
+        ordered: Option<Instruction>,
     },
     /// Whether what others say is known as it comes.
     Connected(bool),

@@ -75,7 +75,7 @@ impl Fact {
 
     /// Unknown fields are left aside; what is missing or wrong makes it none.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let value = object(bytes)?;
+        let value = object_within(bytes, MAX_VALUE_BYTES)?;
         match value.get("state")?.as_str()? {
             "closed" => Some(Self::Closed),
             "open" => {
@@ -91,9 +91,9 @@ impl Fact {
     }
 }
 
-/// A value's JSON, if it is an object and not too long.
-pub(super) fn object(bytes: &[u8]) -> Option<Value> {
-    if bytes.len() > MAX_VALUE_BYTES {
+/// A value's JSON, if it is an object and no longer than that.
+pub(super) fn object_within(bytes: &[u8], longest: usize) -> Option<Value> {
+    if bytes.len() > longest {
         return None;
     }
     serde_json::from_slice(bytes).ok().filter(Value::is_object)

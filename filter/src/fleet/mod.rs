@@ -21,5 +21,6 @@ pub use event::{Counted, Effect, Event, Known, Settings};
 pub use fact::Basis;
 pub use keys::Node;
 pub use news::{MAX_TOLD_BYTES, News, Told};
+pub use ordered::{Author, Instruction};
 pub use words::Says;
 pub use worth_telling::{news_of, news_of_lengthening};

@@ -3,19 +3,20 @@
 
 use crate::category::Category;
 use crate::fleet::fact::Basis;
+use crate::fleet::ordered::{Author, MAX_REASON_BYTES, MAX_USER_BYTES};
 use crate::policy::Mode;
 use crate::shared::MAX_NAME_BYTES;
 use crate::time::Instant;
 use core::time::Duration;
 
 /// The first byte, so that bytes of another layout are none.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// More is never told at once.
-pub const MAX_TOLD_BYTES: usize = MAX_NAME_BYTES + 32;
+pub const MAX_TOLD_BYTES: usize = MAX_NAME_BYTES + MAX_USER_BYTES + MAX_REASON_BYTES + 32;
 
 /// What happened to a breaker here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// It opened, or stays open for longer.
     Opened {
@@ -51,6 +52,8 @@ pub enum News {
         mode: Mode,
         /// For how long; `None` until it is withdrawn.
         lasts: Option<Duration>,
+        /// Who, and why.
+        author: Author,
     },
     /// What was ordered for all proxies is to end.
     Withdrawn,
@@ -94,24 +97,26 @@ impl Told {
 
 impl News {
     fn write(&self, bytes: &mut Vec<u8>) {
-        match *self {
+        match self {
             Self::Opened { basis, reason, until } => {
                 let basis = basis.map_or(NO_BASIS, |basis| basis as u8);
-                bytes.extend_from_slice(&[0, basis, reason as u8]);
+                bytes.extend_from_slice(&[0, basis, *reason as u8]);
                 bytes.extend_from_slice(&until.as_nanos().to_le_bytes());
             }
             Self::ProbeFailed { basis, reason, until } => {
-                bytes.extend_from_slice(&[1, basis as u8, reason as u8]);
+                bytes.extend_from_slice(&[1, *basis as u8, *reason as u8]);
                 bytes.extend_from_slice(&until.as_nanos().to_le_bytes());
             }
-            Self::Closed { proven } => bytes.extend_from_slice(&[2, u8::from(proven)]),
+            Self::Closed { proven } => bytes.extend_from_slice(&[2, u8::from(*proven)]),
             Self::Wanted => bytes.push(3),
             Self::ProbeReturned => bytes.push(4),
-            Self::Ordered { mode, lasts: Some(lasts) } => {
-                bytes.extend_from_slice(&[5, mode as u8]);
-                bytes.extend_from_slice(&crate::time::nanos(lasts).to_le_bytes());
+            Self::Ordered { mode, lasts, author } => {
+                let kind = if lasts.is_some() { 5 } else { 6 };
+                bytes.extend_from_slice(&[kind, *mode as u8]);
+                bytes.extend(lasts.iter().flat_map(|it| crate::time::nanos(*it).to_le_bytes()));
+                write_text(author.user.as_deref(), bytes);
+                write_text(author.reason.as_deref(), bytes);
             }
-            Self::Ordered { mode, lasts: None } => bytes.extend_from_slice(&[6, mode as u8]),
             Self::Withdrawn => bytes.push(7),
         }
     }
@@ -134,11 +139,15 @@ impl News {
             2 => Self::Closed { proven: one_of(&[false, true], rest.byte()?)? },
             3 => Self::Wanted,
             4 => Self::ProbeReturned,
-            5 => Self::Ordered {
-                mode: one_of(&Mode::ALL, rest.byte()?)?,
-                lasts: Some(Duration::from_nanos(rest.number()?)),
-            },
-            6 => Self::Ordered { mode: one_of(&Mode::ALL, rest.byte()?)?, lasts: None },
+            kind @ (5 | 6) => {
+                let mode = one_of(&Mode::ALL, rest.byte()?)?;
+                let lasts = if kind == 5 { Some(rest.number()?) } else { None };
+                let author = Author {
+                    user: rest.text(MAX_USER_BYTES)?,
+                    reason: rest.text(MAX_REASON_BYTES)?,
+                };
+                Self::Ordered { mode, lasts: lasts.map(Duration::from_nanos), author }
+            }
             7 => Self::Withdrawn,
             _ => return None,
         })
@@ -152,6 +161,18 @@ fn one_of<T: Copy>(all: &[T], number: u8) -> Option<T> {
     all.get(usize::from(number)).copied()
 }
 
+/// A text of no more than 255 bytes behind their number; none is no byte long.
+fn write_text(text: Option<&str>, bytes: &mut Vec<u8>) {
+    let text = text.unwrap_or_default();
+    match u8::try_from(text.len()) {
+        Ok(length) => {
+            bytes.push(length);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        Err(_) => bytes.push(0),
+    }
+}
+
 /// Bytes that are read one after the other.
 struct Rest<'a>(&'a [u8]);
 
@@ -160,6 +181,15 @@ impl Rest<'_> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
+    }
+
+    /// A text that may be none, which is what `None` inside says.
+    fn text(&mut self, longest: usize) -> Option<Option<String>> {
+        let length = usize::from(self.byte()?);
+        let (text, rest) = self.0.split_at_checked(length).filter(|_| length <= longest)?;
+        self.0 = rest;
+        let text = core::str::from_utf8(text).ok()?;
+        Some((!text.is_empty()).then(|| text.to_owned()))
     }
 
     fn number(&mut self) -> Option<u64> {
@@ -190,8 +220,16 @@ mod tests {
             }
         }
         for mode in Mode::ALL {
-            all.push(News::Ordered { mode, lasts: None });
-            all.push(News::Ordered { mode, lasts: Some(Duration::from_millis(600_001)) });
+            for lasts in [None, Some(Duration::from_millis(600_001))] {
+                let longest = "ä".repeat(MAX_TOLD_BYTES);
+                for author in [
+                    Author::default(),
+                    Author::of(None, Some("drill")),
+                    Author::of(Some(&longest), Some(&longest)),
+                ] {
+                    all.push(News::Ordered { mode, lasts, author });
+                }
+            }
         }
         all
     }
@@ -209,7 +247,7 @@ mod tests {
     #[test]
     fn the_longest_name_fits_and_a_longer_one_is_not_sent() {
         for news in all() {
-            let told = Told { breaker: "x".repeat(MAX_NAME_BYTES), news };
+            let told = Told { breaker: "x".repeat(MAX_NAME_BYTES), news: news.clone() };
             assert_eq!(Told::decode(&told.encode()), Some(told));
             let told = Told { breaker: "x".repeat(MAX_NAME_BYTES + 1), news };
             assert_eq!(Told::decode(&told.encode()), None);
@@ -219,13 +257,13 @@ mod tests {
     #[test]
     fn bytes_that_end_early_or_are_of_another_layout_say_nothing() {
         for news in all() {
-            let bytes = Told { breaker: String::new(), news }.encode();
+            let bytes = Told { breaker: String::new(), news: news.clone() }.encode();
             assert_eq!(Told::decode(&bytes), None, "{news:?} of no breaker");
             for end in 0..bytes.len() {
                 assert_eq!(Told::decode(&bytes[..end]), None, "{news:?}, {end} bytes of it");
             }
         }
-        assert_eq!(Told::decode(&[2, 3, b'x']), None);
-        assert_eq!(Told::decode(&[1, 8, b'x']), None);
+        assert_eq!(Told::decode(&[1, 3, b'x']), None);
+        assert_eq!(Told::decode(&[2, 8, b'x']), None);
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) order: Order,
+    /// The lease of its record: no other store gives the same.
+    pub(super) lease: i64,
     pub(super) says: Says,
     pub(super) until: Instant,
 }
@@ -90,6 +92,13 @@ pub(super) struct Reading {
     pub(super) cluster: u64,
     /// The order that its latest revision has.
     pub(super) order: Order,
+}
+
+impl Reading {
+    /// A number for the store. One that was set up anew says that it is the same cluster.
+    fn store(self) -> u64 {
+        xxh64(&self.cluster.to_le_bytes(), self.order.store.into())
+    }
 }
 
 impl Words {
@@ -164,13 +173,13 @@ impl Words {
             if is_of_this_store { u64::try_from(order.revision).unwrap_or_default() } else { 0 }
         };
         Hint {
-            store: reading.cluster,
+            store: reading.store(),
             revision: revision(reading.order.max(self.newest)),
             opened_at: newest.map_or(0, |(_, word)| revision(word.order)),
             closed_at: self.closed_by_others.map_or(0, revision),
             announced_until: latest(others().filter(|(_, word)| is_announced(word))),
             corroborated_until: agreed_until(others(), None, listener.corroborate, now),
-            suspected_until: latest(others()),
+            suspected_until: latest(others().filter(|(_, word)| is_witness(word))),
             wide_until: if now < self.wide_until { self.wide_until } else { Instant::ZERO },
             probed_until: latest(others()),
             witnesses: witnesses(others()),
@@ -196,9 +205,10 @@ impl Words {
         self.closed.is_some_and(|closed| closed == self.newest)
     }
 
-    /// Whether a `closed` came after this.
+    /// Whether another proxy's `closed` came after this. One of this proxy's own says nothing about what
+    /// it found out since: the store may have been slow to tell of it.
     pub(super) fn was_closed_after(&self, order: Order) -> bool {
-        self.closed.is_some_and(|closed| order < closed)
+        self.closed_by_others.is_some_and(|closed| order < closed)
     }
 
     fn is_void(&self, order: Order) -> bool {

@@ -127,7 +127,7 @@ mod tests {
         for cause in [
             run(2),
             rate(5),
-            Cause::Suspected { count: 1 },
+            Cause::Suspected { count: 1, threshold: 1 },
             Cause::FleetAnnounced,
             Cause::FleetCorroborated,
         ] {

@@ -70,13 +70,20 @@ pub fn override_ended(breaker: &Key, ended: &Override) -> Line {
     line
 }
 
-/// What an operator ordered for the whole fleet has reached this proxy.
+/// What an operator ordered for the whole fleet has reached this proxy: the texts are the operator's.
 #[must_use]
-pub fn ordered_by_fleet(breaker: &Key, ordered: &Override) -> Line {
+pub fn ordered_by_fleet(
+    breaker: &Key,
+    ordered: &Override,
+    user: Option<String>,
+    reason: Option<String>,
+) -> Line {
     let mut line = event("override", breaker);
     line.add("action", "fleet");
     line.add("mode", ordered.mode.name());
     line.add("duration_seconds", ordered.remaining(ordered.since).map(seconds));
+    line.add("user", user);
+    line.add("reason", reason);
     line
 }
 

@@ -1,8 +1,9 @@
 //! What does the fleet say of a breaker, and is anybody in touch with it? The VM that keeps the
 //! connection to the store leaves it here, for those who look.
 
+use crate::breaker::FleetOrder;
 use crate::category::Category;
-use crate::fleet::{Basis, Says};
+use crate::fleet::{Author, Basis, Instruction, Says};
 use crate::policy::Mode;
 use crate::shared::cell::{Cell, Loaded, Swap, swap};
 use crate::shared::frame::{self, Kind, Payload};
@@ -82,8 +83,8 @@ pub struct FleetView {
     pub left_out: u32,
     /// Who may probe: domain and node.
     pub probes: Option<String>,
-    /// The mode that is ordered for the whole fleet, and until when.
-    pub ordered: Option<(Mode, Option<Instant>)>,
+    /// What is ordered for the whole fleet.
+    pub ordered: Option<Instruction>,
 }
 
 /// What one proxy says of a breaker.
@@ -123,11 +124,10 @@ impl FleetView {
     fn encode(&self) -> Vec<u8> {
         let mut frame = frame::start(Kind::FleetView, 64);
         frame::text(&mut frame, cut(self.probes.as_deref().unwrap_or_default()));
-        let (mode, until) = self.ordered.map_or((NONE, Instant::ZERO), |(mode, until)| {
-            (mode as u8, until.unwrap_or(Instant::from_nanos(u64::MAX)))
-        });
-        frame.push(mode);
-        frame.extend_from_slice(&until.as_nanos().to_le_bytes());
+        match &self.ordered {
+            Some(it) => encode_instruction(it, &mut frame),
+            None => frame.push(NONE),
+        }
         let more = self.reports.len().saturating_sub(MAX_REPORTS);
         let left_out = self.left_out.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
         frame.extend_from_slice(&left_out.to_le_bytes());
@@ -138,9 +138,10 @@ impl FleetView {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut payload = frame::open(bytes, Kind::FleetView)?;
         let probes = Some(payload.text()?).filter(|probes| !probes.is_empty());
-        let mode = Mode::ALL.get(usize::from(payload.u8()?)).copied();
-        let until = Some(payload.u64()?).filter(|until| *until != u64::MAX);
-        let ordered = mode.map(|mode| (mode, until.map(Instant::from_nanos)));
+        let ordered = match payload.u8()? {
+            NONE => None,
+            mode => Some(decode_instruction(mode, &mut payload)?),
+        };
         let left_out = payload.u32()?;
         let mut reports = Vec::new();
         while !payload.is_empty() {
@@ -151,6 +152,25 @@ impl FleetView {
         }
         Some(Self { reports, left_out, probes, ordered })
     }
+}
+
+/// One without an end ends when no clock gets.
+fn encode_instruction(instruction: &Instruction, frame: &mut Vec<u8>) {
+    let Instruction { order, author } = instruction;
+    frame.push(order.mode as u8);
+    let until = order.until.map_or(u64::MAX, Instant::as_nanos);
+    frame.extend_from_slice(&until.to_le_bytes());
+    for text in [&author.user, &author.reason] {
+        frame::text(frame, cut(text.as_deref().unwrap_or_default()));
+    }
+}
+
+fn decode_instruction(mode: u8, payload: &mut Payload<'_>) -> Option<Instruction> {
+    let mode = *Mode::ALL.get(usize::from(mode))?;
+    let until = Some(payload.u64()?).filter(|until| *until != u64::MAX).map(Instant::from_nanos);
+    let (user, reason) = (payload.text()?, payload.text()?);
+    let author = Author::of(Some(&user), Some(&reason));
+    Some(Instruction { order: FleetOrder { mode, until }, author })
 }
 
 impl Report {
@@ -205,6 +225,11 @@ mod tests {
         Report { domain: "eu-1".into(), node: "node/7".into(), says, until: at(90) }
     }
 
+    fn ordered(mode: Mode, until: Option<Instant>) -> Instruction {
+        let author = Author::of(until.map(|_| "ann"), None);
+        Instruction { order: FleetOrder { mode, until }, author }
+    }
+
     fn view() -> FleetView {
         let open = |basis: Basis, reason: Option<Category>| Says::Open { basis, reason };
         let reason = Some(Category::ServerError);
@@ -218,7 +243,7 @@ mod tests {
             reports: says.map(report).into(),
             left_out: 7,
             probes: Some("eu-1/node/7".into()),
-            ordered: Some((Mode::ForcedOpen, Some(at(60)))),
+            ordered: Some(ordered(Mode::ForcedOpen, Some(at(60)))),
         }
     }
 
@@ -228,7 +253,8 @@ mod tests {
         assert_eq!(FleetView::left_for(&map, "openai"), None);
         view().leave(&map, "openai");
         assert_eq!(FleetView::left_for(&map, "openai"), Some(view()));
-        let bare = FleetView { ordered: Some((Mode::Disabled, None)), ..FleetView::default() };
+        let ordered = Some(ordered(Mode::Disabled, None));
+        let bare = FleetView { ordered, ..FleetView::default() };
         bare.leave(&map, "openai");
         assert_eq!(FleetView::left_for(&map, "openai"), Some(bare));
     }

@@ -63,7 +63,7 @@ impl Ownership {
         let swapped = swap(cell, &self.key, |bytes| {
             let owner = bytes.as_deref().and_then(Owner::decode);
             let is_ours = |owner: &Owner| held.is_some_and(|held| held.term == owner.term);
-            match owner.filter(|owner| owner.said_at + LEASE > now) {
+            match owner.filter(|owner| owner.holds(now)) {
                 Some(owner) if !is_ours(&owner) => Swap::Keep(None),
                 Some(owner) if now.since(owner.said_at) < RENEWED => Swap::Keep(Some(owner.term)),
                 Some(Owner { term, .. }) => {
@@ -103,6 +103,12 @@ impl Ownership {
 }
 
 impl Owner {
+    /// A word from further ahead than any lease was left before the clock was set back: it would hold
+    /// until the clock is there again, although its owner may be gone.
+    fn holds(self, now: Instant) -> bool {
+        self.said_at + LEASE > now && self.said_at <= now + LEASE
+    }
+
     fn encode(self) -> Vec<u8> {
         let mut frame = frame::start(Kind::Owner, 16);
         frame.extend_from_slice(&self.term.to_le_bytes());
@@ -162,6 +168,16 @@ mod tests {
         assert_eq!(second.tick(&map, at(0.2)), Tenure::Begins);
         first.leave(&map);
         assert_eq!(second.tick(&map, at(0.3)), Tenure::Holds);
+    }
+
+    #[test]
+    fn an_owner_from_before_the_clock_was_set_back_is_replaced() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        first.tick(&map, at(600.0));
+        let found = second.tick(&map, at(599.0));
+        assert_eq!(found, Tenure::Elsewhere, "clocks differ a little");
+        assert_eq!(second.tick(&map, at(0.0)), Tenure::Begins);
+        assert_eq!(first.tick(&map, at(0.1)), Tenure::Lost);
     }
 
     #[test]

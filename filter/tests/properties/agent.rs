@@ -7,7 +7,7 @@ use llm_breaker::fleet::etcd::messages::{
     Header, KeyValue, LeaseGrantResponse, LeaseTimeToLiveResponse, RangeResponse, StoreEvent,
     TxnResponse, WatchResponse,
 };
-use llm_breaker::fleet::{Agent, Basis, Effect, Event, Known, News, Settings, Told};
+use llm_breaker::fleet::{Agent, Author, Basis, Effect, Event, Known, News, Settings, Told};
 use llm_breaker::policy::Mode;
 use llm_breaker::time::Instant;
 use proptest::prelude::*;
@@ -127,8 +127,11 @@ fn told() -> impl Strategy<Value = Told> {
         until,
     });
     let lasts = prop::option::of((0_u64..1_000).prop_map(Duration::from_secs));
-    let ordered =
-        (select(Mode::ALL.to_vec()), lasts).prop_map(|(mode, lasts)| News::Ordered { mode, lasts });
+    let text = || prop::option::of(".{0,300}");
+    let author =
+        (text(), text()).prop_map(|(user, reason)| Author::of(user.as_deref(), reason.as_deref()));
+    let ordered = (select(Mode::ALL.to_vec()), lasts, author)
+        .prop_map(|(mode, lasts, author)| News::Ordered { mode, lasts, author });
     let news = prop_oneof![
         open,
         failed,
@@ -163,7 +166,8 @@ impl Play {
     fn on(&mut self, event: Event<'_>) -> usize {
         let knows = |breaker: &str| {
             let lease = Duration::from_secs(60);
-            matches!(breaker, "openai" | "azure" | "|").then_some(Known { lease })
+            let is_here = breaker != "azure";
+            matches!(breaker, "openai" | "azure" | "|").then_some(Known { lease, is_here })
         };
         let effects = self.agent.on(event, &knows, self.now, &mut || 0.7);
         for effect in &effects {
@@ -240,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_news_or_none(bytes in prop::collection::vec(any::<u8>(), 0..700)) {
+    fn any_bytes_are_news_or_none(bytes in prop::collection::vec(any::<u8>(), 0..1_000)) {
         if let Some(told) = Told::decode(&bytes) {
             prop_assert_eq!(told.encode(), bytes);
         }

@@ -2,7 +2,7 @@
 
 use crate::history::{Word, event, event_in_fleet, happen, word};
 use core::time::Duration;
-use llm_breaker::breaker::{Breaker, Change, State};
+use llm_breaker::breaker::{Admission, Breaker, Change, State};
 use llm_breaker::policy::{Fleet, Mode, Policy};
 use llm_breaker::time::Instant;
 use proptest::prelude::*;
@@ -89,6 +89,25 @@ proptest! {
         }
         // Closed, it lets all go on as before, and so it does when only time is told.
         prop_assert_eq!(before.epoch == breaker.epoch, before.state.name() == breaker.state.name());
+    }
+
+    #[test]
+    fn whatever_was_said_a_probe_goes_out_once_nothing_more_is(
+        events in prop::collection::vec(event_in_fleet(), 0..120),
+    ) {
+        let policy = policy();
+        let (mut breaker, mut now) = lived(events, &policy);
+        // An order that does not end by itself is another matter.
+        breaker.overridden = None;
+        // The longest open time, an hour that an upstream announced; then patience, and a lease.
+        let latest = now + Duration::from_secs(3600 + 100 + 100 + 60 + 5);
+        let goes_out = loop {
+            match breaker.admit(&policy, now, 0.0).0 {
+                Admission::Reject { .. } if now < latest => now = now + Duration::from_secs(1),
+                admission => break !matches!(admission, Admission::Reject { .. }),
+            }
+        };
+        prop_assert!(goes_out, "{:?}", breaker);
     }
 
     #[test]

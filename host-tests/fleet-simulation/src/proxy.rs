@@ -6,6 +6,7 @@ use core::time::Duration;
 use llm_breaker::breaker::{
     Admission, Breaker, Cause, Change, Jitter, Permit, Standing, StateName, Transition,
 };
+use llm_breaker::category::Category;
 use llm_breaker::fleet::{
     Agent, Effect, Event, Known, News, Settings, Told, news_of, news_of_lengthening,
 };
@@ -141,6 +142,10 @@ impl Proxy {
 
     /// A call ended.
     pub fn record(&mut self, call: &Call, outcome: &Outcome, now: Instant) -> Vec<Outside> {
+        if outcome.category != Category::ConnectionFailed {
+            // Of a short answer that is when it ends.
+            let _ = self.breaker.note_answer(now);
+        }
         let before = self.breaker.standing();
         let recorded =
             self.breaker.record(&self.policy, now, Some(&call.permit), outcome, self.jitter);
@@ -161,13 +166,18 @@ impl Proxy {
         let change = self.breaker.tick(&self.policy, now);
         let mut outside = self.follow_up(change, &before, now);
         outside.extend(self.hear(Event::Tick, now));
+        if self.agent.as_ref().is_some_and(|agent| agent.orders_nothing(BREAKER)) {
+            let change = self.breaker.follow(None, &self.policy, now);
+            let before = self.breaker.standing();
+            outside.extend(self.follow_up(change, &before, now));
+        }
         outside
     }
 
     /// Something happened to the agent.
     pub fn hear(&mut self, event: Event<'_>, now: Instant) -> Vec<Outside> {
         let lease = self.policy.half_open.lease;
-        let knows = |breaker: &str| (breaker == BREAKER).then_some(Known { lease });
+        let knows = |breaker: &str| (breaker == BREAKER).then_some(Known { lease, is_here: true });
         let mut effects = match &mut self.agent {
             Some(agent) => agent.on(event, &knows, now, &mut || self.random.f64()),
             None => return Vec::new(),
@@ -216,7 +226,10 @@ impl Proxy {
             Effect::Hear { hint, .. } => self.breaker.hear(&hint, &self.policy, now),
             Effect::AwaitTurn { patience, .. } => self.breaker.await_turn(patience, now),
             Effect::TakeTurn { until, .. } => self.breaker.take_turn(until),
-            Effect::Override { ordered, .. } => self.breaker.follow(ordered, &self.policy, now),
+            Effect::Override { ordered, .. } => {
+                let order = ordered.map(|it| it.order);
+                self.breaker.follow(order, &self.policy, now)
+            }
             Effect::Connected(is_connected) => {
                 self.is_connected = is_connected;
                 return None;

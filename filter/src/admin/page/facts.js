@@ -10,6 +10,10 @@ const CAUSES = {
   announced_reset: () => "the provider announced a wait",
   open_time_ended: () => "the open time ended",
   mode_changed: () => "another mode",
+  suspected: (measured) => `${measured} ${measured === 1 ? "failure" : "failures in a row"}, and another proxy sees some`,
+  fleet_announced: () => "the provider announced a wait to another proxy",
+  fleet_corroborated: () => "other proxies see it fail",
+  fleet_closed: () => "another proxy found that it works",
 };
 
 /** Who ended the call, where it was not the provider. */

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::admin::FleetDesk;
-use crate::fleet::{Basis, News, Says, Told};
+use crate::breaker::FleetOrder;
+use crate::fleet::{Author, Basis, Instruction, News, Says, Told};
 use crate::policy::Mode;
 use crate::shared::{FleetStatus, FleetView, Report};
 use serde_json::json;
@@ -80,6 +81,8 @@ fn who_said_what_and_who_probes_is_shown_as_long_as_it_holds() {
     };
     let open = |basis: Basis, reason: Option<Category>| Says::Open { basis, reason };
     let reason = Some(Category::QuotaExhausted);
+    let order = FleetOrder { mode: Mode::Shadow, until: None };
+    let author = Author::of(Some("ann"), None);
     let view = FleetView {
         reports: vec![
             report("a", open(Basis::Announced, reason), 70.0),
@@ -88,14 +91,14 @@ fn who_said_what_and_who_probes_is_shown_as_long_as_it_holds() {
         ],
         left_out: 3,
         probes: Some("eu-1/a".into()),
-        ordered: Some((Mode::Shadow, None)),
+        ordered: Some(Instruction { order, author }),
     };
     view.leave(&member.process.data, OPENAI);
     assert_eq!(
         member.shown(),
         json!({
             "connected": true, "scope": "acme", "domain": "eu-1", "probes": "eu-1/a",
-            "override": {"mode": "shadow", "until": null},
+            "override": {"mode": "shadow", "until": null, "user": "ann", "reason": null},
             "reports": [
                 {"domain": "eu-1", "node": "a", "state": "open", "basis": "announced",
                     "category": "quota_exhausted", "until": "2026-11-28T16:41:00.123Z",
@@ -131,7 +134,9 @@ fn an_order_for_all_is_published_and_changes_nothing_here_before_it_is_heard() {
     assert!(done.is_some_and(|done| done.transition.is_none()));
     assert_eq!(member.post("mode", r#"{"mode": null, "scope": "fleet"}"#).reply.status, 202);
     let lasts = Some(Duration::from_secs(600));
-    let expected = [News::Ordered { mode: Mode::ForcedOpen, lasts }, News::Withdrawn].map(told);
+    let author = Author::of(Some("ann"), Some("drill"));
+    let ordered = News::Ordered { mode: Mode::ForcedOpen, lasts, author };
+    let expected = [ordered, News::Withdrawn].map(told);
     assert_eq!(*member.posted.borrow(), expected);
 }
 

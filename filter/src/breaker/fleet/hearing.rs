@@ -2,7 +2,6 @@
 
 use super::{Heard, Hint, OpenedBy};
 use crate::breaker::{Before, Breaker, Cause, Change, OpenFor, State};
-use crate::outcome::ANSWER_RESOLUTION;
 use crate::policy::{Fleet, Policy};
 use crate::time::Instant;
 
@@ -32,24 +31,6 @@ impl Heard {
         self.store = hint.store;
         self.revision = hint.revision;
     }
-
-    /// Others see failures: a first one of its own is one too many, unless its own calls say otherwise
-    /// this very moment. Once they did, it takes another domain, or another time, to make it suspicious.
-    fn suspect(&mut self, hint: &Hint, works: bool, policy: &Policy, now: Instant) {
-        let is_the_same = self.witnesses == hint.witnesses
-            && now < self.suspected_until + policy.open.reset_after;
-        self.refuted = works || (self.refuted && is_the_same);
-        self.at = now;
-        self.suspected_until = hint.suspected_until;
-        self.witnesses = hint.witnesses;
-    }
-
-    /// Others say that it works.
-    const fn trust(&mut self) {
-        self.suspected_until = Instant::ZERO;
-        self.witnesses = 0;
-        self.refuted = false;
-    }
 }
 
 impl Breaker {
@@ -73,7 +54,7 @@ impl Breaker {
             heard.trust();
         }
         if says_failing && now < hint.suspected_until {
-            heard.suspect(&hint, self.works(policy, now), policy, now);
+            heard.suspect(&hint, policy, now);
         }
         self.fleet = Some(heard);
         let failing = if says_failing { self.hear_failing(&hint, policy, now) } else { None };
@@ -139,15 +120,6 @@ impl Breaker {
         self.mark_wide(true);
         self.opened_by = hint.because.or(self.opened_by);
         self.enter(State::Open { since: now, until }, cause, Some(open_for))
-    }
-
-    /// Whether its own calls go well just now: enough of them, the latest no failure, and one answered
-    /// as late as is known. Where the upstream fails for all, that was longer ago or a failure follows.
-    fn works(&self, policy: &Policy, now: Instant) -> bool {
-        let calls = self.windows.total(policy.window).calls;
-        calls >= policy.trip.minimum_calls.max(1)
-            && self.run.times().is_empty()
-            && now < self.answered_at + ANSWER_RESOLUTION * 2
     }
 
     fn mark_wide(&mut self, is_wide: bool) {

@@ -5,11 +5,13 @@
 //! closed, or its own probe, is not opened again by words that it had heard before.
 
 mod hearing;
+mod suspicion;
 mod turns;
+
+pub(super) use suspicion::longest_run;
 
 use crate::breaker::{Breaker, Cause, State, StateName};
 use crate::category::Category;
-use crate::policy::Policy;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -57,7 +59,7 @@ pub struct Heard {
     pub revision: u64,
     /// When.
     pub at: Instant,
-    /// Until when a first failure opens the breaker, because others see some.
+    /// Until when fewer failures than otherwise open the breaker, because others see some.
     pub suspected_until: Instant,
     /// Which domains those are.
     pub witnesses: u64,
@@ -105,26 +107,13 @@ impl Heard {
         if self.store == hint.store && self.revision <= hint.revision { self.revision } else { 0 }
     }
 
-    /// Whether a first failure is one too many.
-    pub(super) fn suspects(&self, now: Instant) -> bool {
-        !self.refuted && now < self.suspected_until
-    }
-
-    /// A call of this proxy's own succeeded then: it sees for itself that the upstream works.
-    #[inline]
-    pub(super) fn refute(&mut self, then: Instant) {
-        if then >= self.at {
-            self.refuted = true;
-        }
-    }
-
     /// The breaker starts afresh. What an operator closes is not opened again by what was heard before;
     /// what was out of service hears it again.
     pub(super) fn start_afresh(&mut self, cause: Cause) {
-        let Self { store, revision, patience, turn_until, .. } = *self;
+        let Self { store, revision, patience, .. } = *self;
         let (store, revision) =
             if matches!(cause, Cause::ModeChanged) { (0, 0) } else { (store, revision) };
-        *self = Self { store, revision, patience, turn_until, ..Self::default() };
+        *self = Self { store, revision, patience, ..Self::default() };
     }
 
     /// The breaker enters this state: a turn is good for one try, and once it is closed, it is over who
@@ -158,27 +147,5 @@ impl Breaker {
             State::Open { until, .. } => Some(until),
             State::Closed { .. } | State::HalfOpen { .. } => None,
         }
-    }
-
-    /// A call of this proxy's own succeeded then.
-    #[inline]
-    pub(super) fn refute(&mut self, then: Instant) {
-        if let Some(heard) = &mut self.fleet {
-            heard.refute(then);
-        }
-    }
-
-    /// Its own calls open it, if only because a hint lowered a threshold.
-    pub(super) fn note_who_opens(&mut self, cause: Cause) {
-        if let Some(heard) =
-            self.fleet.as_mut().filter(|_| matches!(cause, Cause::Suspected { .. }))
-        {
-            heard.opened = OpenedBy::Hint;
-        }
-    }
-
-    /// Whether a first failure opens it, since others see some and its own calls do not say otherwise.
-    pub(super) fn is_suspected(&self, policy: &Policy, now: Instant) -> bool {
-        policy.fleet.is_some() && self.fleet.is_some_and(|heard| heard.suspects(now))
     }
 }

@@ -96,6 +96,38 @@ fn an_order_whose_time_is_over_is_none() {
 }
 
 #[test]
+fn what_is_ordered_here_comes_before_what_the_fleet_orders_and_that_before_the_configuration() {
+    let any = || Mode::ALL.into_iter().map(Some).chain([None]);
+    let all = Mode::ALL.into_iter().flat_map(|configured| {
+        any().flat_map(move |here| any().map(move |there| (configured, here, there)))
+    });
+    for (configured, here, there) in all {
+        for fleet_first in [false, true] {
+            let mut scene = Scene::in_fleet(|policy| policy.mode = configured);
+            let follows = |scene: &mut Scene| {
+                scene.goes_by(there.map(|mode| FleetOrder { mode, until: None }));
+            };
+            if fleet_first {
+                follows(&mut scene);
+            }
+            if let Some(mode) = here {
+                scene.overridden(mode, None);
+            }
+            follows(&mut scene);
+            scene.hears(scene.announced(5, 60.0));
+            let expected = here.or(there).unwrap_or(configured);
+            let story = format!("{configured:?}, here {here:?}, in the fleet {there:?}");
+            assert_eq!(scene.mode(), expected, "{story}");
+            match expected {
+                Mode::Disabled => assert_eq!(scene.admit(), Admission::Untracked, "{story}"),
+                Mode::ForcedOpen => assert_eq!(scene.rejection(), 30.0, "{story}"),
+                Mode::Enforce | Mode::Shadow => assert_eq!(scene.rejection(), 60.0, "{story}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn it_comes_before_a_hint() {
     let mut scene = Scene::in_fleet(|_| {});
     scene.follows(Mode::Disabled, None);
@@ -129,4 +161,32 @@ fn without_a_fleet_there_is_none() {
     let mut scene = Scene::new();
     scene.follows(Mode::ForcedOpen, None);
     assert_eq!((scene.breaker.overridden, scene.change), (None, Change::Nothing));
+}
+
+#[test]
+fn a_younger_policy_that_is_in_no_fleet_ends_it() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.follows(Mode::ForcedOpen, None);
+    scene.after(1.0);
+    scene.reconfigured(|policy| policy.fleet = None);
+    scene.ticks();
+    assert_eq!((scene.mode(), scene.breaker.overridden), (Mode::Enforce, None));
+    scene.fails(1);
+    assert_eq!(scene.state(), Closed);
+}
+
+#[test]
+fn an_older_one_does_not_and_what_is_ordered_here_is_no_matter_of_a_fleet() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.after(1.0);
+    scene.follows(Mode::ForcedOpen, None);
+    scene.policy.fleet = None;
+    scene.ticks();
+    assert_eq!(scene.mode(), Mode::ForcedOpen, "another listener is in the fleet");
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.overridden(Mode::ForcedOpen, None);
+    scene.after(1.0);
+    scene.reconfigured(|policy| policy.fleet = None);
+    scene.ticks();
+    assert_eq!((scene.mode(), scene.origin()), (Mode::ForcedOpen, Some(Origin::Local)));
 }

@@ -1,7 +1,7 @@
 //! What does a breaker make of the words of other proxies?
 
 use super::*;
-use crate::breaker::{Before, OpenFor, OpenedBy};
+use crate::breaker::{Before, Gathering, OpenFor, OpenedBy};
 
 fn last_cause(scene: &Scene) -> Option<Cause> {
     scene.transitions.last().map(|it| it.cause)
@@ -66,6 +66,14 @@ fn none_is_believed_for_longer_than_the_policy_says() {
         scene.hears(says(&scene, 6, 1e9));
         assert_eq!(scene.remaining(), 40.0);
     }
+}
+
+#[test]
+fn nor_is_a_probe_elsewhere() {
+    let mut scene = opened_by_hint();
+    let probed_until = scene.now + seconds(1e9);
+    scene.hears(Hint { opened_at: 6, probed_until, ..scene.hint(6) });
+    assert_eq!(scene.remaining(), 3600.0);
 }
 
 #[test]
@@ -319,6 +327,10 @@ fn in_that_ramp_it_opens_again_sooner_and_after_it_successes_are_gathered() {
     let mut scene = opened_by_hint();
     scene.hears(scene.working(6));
     scene.after(30.0);
+    scene.succeeds(10);
+    let gathering = Gathering::default();
+    let (known, _) = gathering.at_admission(&scene.breaker, &scene.policy, scene.now);
+    assert!(known.healthy.is_some());
     scene.fails(4);
     assert_eq!(scene.state(), Closed);
 }
@@ -345,7 +357,7 @@ fn the_newest_word_counts_where_both_are_new() {
     assert_eq!(scene.state(), Closed);
     scene.random = 0.0;
     scene.fails(1);
-    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1 }));
+    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1, threshold: 1 }));
 }
 
 #[test]
@@ -444,6 +456,10 @@ fn a_word_at_the_very_revision_that_was_heard_is_not_new() {
     assert_eq!(scene.state(), Closed);
     scene.hears(Hint { revision: 9, ..scene.corroborated(9, 60.0) });
     assert_eq!(scene.state(), Open);
+    scene.hears(Hint { closed_at: 9, ..scene.hint(10) });
+    assert_eq!(scene.state(), Open, "nor is one that it works");
+    scene.hears(scene.working(10));
+    assert_eq!(scene.state(), Closed);
 }
 
 #[test]

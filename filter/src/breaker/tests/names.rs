@@ -23,7 +23,7 @@ const CAUSES: [Cause; 15] = [
     Cause::FleetAnnounced,
     Cause::FleetCorroborated,
     Cause::FleetClosed,
-    Cause::Suspected { count: 3 },
+    Cause::Suspected { count: 3, threshold: 3 },
 ];
 
 #[test]
@@ -107,7 +107,7 @@ fn a_number_that_reached_its_threshold_is_told_with_it() {
         assert_eq!((rate.measured(), rate.threshold()), (Some(0.75), Some(0.5)));
     }
     let suspected = CAUSES[14];
-    assert_eq!((suspected.measured(), suspected.threshold()), (Some(3.0), Some(1.0)));
+    assert_eq!((suspected.measured(), suspected.threshold()), (Some(3.0), Some(3.0)));
     for cause in &CAUSES[3..14] {
         assert_eq!((cause.measured(), cause.threshold(), cause.share()), (None, None, None));
     }

@@ -1,10 +1,14 @@
-//! Other proxies see failures, fewer of them than it takes: what does a first failure here mean?
+//! Other proxies see failures, fewer of them than it takes: how many in a row open this breaker?
 
 use super::*;
 use crate::breaker::{Gathering, OpenFor, OpenedBy};
 
 fn last_cause(scene: &Scene) -> Option<Cause> {
     scene.transitions.last().map(|it| it.cause)
+}
+
+const fn suspected(count: u32, threshold: u32) -> Cause {
+    Cause::Suspected { count, threshold }
 }
 
 /// One other domain sees it fail, for 60 s.
@@ -19,7 +23,7 @@ fn suspicious(change: impl FnOnce(&mut Policy)) -> Scene {
 fn a_first_failure_opens_it() {
     let mut scene = suspicious(|_| {});
     scene.fails(1);
-    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1 }));
+    assert_eq!(last_cause(&scene), Some(suspected(1, 1)));
     let open_for = scene.transitions.last().and_then(|it| it.open_for);
     assert_eq!(open_for, Some(OpenFor::Backoff(seconds(30.0))));
 }
@@ -31,7 +35,7 @@ fn failures_of_before_are_told_with_it() {
     scene.hears(scene.suspected(5, 60.0));
     assert_eq!(scene.state(), Closed, "what it has seen itself was too little");
     scene.fails(1);
-    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 4 }));
+    assert_eq!(last_cause(&scene), Some(suspected(4, 1)));
 }
 
 #[test]
@@ -72,6 +76,15 @@ fn it_ends_with_the_word_that_made_it() {
 }
 
 #[test]
+fn a_further_word_that_is_no_witness_does_not_end_it() {
+    let mut scene = suspicious(|_| {});
+    let probed_until = scene.now + seconds(90.0);
+    scene.hears(Hint { opened_at: 6, probed_until, ..scene.hint(6) });
+    scene.fails(1);
+    assert_eq!(last_cause(&scene), Some(suspected(1, 1)));
+}
+
+#[test]
 fn it_is_believed_for_no_longer_than_the_policy_says() {
     let mut scene = Scene::in_fleet(|policy| {
         policy.fleet = Some(Fleet { announced_max: seconds(40.0), ..Fleet::default() });
@@ -102,33 +115,72 @@ fn a_success_of_its_own_calls_says_otherwise() {
 }
 
 #[test]
-fn one_from_before_does_not() {
-    let mut scene = Scene::in_fleet(|_| {});
-    scene.succeeds(20);
-    scene.after(0.001);
-    scene.hears(scene.suspected(5, 60.0));
-    scene.fails(1);
-    assert_eq!(scene.state(), Open);
+fn with_one_from_before_it_takes_three_in_a_row() {
+    for outcome in [SUCCESS, SLOW] {
+        let mut scene = Scene::in_fleet(|_| {});
+        scene.calls_end(1, outcome);
+        scene.after(30.0);
+        scene.hears(scene.suspected(5, 60.0));
+        scene.fails(2);
+        assert_eq!(scene.state(), Closed, "{outcome:?}");
+        scene.fails(1);
+        assert_eq!(last_cause(&scene), Some(suspected(3, 3)));
+        assert_eq!(scene.breaker.standing().opened, OpenedBy::Hint);
+    }
 }
 
 #[test]
-fn many_calls_that_go_well_just_now_leave_no_room_for_it() {
-    // How many of them went well, what the latest was, when one was answered; what a failure does.
-    for (calls, latest, answered, state) in [
-        (10, SUCCESS, 1.999, Closed),
-        (10, SUCCESS, 2.0, Open),
-        (9, SUCCESS, 0.0, Open),
-        (10, FAILURE, 0.0, Open),
-        (10, CLIENT_ERROR, 0.0, Closed),
-    ] {
+fn those_from_before_the_word_are_among_them() {
+    for (before, after, count) in [(1, 1, 3), (2, 0, 3), (3, 0, 4)] {
         let mut scene = Scene::in_fleet(|_| {});
-        scene.succeeds(calls);
-        scene.calls_end(usize::from(latest != SUCCESS), latest);
-        let _ = scene.breaker.note_answer(scene.now);
-        scene.after(answered);
+        scene.succeeds(20);
+        scene.fails(before);
         scene.hears(scene.suspected(5, 60.0));
+        scene.fails(after);
+        assert_eq!(scene.state(), Closed, "what it has seen itself was too little");
         scene.fails(1);
-        assert_eq!(scene.state(), state, "{calls}, {latest:?}, {answered} s ago");
+        assert_eq!(last_cause(&scene), Some(suspected(count, 3)));
+    }
+}
+
+#[test]
+fn a_success_between_two_failures_says_otherwise() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.succeeds(1);
+    scene.fails(1);
+    scene.after(0.001);
+    scene.hears(scene.suspected(5, 60.0));
+    scene.fails(1);
+    scene.succeeds(1);
+    scene.fails(4);
+    assert_eq!(scene.state(), Closed);
+}
+
+#[test]
+fn a_success_that_the_window_forgot_counts_no_more() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.succeeds(20);
+    scene.after(66.0);
+    scene.hears(scene.suspected(5, 60.0));
+    scene.fails(1);
+    assert_eq!(last_cause(&scene), Some(suspected(1, 1)));
+}
+
+#[test]
+fn it_never_takes_more_than_the_policy_says() {
+    for (configured, count, cause) in [
+        (Some(1), 1, run_of(1)),
+        (Some(2), 2, run_of(2)),
+        (Some(3), 3, run_of(3)),
+        (Some(4), 3, suspected(3, 3)),
+        (None, 3, suspected(3, 3)),
+    ] {
+        let mut scene = Scene::in_fleet(|policy| policy.trip.consecutive_failures = configured);
+        scene.succeeds(1);
+        scene.after(0.001);
+        scene.hears(scene.suspected(5, 60.0));
+        scene.fails(count);
+        assert_eq!(last_cause(&scene), Some(cause), "{configured:?}");
     }
 }
 
@@ -161,7 +213,7 @@ fn that_it_works_again_ends_it_and_what_its_own_calls_said() {
     assert_eq!(scene.state(), Closed);
     scene.succeeds(1);
     scene.hears(scene.suspected(7, 60.0));
-    scene.fails(1);
+    scene.fails(3);
     assert_eq!(scene.state(), Open, "that is another failure of theirs");
 }
 
@@ -202,7 +254,7 @@ fn in_a_ramp_it_takes_one_failure_instead_of_two() {
     scene.hears(scene.working(6));
     scene.hears(scene.suspected(7, 60.0));
     scene.fails(1);
-    assert_eq!(last_cause(&scene), Some(Cause::Suspected { count: 1 }));
+    assert_eq!(last_cause(&scene), Some(suspected(1, 1)));
 }
 
 /// A worker that was just asked whether a call may go out, and whether it gathers successes.
@@ -243,7 +295,7 @@ fn of_what_was_gathered_only_what_came_after_the_word_says_otherwise() {
         }
         let change = scene.breaker.merge(&gathered);
         scene.note(change);
-        scene.fails(1);
+        scene.fails(3);
         assert_eq!(scene.state(), state);
     }
 }

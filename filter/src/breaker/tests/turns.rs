@@ -249,6 +249,17 @@ fn to_say_the_same_again_changes_nothing() {
 }
 
 #[test]
+fn who_starts_afresh_is_as_patient_as_before() {
+    for order in [Order::Close { kept: None }, Order::Reset] {
+        let mut scene = patient();
+        scene.obeys(order);
+        scene.trips();
+        scene.now = scene.now + scene.breaker.open_remaining(scene.now);
+        assert_eq!((scene.rejection(), scene.awaits_turn()), (1.0, true), "{order:?}");
+    }
+}
+
+#[test]
 fn another_mode_and_what_an_operator_says_come_first() {
     let mut scene = patient();
     scene.after(30.0);

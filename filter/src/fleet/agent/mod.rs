@@ -16,11 +16,11 @@ mod turns;
 #[cfg(test)]
 mod tests;
 
-use crate::breaker::FleetOrder;
 use crate::fleet::etcd::status;
 use crate::fleet::event::{Effect, Event, Known, Settings};
 use crate::fleet::keys::{Keys, Node};
 use crate::fleet::news::{News, Told};
+use crate::fleet::ordered::Instruction;
 use crate::fleet::view::View;
 use crate::fleet::words::{Reading, Says, Words};
 use crate::time::Instant;
@@ -64,7 +64,7 @@ pub struct Seen {
     /// Whose turn it is to probe.
     pub probes: Option<Node>,
     /// What an operator ordered for the fleet.
-    pub ordered: Option<FleetOrder>,
+    pub ordered: Option<Instruction>,
 }
 
 /// What one proxy says.
@@ -140,10 +140,11 @@ impl Agent {
         step.effects
     }
 
-    /// What an operator ordered for the fleet.
+    /// Whether it is known that nothing is ordered for the fleet: a breaker that still goes by what was
+    /// ordered once has missed that it was withdrawn, for nobody spoke for this proxy then.
     #[must_use]
-    pub fn ordered(&self, breaker: &str) -> Option<FleetOrder> {
-        self.orders.of(breaker)
+    pub fn orders_nothing(&self, breaker: &str) -> bool {
+        self.session.is_connected() && self.orders.are_none_of(breaker)
     }
 
     /// What is known of a breaker; `None` if nothing is.
@@ -155,7 +156,8 @@ impl Agent {
             Word { by, says, until }
         });
         let words: Vec<Word> = words.collect();
-        let (probes, ordered) = (self.turns.holder(breaker).cloned(), self.orders.of(breaker));
+        let (probes, ordered) =
+            (self.turns.holder(breaker).cloned(), self.orders.of(breaker).cloned());
         let is_known = !words.is_empty() || probes.is_some() || ordered.is_some();
         is_known.then(|| Seen { breaker: breaker.to_owned(), words, probes, ordered })
     }
@@ -171,6 +173,7 @@ impl Agent {
         self.keep_session(step);
         self.repeat_hints(step);
         self.repeat_orders(step);
+        self.repeat_patience(step);
     }
 
     /// What is due, as far as the store can be reached and calls may go out.
@@ -209,7 +212,9 @@ impl Agent {
             }
             News::Wanted => self.want_turn(&breaker, known, step),
             News::ProbeReturned => self.give_back_turn(&breaker, step),
-            News::Ordered { .. } | News::Withdrawn => self.orders.mean(breaker, news, step.now),
+            order @ (News::Ordered { .. } | News::Withdrawn) => {
+                self.orders.mean(breaker, order, step.now);
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! What did an operator order for the whole fleet, here or elsewhere?
+//!
+//! An order is in force while the store holds its record, or until its own time is over, and while the
+//! store is not heard as it was last. What a whole reading does not find was withdrawn, also if the store
+//! was wiped: an order's only home is its record, and one that outlived it could be ended by nobody.
 
-use crate::breaker::FleetOrder;
 use crate::fleet::agent::calls::Purpose;
 use crate::fleet::agent::hints::MAX_AT_ONCE;
 use crate::fleet::agent::step::Step;
@@ -8,17 +11,20 @@ use crate::fleet::agent::{Agent, MAX_BREAKERS};
 use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::Effect;
 use crate::fleet::news::News;
-use crate::fleet::ordered::Ordered;
+use crate::fleet::ordered::{Author, Instruction, Ordered};
 use crate::fleet::words::Order;
 use crate::policy::Mode;
 use crate::stats::FleetEvent;
 use crate::time::Instant;
 use core::ops::Bound;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Orders that are in force at most: an operator gives few.
 const MAX_ORDERS: usize = 512;
+
+/// Bytes that their names and texts may take.
+const MAX_BYTES: usize = 128 * 1024;
 
 /// An order that cannot be sent for so long is given up: its operator has seen to it otherwise.
 const TRIED_FOR: Duration = Duration::from_secs(60);
@@ -27,46 +33,54 @@ const TRIED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
     in_force: BTreeMap<String, InForce>,
+    /// Breakers of which the store holds an order, but not yet known for how long.
+    unsure: BTreeSet<String>,
+    /// Whether all were read: others may have written more than are.
+    are_all: bool,
     meant: BTreeMap<String, Meant>,
     /// The last of which it was said again.
     repeated: String,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct InForce {
-    order: Order,
-    /// `None` while it is not known how long it holds.
-    ordered: Option<FleetOrder>,
+    place: Order,
+    instruction: Instruction,
     /// Whether the store still held it when it was last read.
     is_seen: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Meant {
     what: What,
     since: Instant,
     is_under_way: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum What {
-    Ordered { mode: Mode, until: Option<Instant> },
+    Ordered { mode: Mode, until: Option<Instant>, author: Author },
     Withdrawn,
 }
 
 impl Orders {
     /// The order on a breaker.
-    pub(super) fn of(&self, breaker: &str) -> Option<FleetOrder> {
-        self.in_force.get(breaker)?.ordered
+    pub(super) fn of(&self, breaker: &str) -> Option<&Instruction> {
+        self.in_force.get(breaker).map(|it| &it.instruction)
+    }
+
+    /// Whether the store holds no order on it, as it was read last.
+    pub(super) fn are_none_of(&self, breaker: &str) -> bool {
+        self.are_all && !self.in_force.contains_key(breaker) && !self.unsure.contains(breaker)
     }
 
     /// The next so many orders, round and round.
-    fn repeat(&mut self, count: usize) -> Vec<(String, FleetOrder)> {
+    fn repeat(&mut self, count: usize) -> Vec<(String, Instruction)> {
         let (last, all) = (self.repeated.as_str(), &self.in_force);
         let behind = all.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
         let up_to = all.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
-        let known = behind.chain(up_to).filter_map(|(name, it)| Some((name.clone(), it.ordered?)));
-        let next: Vec<(String, FleetOrder)> = known.take(count).collect();
+        let all = behind.chain(up_to).map(|(name, it)| (name.clone(), it.instruction.clone()));
+        let next: Vec<(String, Instruction)> = all.take(count).collect();
         if let Some((last, _)) = next.last() {
             self.repeated.clone_from(last);
         }
@@ -76,8 +90,8 @@ impl Orders {
     /// The operator of this proxy orders something for all.
     pub(super) fn mean(&mut self, breaker: String, news: News, now: Instant) {
         let what = match news {
-            News::Ordered { mode, lasts } => {
-                What::Ordered { mode, until: lasts.map(|lasts| now + lasts) }
+            News::Ordered { mode, lasts, author } => {
+                What::Ordered { mode, until: lasts.map(|lasts| now + lasts), author }
             }
             _ => What::Withdrawn,
         };
@@ -92,51 +106,70 @@ impl Orders {
 
     pub(super) fn forget(&mut self, now: Instant) {
         self.meant.retain(|_, meant| now.since(meant.since) < TRIED_FOR);
-        self.in_force
-            .retain(|_, it| it.ordered.is_none_or(|it| it.until.is_none_or(|until| now < until)));
+        self.in_force.retain(|_, it| it.instruction.order.until.is_none_or(|until| now < until));
     }
 
     /// Whether this order was taken in already; if so, the store still holds it.
-    pub(super) fn is_known(&mut self, breaker: &str, order: Order) -> bool {
+    pub(super) fn is_known(&mut self, breaker: &str, place: Order) -> bool {
         let Some(known) = self.in_force.get_mut(breaker) else { return false };
-        let is_known = known.order >= order;
+        let is_known = known.place >= place;
         known.is_seen |= is_known;
         is_known
     }
 
-    /// The store holds one, but it is not known yet for how long.
-    pub(super) fn hold(&mut self, breaker: &str, order: Order) {
-        if let Some(known) = self.in_force.get_mut(breaker) {
-            known.is_seen = known.is_seen || known.order < order;
+    /// The store holds one, but it is not known yet for how long. Returns whether there is room for it.
+    pub(super) fn hold(&mut self, breaker: &str, author: &Author) -> bool {
+        let has_room = self.has_room(breaker, author);
+        if has_room {
+            self.unsure.insert(breaker.to_owned());
         }
+        if let Some(known) = self.in_force.get_mut(breaker) {
+            known.is_seen = true;
+        }
+        has_room
+    }
+
+    /// It is known: not only for how long it holds, but also whether it still does.
+    pub(super) fn be_sure(&mut self, breaker: &str) {
+        self.unsure.remove(breaker);
     }
 
     /// An order begins. Returns whether there was room for it.
-    pub(super) fn begin(&mut self, breaker: &str, ordered: FleetOrder, order: Order) -> bool {
-        let has_room = self.in_force.len() < MAX_ORDERS || self.in_force.contains_key(breaker);
+    pub(super) fn begin(&mut self, breaker: &str, instruction: Instruction, place: Order) -> bool {
+        let has_room = self.has_room(breaker, &instruction.author);
         if has_room {
-            let it = InForce { order, ordered: Some(ordered), is_seen: true };
+            let it = InForce { place, instruction, is_seen: true };
             self.in_force.insert(breaker.to_owned(), it);
         }
         has_room
     }
 
+    fn has_room(&self, breaker: &str, author: &Author) -> bool {
+        let others = || self.in_force.iter().filter(|(name, _)| *name != breaker);
+        let held = others().map(|(name, it)| name.len() + it.instruction.author.bytes());
+        let unsure = self.unsure.iter().map(String::len);
+        let taken = held.chain(unsure).sum::<usize>() + breaker.len() + author.bytes();
+        others().count().max(self.unsure.len()) < MAX_ORDERS && taken <= MAX_BYTES
+    }
+
     /// Its record is gone. Returns whether it was in force.
     pub(super) fn end(&mut self, breaker: &str) -> bool {
+        self.unsure.remove(breaker);
         self.in_force.remove(breaker).is_some()
     }
 
     pub(super) fn begin_sync(&mut self) {
+        self.unsure.clear();
+        self.are_all = false;
         self.in_force.values_mut().for_each(|it| it.is_seen = false);
     }
 
-    /// All was read: orders of this store that it holds no more have ended. A store that was set up
-    /// anew ends none.
-    pub(super) fn end_sync(&mut self, store: u32) -> Vec<String> {
-        let has_ended = |it: &InForce| !it.is_seen && it.order.store == store;
-        let ended = self.in_force.iter().filter(|(_, it)| has_ended(it));
+    /// All orders were read: those that were not among them have ended.
+    pub(super) fn end_sync(&mut self) -> Vec<String> {
+        self.are_all = true;
+        let ended = self.in_force.iter().filter(|(_, it)| !it.is_seen);
         let ended: Vec<String> = ended.map(|(breaker, _)| breaker.clone()).collect();
-        self.in_force.retain(|_, it| !has_ended(it));
+        self.in_force.retain(|_, it| it.is_seen);
         ended
     }
 }
@@ -144,8 +177,8 @@ impl Orders {
 impl Agent {
     /// Time passed: what is ordered is ordered again, as with hints.
     pub(super) fn repeat_orders(&mut self, step: &mut Step<'_>) {
-        for (breaker, ordered) in self.orders.repeat(MAX_AT_ONCE) {
-            step.orders(breaker, Some(ordered));
+        for (breaker, instruction) in self.orders.repeat(MAX_AT_ONCE) {
+            step.orders(breaker, Some(instruction));
         }
     }
 
@@ -158,7 +191,7 @@ impl Agent {
             }
             let Some(meant) = self.orders.meant.get_mut(&breaker) else { continue };
             meant.is_under_way = true;
-            match meant.what {
+            match &meant.what {
                 What::Withdrawn => {
                     let message = etcd::delete(&self.keys.ordered(&breaker));
                     let call = self.calls.begin(Purpose::Order { breaker }, step.now);
@@ -187,10 +220,10 @@ impl Agent {
     }
 
     fn write_order(&mut self, breaker: String, lease: i64, step: &mut Step<'_>) {
-        let meant = self.orders.meant.get(&breaker).map(|meant| meant.what);
-        let Some(What::Ordered { mode, until }) = meant else { return };
+        let meant = self.orders.meant.get(&breaker).map(|meant| meant.what.clone());
+        let Some(What::Ordered { mode, until, author }) = meant else { return };
         let remaining = until.map(|until| until.since(step.now));
-        let value = Ordered { mode, remaining }.encode();
+        let value = Ordered { mode, remaining, author }.encode();
         let message = etcd::put(&self.keys.ordered(&breaker), &value, lease);
         let call = self.calls.begin(Purpose::Order { breaker }, step.now);
         step.does(Effect::Call { call, method: Method::Put, message });

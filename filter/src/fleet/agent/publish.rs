@@ -41,6 +41,8 @@ struct Saying {
     stage: Stage,
     /// Tells the answers to it from those to what was said before.
     serial: u32,
+    /// What was being said before, until the store answered: of two words the later must be this one.
+    behind: Option<u32>,
     failures: u32,
 }
 
@@ -88,6 +90,7 @@ impl Sayings {
     /// What was under way when the store was lost is due when it is there again.
     pub(super) fn wait_for_store(&mut self, now: Instant) {
         for saying in self.by_breaker.values_mut() {
+            saying.behind = None;
             if saying.stage == Stage::UnderWay {
                 saying.stage = Stage::Due(now);
             }
@@ -100,7 +103,7 @@ impl Sayings {
 
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         let due = self.by_breaker.values().filter_map(|saying| match saying.stage {
-            Stage::Due(at) => Some(at),
+            Stage::Due(at) if saying.behind.is_none() => Some(at),
             _ => None,
         });
         due.min()
@@ -112,7 +115,12 @@ impl Sayings {
         }
         self.last_serial = self.last_serial.wrapping_add(1);
         let (stage, serial) = (Stage::Due(due), self.last_serial);
-        let saying = Saying { says, until, knew, stage, serial, failures: 0 };
+        let before = self.by_breaker.get(breaker);
+        let behind = before.and_then(|before| match before.stage {
+            Stage::UnderWay => Some(before.serial),
+            _ => before.behind,
+        });
+        let saying = Saying { says, until, knew, stage, serial, behind, failures: 0 };
         self.by_breaker.insert(breaker.to_owned(), saying);
     }
 
@@ -122,11 +130,19 @@ impl Sayings {
         (saying.serial == serial && saying.stage == Stage::UnderWay).then_some(saying)
     }
 
+    /// The store answered, and nothing more comes of it.
+    fn is_over(&mut self, breaker: &str, serial: u32) {
+        if let Some(saying) = self.by_breaker.get_mut(breaker) {
+            saying.behind = saying.behind.filter(|behind| *behind != serial);
+        }
+    }
+
     fn due(&self, now: Instant) -> Vec<String> {
         let due = self
             .by_breaker
             .iter()
-            .filter(|(_, it)| matches!(it.stage, Stage::Due(at) if at <= now));
+            .filter(|(_, it)| matches!(it.stage, Stage::Due(at) if at <= now))
+            .filter(|(_, it)| it.behind.is_none());
         due.map(|(breaker, _)| breaker.clone()).collect()
     }
 }
@@ -241,6 +257,7 @@ impl Agent {
     ) {
         let lease = result.ok().and_then(etcd::lease_granted);
         let Some(saying) = self.sayings.under_way(breaker, serial) else {
+            self.sayings.is_over(breaker, serial);
             return lease.into_iter().for_each(|lease| self.revoke(lease, step));
         };
         let Some(lease) = lease else {
@@ -271,6 +288,7 @@ impl Agent {
         result: Result<&[u8], u32>,
         step: &mut Step<'_>,
     ) {
+        self.sayings.is_over(breaker, serial);
         let saying = self.sayings.under_way(breaker, serial);
         match (result, saying) {
             (Ok(_), saying) => {

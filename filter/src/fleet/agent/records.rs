@@ -9,7 +9,7 @@ use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::Effect;
 use crate::fleet::fact::Fact;
 use crate::fleet::keys::{Node, Place};
-use crate::fleet::ordered::Ordered;
+use crate::fleet::ordered::{Instruction, Ordered};
 use crate::fleet::view::Heard;
 use crate::fleet::words::{Order, Says, Word};
 use crate::stats::{FleetEvent, Ignored};
@@ -23,7 +23,7 @@ const CLOSED_LASTS_ON: Duration = Duration::from_secs(60);
 const MAX_LOOKUPS: usize = 16;
 
 /// Records that wait for that, before no further ones are read.
-const MAX_WAITING: usize = 256;
+const MAX_WAITING: usize = 64;
 
 /// Leases of records about no breaker of this proxy's that are asked about at most: it may yet get a
 /// request to one of them.
@@ -90,8 +90,8 @@ impl Agent {
         };
         let (Place::Fact { breaker, .. } | Place::Turn { breaker } | Place::Override { breaker }) =
             &place;
-        let is_known = step.knows(breaker).is_some();
-        if !is_known {
+        let known = step.knows(breaker);
+        if known.is_none() {
             step.ignores(None, Ignored::UnknownBreaker);
         }
         match place {
@@ -100,7 +100,7 @@ impl Agent {
                 None => step.ignores(Some(&breaker), Ignored::Value),
             },
             // Those who do not have it yet will ask.
-            Place::Turn { .. } if !is_known => {}
+            Place::Turn { .. } if !known.is_some_and(|known| known.is_here) => {}
             Place::Turn { breaker } => match Node::parse(&record.value) {
                 Some(node) => self.note_holder(breaker, node, self.order_of(record), step),
                 None => step.ignores(Some(&breaker), Ignored::Value),
@@ -139,18 +139,21 @@ impl Agent {
         if known.is_some_and(|known| known.order >= order) {
             return;
         }
+        let lease = record.lease;
         let (basis, reason, remaining) = match fact {
             Fact::Closed => {
                 let until = step.now + self.settings.announced_max + CLOSED_LASTS_ON;
-                return self.hear(&breaker, by, Word { order, says: Says::Closed, until }, step);
+                let word = Word { order, lease, says: Says::Closed, until };
+                return self.hear(&breaker, by, word, step);
             }
             Fact::Open { basis, reason, remaining } => (basis, reason, remaining),
         };
         let says = Says::Open { basis, reason };
         let remaining = remaining.min(self.settings.announced_max);
-        match (how, record.lease) {
+        match (how, lease) {
             (How::Watched, _) => {
-                self.hear(&breaker, by, Word { order, says, until: step.now + remaining }, step);
+                let until = step.now + remaining;
+                self.hear(&breaker, by, Word { order, lease, says, until }, step);
             }
             // How old it is nobody knows.
             (How::Read, 0) => step.ignores(Some(&breaker), Ignored::Value),
@@ -179,7 +182,9 @@ impl Agent {
         }
         match (how, record.lease, ordered.remaining) {
             (How::Read, lease, Some(remaining)) if lease != 0 => {
-                self.orders.hold(&breaker, order);
+                if !self.orders.hold(&breaker, &ordered.author) {
+                    return step.ignores(Some(&breaker), Ignored::OverLimit);
+                }
                 let of = Of::Order(ordered);
                 self.lookups.waiting.push_back(Unsure { breaker, lease, order, remaining, of });
             }
@@ -198,10 +203,12 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         let until = remaining.map(|remaining| step.now + remaining);
-        let ordered = FleetOrder { mode: ordered.mode, until };
-        if self.orders.begin(&breaker, ordered, order) {
+        let Ordered { mode, author, .. } = ordered;
+        let instruction = Instruction { order: FleetOrder { mode, until }, author };
+        self.orders.be_sure(&breaker);
+        if self.orders.begin(&breaker, instruction.clone(), order) {
             step.received(&breaker, FleetEvent::Override);
-            step.orders(breaker, Some(ordered));
+            step.orders(breaker, Some(instruction));
         } else {
             step.ignores(Some(&breaker), Ignored::OverLimit);
         }
@@ -229,7 +236,7 @@ impl Agent {
         step: &mut Step<'_>,
     ) {
         self.lookups.out = self.lookups.out.saturating_sub(1);
-        let Unsure { breaker, order, remaining, of, .. } = unsure;
+        let Unsure { breaker, lease, order, remaining, of } = unsure;
         if matches!(of, Of::Word { .. }) {
             self.view.end_waiting(&breaker);
             self.hints.touch(&breaker);
@@ -237,11 +244,19 @@ impl Agent {
         if result.is_err() {
             step.found(FleetEvent::Failed);
         }
-        let Some(left) = result.ok().and_then(etcd::time_to_live) else { return };
+        let is_answered = result.is_ok();
+        let Some(left) = result.ok().and_then(etcd::time_to_live) else {
+            // Of one whose lease could not be asked about it stays unknown whether it holds.
+            if is_answered && matches!(of, Of::Order(_)) {
+                self.orders.be_sure(&breaker);
+            }
+            return;
+        };
         let remaining = remaining.min(left);
         match of {
             Of::Word { by, says } => {
-                self.hear(&breaker, by, Word { order, says, until: step.now + remaining }, step);
+                let until = step.now + remaining;
+                self.hear(&breaker, by, Word { order, lease, says, until }, step);
             }
             Of::Order(ordered) => {
                 self.put_in_force(breaker, ordered, Some(remaining), order, step);
@@ -251,9 +266,8 @@ impl Agent {
 
     fn hear(&mut self, breaker: &str, by: Node, word: Word, step: &mut Step<'_>) {
         let is_ours = by == self.ours;
-        let knows = |breaker: &str| step.knows(breaker).is_some();
         let mut heard = self.view.hear(breaker, by.clone(), word, is_ours);
-        if heard == Heard::NoRoom && knows(breaker) && self.view.drop_unknown(knows) {
+        if heard == Heard::NoRoom && self.make_room_for(breaker, step) {
             heard = self.view.hear(breaker, by.clone(), word, is_ours);
         }
         match heard {
@@ -273,6 +287,28 @@ impl Agent {
                 self.hints.touch(breaker);
             }
         }
+    }
+
+    /// What is said of breakers that this proxy does not have gives way to what it could have, and that to
+    /// what it has.
+    fn make_room_for(&mut self, breaker: &str, step: &Step<'_>) -> bool {
+        let Some(known) = step.knows(breaker) else { return false };
+        let is_known = |breaker: &str| step.knows(breaker).is_some();
+        let is_here = |breaker: &str| step.knows(breaker).is_some_and(|known| known.is_here);
+        self.view.drop_unknown(is_known) || (known.is_here && self.view.drop_unknown(is_here))
+    }
+
+    /// Whether a record that is read now cannot be of the store that was heard before: what it replaces
+    /// would be later than it, or had the same revision and another lease.
+    pub(super) fn is_of_another_store(&self, record: &KeyValue) -> bool {
+        let Some(Place::Fact { breaker, by }) = self.keys.place(&record.key) else { return false };
+        let known = self.view.of(&breaker).and_then(|words| words.of(&by));
+        let known = known.filter(|word| word.order.store == self.reading.order.store);
+        known.is_some_and(|word| {
+            let revision = word.order.revision;
+            record.mod_revision < revision
+                || (record.mod_revision == revision && record.lease != word.lease)
+        })
     }
 
     const fn order_of(&self, record: &KeyValue) -> Order {

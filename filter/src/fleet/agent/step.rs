@@ -1,7 +1,7 @@
 //! What does the agent have at hand while it takes in one event?
 
-use crate::breaker::FleetOrder;
 use crate::fleet::event::{Counted, Effect, Known};
+use crate::fleet::ordered::Instruction;
 use crate::stats::{Direction, FleetEvent, Ignored};
 use crate::time::Instant;
 use core::time::Duration;
@@ -35,7 +35,7 @@ impl Step<'_> {
     }
 
     /// What an operator ordered for the fleet, for a breaker that this proxy has.
-    pub(super) fn orders(&mut self, breaker: String, ordered: Option<FleetOrder>) {
+    pub(super) fn orders(&mut self, breaker: String, ordered: Option<Instruction>) {
         if self.knows(&breaker).is_some() {
             self.does(Effect::Override { breaker, ordered });
         }

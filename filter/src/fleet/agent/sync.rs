@@ -137,12 +137,7 @@ impl Agent {
                 self.session.reading().into_iter().for_each(|sync| sync.is_paused = true);
             }
             Next::Page => self.ask_page(step),
-            Next::End { revision } => {
-                self.orders.end_sync(self.reading.order.store).into_iter().for_each(|breaker| {
-                    step.orders(breaker, None);
-                });
-                self.open_watches(revision, step);
-            }
+            Next::End { revision } => self.open_watches(revision, step),
             Next::Nonsense => self.break_off(step),
         }
     }
@@ -156,6 +151,10 @@ impl Agent {
         if sync.revision == 0 {
             sync.revision = page.header.revision;
             self.note_store(&page.header);
+        }
+        if page.records.iter().any(|record| self.is_of_another_store(record)) {
+            self.note_another_store();
+            return Next::Nonsense;
         }
         if was_keys_only {
             step.ignores(None, Ignored::Value);
@@ -185,12 +184,22 @@ impl Agent {
             let what = Counted::Ignored(why);
             step.does(Effect::Count { breaker: None, what, by: left_out });
         }
-        match sync.part.next() {
-            Some(part) if !page.more => {
+        let (part, revision) = (sync.part, sync.revision);
+        // One that was cut short may hold what was not read.
+        if page.more {
+            return Next::End { revision };
+        }
+        if part == Part::Overrides {
+            for breaker in self.orders.end_sync() {
+                step.orders(breaker, None);
+            }
+        }
+        match (part.next(), self.session.reading()) {
+            (Some(part), Some(sync)) => {
                 sync.begin_part(part, &self.keys);
                 Next::Page
             }
-            _ => Next::End { revision: sync.revision },
+            _ => Next::End { revision },
         }
     }
 
@@ -211,6 +220,13 @@ impl Agent {
         let store = if is_another { order.store.wrapping_add(1) } else { order.store };
         let order = Order { store, revision: header.revision };
         self.reading = Reading { cluster: header.cluster_id, order };
+    }
+
+    /// It is another, although it counts further and says that it is the same: what was read of it so far
+    /// is read anew.
+    const fn note_another_store(&mut self) {
+        let store = &mut self.reading.order.store;
+        *store = store.wrapping_add(1);
     }
 
     /// Time went on in it.

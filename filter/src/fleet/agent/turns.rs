@@ -2,6 +2,7 @@
 //! and gives it back with the outcome.
 
 use crate::fleet::agent::calls::Purpose;
+use crate::fleet::agent::hints::MAX_AT_ONCE;
 use crate::fleet::agent::step::Step;
 use crate::fleet::agent::{Agent, MAX_BREAKERS, SPREAD};
 use crate::fleet::etcd::{self, Method};
@@ -10,6 +11,7 @@ use crate::fleet::keys::Node;
 use crate::fleet::words::Order;
 use crate::stats::FleetEvent;
 use crate::time::Instant;
+use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -19,16 +21,19 @@ const WANTED_FOR: Duration = Duration::from_secs(5);
 /// A domain whose probe failed last leaves the next turn to others for so long.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(5);
 
-/// The turns on every breaker of which one was wanted or taken.
+/// The turns on every breaker of this proxy's of which one was wanted or taken. Those that it only might
+/// have are not kept: how many there are is for others to choose.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     by_breaker: BTreeMap<String, Turn>,
+    /// The last that was told again how patient it is.
+    repeated: String,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Turn {
-    /// Whether the breaker was told to leave probing to whose turn it is.
-    is_patient: bool,
+    /// For how long the breaker was told to leave probing to whose turn it is; `None` if it was not.
+    patience: Option<Duration>,
     /// Until when it is open, as it was told last; [`Instant::ZERO`] if it closed.
     open_until: Instant,
     /// When a call was last refused for want of a turn, since it was last known how it stands.
@@ -114,7 +119,7 @@ impl Turns {
     pub(super) fn go_alone(&mut self) -> Vec<String> {
         let mut patient = Vec::new();
         for (breaker, turn) in &mut self.by_breaker {
-            if core::mem::take(&mut turn.is_patient) {
+            if turn.patience.take().is_some() {
                 patient.push(breaker.clone());
             }
             if !matches!(turn.stage, Stage::Holds { .. }) {
@@ -129,7 +134,7 @@ impl Turns {
             if matches!(turn.stage, Stage::Holds { until, .. } if now >= until) {
                 turn.stage = Stage::Idle;
             }
-            turn.is_patient
+            turn.patience.is_some()
                 || now < turn.open_until
                 || turn.stage != Stage::Idle
                 || turn.holder.is_some()
@@ -142,6 +147,20 @@ impl Turns {
             _ => None,
         });
         asks.min()
+    }
+
+    /// The next so many that are patient, round and round.
+    fn patient(&mut self, count: usize) -> Vec<(String, Duration)> {
+        let (last, all) = (self.repeated.as_str(), &self.by_breaker);
+        let behind = all.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
+        let up_to = all.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
+        let all = behind.chain(up_to);
+        let all = all.filter_map(|(name, turn)| Some((name.clone(), turn.patience?)));
+        let next: Vec<(String, Duration)> = all.take(count).collect();
+        if let Some((last, _)) = next.last() {
+            self.repeated.clone_from(last);
+        }
+        next
     }
 
     fn entry(&mut self, breaker: &str) -> Option<&mut Turn> {
@@ -170,14 +189,23 @@ impl Agent {
     /// A breaker is, or may be, open: it leaves probing to whose turn it is, as long as the store is
     /// heard.
     pub(super) fn be_patient(&mut self, breaker: &str, known: Known, step: &mut Step<'_>) {
-        if !self.session.is_connected() {
+        if !self.session.is_connected() || !known.is_here {
             return;
         }
         let Some(turn) = self.turns.entry(breaker) else { return };
-        if !turn.is_patient {
-            turn.is_patient = true;
+        if turn.patience.is_none() {
             let patience = known.lease + step.up_to(known.lease / 4);
+            turn.patience = Some(patience);
             step.does(Effect::AwaitTurn { breaker: breaker.to_owned(), patience });
+        }
+    }
+
+    /// Time passed: who is patient is told so again, for the record that knows it may have been lost.
+    pub(super) fn repeat_patience(&mut self, step: &mut Step<'_>) {
+        for (breaker, patience) in self.turns.patient(MAX_AT_ONCE) {
+            if step.knows(&breaker).is_some() {
+                step.does(Effect::AwaitTurn { breaker, patience });
+            }
         }
     }
 

@@ -18,7 +18,7 @@ impl Breakers {
     pub(in crate::plugin) fn hinted(&self, name: &str) -> Option<Known> {
         if let Some(entry) = self.known.borrow().get(name) {
             let policy = entry.policy();
-            return (!self.leaves_alone(entry)).then(|| known(&policy));
+            return (!self.leaves_alone(entry)).then(|| known(&policy, true));
         }
         let key = Key::parse(name);
         let is_sound = name.len() <= MAX_NAME_BYTES && key.name() == name;
@@ -27,7 +27,7 @@ impl Breakers {
             return None;
         }
         let policy = self.config.policy_for(&key.cluster);
-        (policy.mode != Mode::Disabled && key.is_of(policy)).then(|| known(policy))
+        (policy.mode != Mode::Disabled && key.is_of(policy)).then(|| known(policy, false))
     }
 
     /// A VM of this process told of this breaker: it may be on the list since the last tick.
@@ -65,6 +65,6 @@ impl Breakers {
     }
 }
 
-fn known(policy: &Policy) -> Known {
-    Known { lease: policy.half_open.lease }
+fn known(policy: &Policy, is_here: bool) -> Known {
+    Known { lease: policy.half_open.lease, is_here }
 }

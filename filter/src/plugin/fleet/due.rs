@@ -1,7 +1,8 @@
 //! What is to be done to breakers because of other proxies: of each kind the latest, breaker by breaker,
 //! for as long as one callback may take.
 
-use crate::breaker::{Breaker, Change, FleetOrder, Hint, Override};
+use crate::breaker::{Breaker, Change, Hint, Override};
+use crate::fleet::{Author, Instruction};
 use crate::journal;
 use crate::plugin::entry::Entry;
 use crate::plugin::fleet::served::Served;
@@ -19,7 +20,7 @@ const MAX_AT_ONCE: Duration = Duration::from_millis(3);
 pub(super) struct Due(BTreeMap<String, Tidings>);
 
 /// What is to be done to one breaker. All of it is levels: to hear the same again changes nothing.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tidings {
     pub(super) hint: Option<Hint>,
     /// How long after its time it is to leave probing to others.
@@ -27,7 +28,7 @@ pub(super) struct Tidings {
     /// Until when it is its turn.
     pub(super) turn: Option<Instant>,
     /// What is ordered for the whole fleet, if anything is.
-    pub(super) ordered: Option<Option<FleetOrder>>,
+    pub(super) ordered: Option<Option<Instruction>>,
 }
 
 impl Due {
@@ -89,7 +90,7 @@ impl Tidings {
         }
         let Some((shown, [before, after])) = decided.value else { return false };
         if before != after {
-            tell_of_order(entry, before, after, now);
+            tell_of_order(entry, before, after, self.author(), now);
         }
         if before != after || decided.transition.is_some() {
             entry.stats.show_gauges(&shown);
@@ -97,10 +98,16 @@ impl Tidings {
         true
     }
 
+    /// Who ordered what is ordered.
+    fn author(&self) -> Author {
+        self.ordered.iter().flatten().next().map(|it| it.author.clone()).unwrap_or_default()
+    }
+
     fn change(&self, breaker: &mut Breaker, policy: &Policy, now: Instant) -> Change {
         let mut change = Change::Nothing;
-        if let Some(ordered) = self.ordered {
-            change = change.and(breaker.follow(ordered, policy, now));
+        if let Some(ordered) = &self.ordered {
+            let order = ordered.as_ref().map(|it| it.order);
+            change = change.and(breaker.follow(order, policy, now));
         }
         if let Some(patience) = self.patience {
             change = change.and(breaker.await_turn(patience, now));
@@ -116,10 +123,18 @@ impl Tidings {
 }
 
 /// Say what the fleet's operators put in the place of a breaker's mode, or took back.
-fn tell_of_order(entry: &Entry, before: Option<Override>, after: Option<Override>, now: Instant) {
+fn tell_of_order(
+    entry: &Entry,
+    before: Option<Override>,
+    after: Option<Override>,
+    author: Author,
+    now: Instant,
+) {
     match (before, after) {
         (_, Some(ordered)) => {
-            entry.tell_of_order(&journal::ordered_by_fleet(&entry.key, &ordered), ordered.since);
+            let Author { user, reason } = author;
+            let line = journal::ordered_by_fleet(&entry.key, &ordered, user, reason);
+            entry.tell_of_order(&line, ordered.since);
         }
         // That its time was over is told by whoever finds it.
         (Some(ended), None) if ended.holds(now) => {

@@ -28,6 +28,9 @@ const MAX_MESSAGES: u32 = 64;
 /// So many host calls in a row may be refused, before the rest is told at the next tick.
 const MAX_REFUSED: usize = 16;
 
+/// So many breakers are told again in a second that nothing is ordered: by default as many as there may be.
+const MAX_REPEATED: usize = 256;
+
 /// gRPC's statuses.
 const OK: u32 = 0;
 const RESOURCE_EXHAUSTED: u32 = 8;
@@ -51,6 +54,8 @@ pub(super) struct Office {
     views: Views,
     /// When both were left last.
     left_at: Instant,
+    /// How many were told last that nothing is ordered.
+    repeated: usize,
     /// What random numbers are made of.
     seed: u64,
     now: Instant,
@@ -103,6 +108,7 @@ impl Office {
             status,
             views: Views::default(),
             left_at: Instant::ZERO,
+            repeated: 0,
             seed: now.as_nanos(),
             now,
         };
@@ -138,9 +144,23 @@ impl Office {
         self.carry_out(served);
         if now.since(self.left_at) >= Duration::from_secs(1) {
             self.left_at = now;
+            self.repeat_that_nothing_is_ordered(served, now);
             self.views.leave(&self.agent, served, now);
             self.leave_status(now);
         }
+    }
+
+    /// A breaker may still go by an order that was withdrawn while nobody, or another VM, kept the
+    /// connection: so that nothing is ordered is told again and again, to some after the others.
+    fn repeat_that_nothing_is_ordered(&mut self, served: &Served, now: Instant) {
+        let all = served.all(now);
+        let first = self.repeated.checked_rem(all.len()).unwrap_or_default();
+        for entry in all.iter().cycle().skip(first).take(all.len().min(MAX_REPEATED)) {
+            if self.agent.orders_nothing(&entry.name) {
+                self.due.of(entry.name.clone()).ordered.get_or_insert(None);
+            }
+        }
+        self.repeated = first.saturating_add(MAX_REPEATED);
     }
 
     /// When it wants to be ticked next, if sooner than usual.

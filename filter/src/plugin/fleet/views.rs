@@ -40,6 +40,6 @@ fn view_of(seen: Seen) -> FleetView {
         reports: reports.collect(),
         left_out: u32::try_from(more).unwrap_or(u32::MAX),
         probes: seen.probes.map(|it| format!("{}/{}", it.domain, it.name)),
-        ordered: seen.ordered.map(|it| (it.mode, it.until)),
+        ordered: seen.ordered,
     }
 }

@@ -184,3 +184,34 @@ fn an_order_for_all_holds_until_it_is_withdrawn() {
     stage.run_for(Duration::from_secs(1));
     assert_eq!(modes(&stage), [Mode::Enforce; 3]);
 }
+
+#[test]
+fn an_order_that_a_store_lost_with_all_else_ends_also_for_whom_another_spoke_before() {
+    use llm_breaker::policy::Mode;
+    for is_restarted in [false, true] {
+        let mut stage = stage(2, 2, 10);
+        let key = b"/llm-breaker/override/v1/account/openai";
+        stage.etcd.put_by_hand(key, br#"{"mode":"forced_open"}"#);
+        stage.run_for(Duration::from_secs(1));
+        let breaker = stage.proxies[1].breaker.clone();
+        assert_eq!(breaker.mode(&stage.proxies[1].policy, stage.now), Mode::ForcedOpen);
+        stage.set_store(Store::Down);
+        stage.etcd.wipe();
+        stage.run_for(Duration::from_secs(5));
+        if is_restarted {
+            // Its shared data outlives the VM that spoke for it.
+            let fresh = proxy(1, policy(2));
+            stage.restart(1, fresh);
+            stage.proxies[1].breaker = breaker;
+        }
+        let mode = |stage: &Stage| {
+            let proxy = &stage.proxies[1];
+            proxy.breaker.mode(&proxy.policy, stage.now)
+        };
+        assert_eq!(mode(&stage), Mode::ForcedOpen, "it holds without the store");
+        stage.set_store(Store::Up);
+        reconnect(&mut stage);
+        stage.run_for(Duration::from_secs(2));
+        assert_eq!(mode(&stage), Mode::Enforce);
+    }
+}

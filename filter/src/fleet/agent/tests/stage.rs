@@ -23,6 +23,8 @@ pub(super) struct Stage {
     pub(super) effects: Vec<Effect>,
     /// Which breakers the configuration has.
     pub(super) known: Vec<&'static str>,
+    /// Which of them are not there yet.
+    pub(super) listed: Vec<&'static str>,
     pub(super) random: f64,
 }
 
@@ -81,6 +83,7 @@ impl Stage {
             now: Instant::from_nanos(1_000_000_000_000),
             effects: Vec::new(),
             known: vec!["openai"],
+            listed: Vec::new(),
             random: 0.5,
         }
     }
@@ -98,8 +101,11 @@ impl Stage {
     }
 
     pub(super) fn on(&mut self, event: Event<'_>) {
-        let known = self.known.clone();
-        let knows = move |breaker: &str| known.contains(&breaker).then_some(Known { lease: LEASE });
+        let (known, listed) = (self.known.clone(), self.listed.clone());
+        let knows = move |breaker: &str| {
+            let is_here = !listed.contains(&breaker);
+            known.contains(&breaker).then_some(Known { lease: LEASE, is_here })
+        };
         let random = self.random;
         self.effects.extend(self.agent.on(event, &knows, self.now, &mut || random));
     }

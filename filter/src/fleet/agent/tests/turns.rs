@@ -144,3 +144,32 @@ fn without_the_store_all_go_alone() {
     stage.tell(News::Wanted);
     assert!(!stage.calls().iter().any(|it| it.method == Method::LeaseGrant));
 }
+
+#[test]
+fn how_patient_it_is_is_said_again_for_its_record_may_be_lost() {
+    let mut stage = Stage::connected();
+    stage.tell(News::Wanted);
+    let patience = LEASE + LEASE / 8;
+    let patient = Effect::AwaitTurn { breaker: "openai".to_owned(), patience };
+    assert!(stage.did(&patient));
+    for _ in 0..3 {
+        stage.effects.clear();
+        stage.pass(1);
+        assert!(stage.did(&patient));
+    }
+}
+
+#[test]
+fn of_what_it_only_could_have_nothing_is_kept() {
+    let mut stage = Stage::connected();
+    stage.listed = vec!["openai"];
+    stage.written(record(keys().turn("openai"), "zone-1/node-1", 11, 1));
+    stage.written(fact(1, OBSERVED, 12, 1));
+    assert!(!stage.effects.iter().any(|it| matches!(it, Effect::AwaitTurn { .. })));
+    let seen = stage.agent.seen_of("openai", stage.now).expect("its words are known");
+    assert_eq!(seen.probes, None);
+    stage.listed.clear();
+    stage.effects.clear();
+    stage.pass(1);
+    assert!(stage.effects.iter().any(|it| matches!(it, Effect::AwaitTurn { .. })));
+}

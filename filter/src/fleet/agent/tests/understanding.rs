@@ -1,6 +1,7 @@
 //! What does it make of what it reads and hears?
 
-use super::stage::{ANNOUNCED, CLOSED, CLUSTER, OBSERVED, Stage, fact, keys, node, record};
+use super::stage::{ANNOUNCED, CLOSED, OBSERVED, Stage, fact, keys, node, record};
+use crate::breaker::Hint;
 use crate::category::Category;
 use crate::fleet::{Effect, News, Says};
 use crate::stats::Ignored;
@@ -14,7 +15,7 @@ fn what_is_heard_as_it_is_written_holds_as_long_as_it_says() {
     let hint = stage.hint().expect("told at once");
     assert_eq!(hint.announced_until, stage.seconds(300));
     assert_eq!(hint.because, Some(Category::QuotaExhausted));
-    assert_eq!((hint.store, hint.revision, hint.opened_at, hint.closed_at), (CLUSTER, 11, 11, 0));
+    assert_eq!((hint.revision, hint.opened_at, hint.closed_at), (11, 11, 0));
     stage.written(fact(1, CLOSED, 12, 6));
     let hint = stage.hint().expect("told at once");
     assert_eq!((hint.announced_until, hint.opened_at, hint.closed_at), (Instant::ZERO, 0, 12));
@@ -102,8 +103,11 @@ fn a_probe_is_no_witness() {
     let mut stage = Stage::connected();
     let probe = r#"{"state":"open","basis":"probe","reason":"timeout","remaining_ms":60000}"#;
     stage.written(fact(1, probe, 11, 5));
+    let hint = stage.hint().expect("told");
+    assert_eq!((hint.suspected_until, hint.witnesses), (Instant::ZERO, 0));
     stage.written(fact(2, OBSERVED, 12, 5));
     let hint = stage.hint().expect("told");
+    assert_eq!(hint.suspected_until, stage.seconds(30));
     assert_eq!(hint.corroborated_until, Instant::ZERO);
     assert_eq!(hint.wide_until, Instant::ZERO);
     assert_eq!(hint.probed_until, stage.seconds(60));
@@ -144,7 +148,7 @@ fn older_words_are_void_after_a_closed_whoever_spoke_it_and_whenever_they_are_re
 fn another_store_begins_another_order_and_ends_no_words() {
     let mut stage = Stage::connected();
     stage.written(fact(1, ANNOUNCED, 11, 5));
-    let until = stage.hint().expect("told").announced_until;
+    let Hint { announced_until: until, store, .. } = stage.hint().expect("told");
     stage.on(crate::fleet::Event::Closed);
     stage.wake();
     for _ in 0..3 {
@@ -153,9 +157,34 @@ fn another_store_begins_another_order_and_ends_no_words() {
     stage.create_watches(2);
     let hint = stage.hint().expect("told again");
     assert_eq!((hint.announced_until, hint.opened_at, hint.revision), (until, 0, 2));
+    assert_ne!(hint.store, store, "although it says that it is the same cluster");
     stage.written(fact(1, CLOSED, 3, 5));
     let hint = stage.hint().expect("told");
     assert_eq!((hint.announced_until, hint.closed_at), (Instant::ZERO, 3));
+}
+
+#[test]
+fn another_store_that_counts_further_is_known_by_its_leases() {
+    for (revision, lease) in [(11, 6), (9, 6)] {
+        let mut stage = Stage::connected();
+        stage.written(fact(1, ANNOUNCED, 11, 5));
+        let store = stage.hint().expect("told").store;
+        stage.on(crate::fleet::Event::Closed);
+        stage.wake();
+        stage.answer_page(40, Vec::new());
+        stage.answer_page(40, Vec::new());
+        stage.answer_page(40, vec![fact(1, OBSERVED, revision, lease)]);
+        assert!(!stage.did(&Effect::OpenWatch), "it is read from the beginning again");
+        stage.wake();
+        stage.answer_page(40, Vec::new());
+        stage.answer_page(40, Vec::new());
+        stage.answer_page(40, vec![fact(1, OBSERVED, revision, lease)]);
+        stage.answer_time_to_live(20);
+        let hint = stage.hint().expect("told");
+        assert_ne!(hint.store, store);
+        assert_eq!(hint.suspected_until, stage.seconds(20), "the new word is heard");
+        assert_eq!(hint.opened_at, revision as u64);
+    }
 }
 
 #[test]
@@ -203,6 +232,25 @@ fn words_of_strangers_make_room_for_those_on_ones_own() {
     assert!(stage.ignored(Ignored::OverLimit) > 0);
     stage.written(fact(1, ANNOUNCED, 6_000, 5));
     assert_eq!(stage.hint().expect("told").announced_until, stage.seconds(300));
+}
+
+#[test]
+fn so_do_those_on_breakers_that_it_could_have_and_has_not() {
+    let mut stage = Stage::connected();
+    stage.listed = vec!["openai"];
+    for number in 0..4_096 {
+        stage.written(fact(1_000 + number, OBSERVED, 11 + number as i64, 5));
+    }
+    assert_eq!(stage.ignored(Ignored::OverLimit), 0);
+    stage.known = vec!["openai", "azure"];
+    stage.listed = vec!["openai", "azure"];
+    let key = || keys().fact("azure", &node(1));
+    stage.written(record(key(), ANNOUNCED, 6_000, 5));
+    assert_eq!(stage.ignored(Ignored::OverLimit), 1, "this one is no better");
+    stage.listed = vec!["openai"];
+    stage.written(record(key(), ANNOUNCED, 6_001, 5));
+    assert_eq!(stage.ignored(Ignored::OverLimit), 1);
+    assert!(stage.agent.seen_of("openai", stage.now).is_none());
 }
 
 #[test]
