@@ -388,7 +388,7 @@ evidence: ## What the defaults are worth: false alarms and incidents told, again
 
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ := $(TOOLS)/bin/cargo-fuzz
-FUZZ_TARGETS := record configuration sse event_stream error_bodies headers any_order
+FUZZ_TARGETS := record configuration sse event_stream error_bodies headers any_order any_order_fleet
 FUZZ_SECONDS ?= 30
 # The ordinary compiler is enough, for no sanitizer is needed where no code is unsafe.
 FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -396,15 +396,18 @@ FUZZ_BUILD := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=
 $(FUZZ):
 	cargo install --quiet --locked --debug --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 
-# `any_order` runs the whole module, which tells the fuzzer what edges it takes.
+# `any_order` and `any_order_fleet` run a whole module, which tells the fuzzer what edges it takes.
 COUNTS_EDGES := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Clink-arg=--allow-undefined
 FUZZED_MODULE := target/fuzz/module/$(WASM_TARGET)/release/llm_breaker.wasm
+FUZZED_FLEET_MODULE := target/fuzz/fleet/$(WASM_TARGET)/release/llm_breaker.wasm
 
 .PHONY: fuzzed-module
 fuzzed-module: wasm-target
 	@$(FUZZ_BUILD) CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$(COUNTS_EDGES)" \
 		cargo build --quiet --release --target $(WASM_TARGET) --package llm-breaker --target-dir target/fuzz/module
+	@$(FUZZ_BUILD) CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$(COUNTS_EDGES)" \
+		cargo build --quiet --release --target $(WASM_TARGET) --package llm-breaker --features fleet --target-dir target/fuzz/fleet
 
 # What is found beyond the corpus stays out of it until it is minimised and committed.
 .PHONY: fuzz
@@ -412,9 +415,10 @@ fuzz: $(FUZZ) fuzzed-module ## Fuzz what reads others' bytes, and the whole modu
 	@command -v c++ > /dev/null || { echo "make: a C++ compiler is missing; apt-get install g++" >&2; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
 		mkdir -p target/fuzz/$$target && echo "fuzz $$target" && \
-		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) $(FUZZ_BUILD) CARGO_PROFILE_RELEASE_STRIP=none \
+		LLM_BREAKER_WASM=$(CURDIR)/$(FUZZED_MODULE) \
+		LLM_BREAKER_FLEET_WASM=$(CURDIR)/$(FUZZED_FLEET_MODULE) $(FUZZ_BUILD) CARGO_PROFILE_RELEASE_STRIP=none \
 		$(FUZZ) run --fuzz-dir host-tests/fuzz --sanitizer none \
-			$$(test $$target = any_order && echo --features whole_module) $$target \
+			$$(case $$target in any_order*) echo --features whole_module;; esac) $$target \
 			target/fuzz/$$target host-tests/fuzz/corpus/$$target -- \
 			-max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
 	done

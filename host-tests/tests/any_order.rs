@@ -8,65 +8,105 @@ use std::{collections::BTreeSet, fs, path::Path, thread};
 
 use llm_breaker_host_tests::host::{
     Module,
-    unruly::{Callback, Played, Setting, play},
+    unruly::{Callback, Played, Setting, play, play_in_a_fleet},
 };
 
 /// Random scripts, of all lengths up to this.
 const PLAYS: u64 = 2_000;
+const PLAYS_IN_A_FLEET: u64 = 1_000;
 const MAX_BYTES: usize = 1500;
+
+/// Plays a script.
+type Play = fn(&Module, &[u8]) -> Played;
 
 #[test]
 fn what_the_fuzzer_kept() {
-    let module = Module::built("llm_breaker");
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/any_order");
+    everything_happened(&all_kept("any_order", "llm_breaker", play));
+}
+
+#[test]
+fn what_the_fuzzer_kept_in_a_fleet() {
+    happened_in_a_fleet(&all_kept("any_order_fleet", "llm_breaker_fleet", play_in_a_fleet));
+}
+
+#[test]
+fn scripts_of_any_bytes() {
+    let all = all_random("llm_breaker", play, PLAYS);
+    everything_happened(&all);
+    every_host_call_failed(&all);
+}
+
+#[test]
+fn scripts_of_any_bytes_in_a_fleet() {
+    let all = all_random("llm_breaker_fleet", play_in_a_fleet, PLAYS_IN_A_FLEET);
+    happened_in_a_fleet(&all);
+    let of_fleet = |call: &str| call.starts_with("proxy_grpc_") || call.ends_with("_queue");
+    let all = all.refused.iter().filter(|(call, _)| of_fleet(call));
+    let missing: Vec<_> = all.filter(|(_, times)| **times == 0).collect();
+    assert!(missing.is_empty(), "never failed: {missing:?}");
+}
+
+fn all_kept(corpus: &str, module: &str, play: Play) -> Played {
+    let module = Module::built(module);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(corpus);
     let files = fs::read_dir(corpus).expect("the corpus").map(|entry| entry.expect("it").path());
     let mut files: Vec<_> = files.collect();
     files.sort();
-    assert!(files.len() >= 20, "only {} scripts", files.len());
+    assert!(files.len() >= 15, "only {} scripts", files.len());
     let mut all = Played::default();
     for file in files {
         let script = fs::read(&file).expect("a script");
         let _named = Named(format!("corpus: {}", file.display()));
         all.add(&play(&module, &script));
     }
-    everything_happened(&all);
+    all
 }
 
-#[test]
-fn scripts_of_any_bytes() {
-    let module = Module::built("llm_breaker");
+fn all_random(module: &str, play: Play, plays: u64) -> Played {
+    let module = Module::built(module);
     if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
-        return drop(play_random(&module, seed));
+        return play_random(&module, play, seed);
     }
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let all = thread::scope(|scope| {
+    thread::scope(|scope| {
         let mut running = Vec::new();
         for first in 0..threads {
-            let seeds = (0..PLAYS).skip(first).step_by(threads);
+            let seeds = (0..plays).skip(first).step_by(threads);
             let module = &module;
             running.push(scope.spawn(move || {
                 let mut all = Played::default();
-                seeds.for_each(|seed| all.add(&play_random(module, seed)));
+                seeds.for_each(|seed| all.add(&play_random(module, play, seed)));
                 all
             }));
         }
         let mut all = Played::default();
         running.into_iter().for_each(|it| all.add(&it.join().expect("no play fails")));
         all
-    });
-    everything_happened(&all);
+    })
+}
+
+fn play_random(module: &Module, play: Play, seed: u64) -> Played {
+    let _named = Named(format!("SEED={seed}"));
+    let mut random = fastrand::Rng::with_seed(seed);
+    let size = random.usize(..MAX_BYTES);
+    let script: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(size).collect();
+    play(module, &script)
+}
+
+fn every_host_call_failed(all: &Played) {
     let failed = all.refused.iter().filter(|(_, times)| **times > 0).map(|(call, _)| *call);
     let failed: BTreeSet<&str> = failed.collect();
     let missing: Vec<_> = all.refused.keys().filter(|call| !failed.contains(*call)).collect();
     assert!(missing.is_empty(), "never failed: {missing:?}");
 }
 
-fn play_random(module: &Module, seed: u64) -> Played {
-    let _named = Named(format!("SEED={seed}"));
-    let mut random = fastrand::Rng::with_seed(seed);
-    let size = random.usize(..MAX_BYTES);
-    let script: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(size).collect();
-    play(module, &script)
+fn happened_in_a_fleet(all: &Played) {
+    println!("{all:#?}");
+    for callback in ["proxy_on_grpc_receive", "proxy_on_grpc_close", "proxy_on_queue_ready"] {
+        assert!(all.of_fleet.contains_key(callback), "{callback} never came");
+    }
+    assert!(all.in_touch > 0, "no store was read to its end");
+    assert!(all.settings.contains_key(&Setting::Fleet), "no fleet was in force");
 }
 
 /// What no play reaches, no play tests.

@@ -10,7 +10,7 @@ use llm_breaker_benches::etcd::{Load, Taken, drive};
 use llm_breaker_benches::page;
 use llm_breaker_host_tests::etcd::Etcd;
 
-const HEAD: &str = "| watches | facts/s | events/s | lease and put, p50 | p99 | arrives after, p50 | p99 | arrived | CPU of etcd | its memory |";
+const HEAD: &str = "| watches | facts/s | refused | events/s | lease and put, p50 | p99 | arrives after, p50 | p99 | arrived | CPU of etcd | its memory |";
 const WATCHES: [usize; 4] = [10, 100, 1_000, 5_000];
 const FACTS: [u32; 4] = [1, 10, 100, 1_000];
 const LASTS: Duration = Duration::from_secs(5);
@@ -19,7 +19,8 @@ const TOO_LATE: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut table = vec![HEAD.to_owned(), "|---|---|---|---|---|---|---|---|---|---|".to_owned()];
+    let mut table =
+        vec![HEAD.to_owned(), "|---|---|---|---|---|---|---|---|---|---|---|".to_owned()];
     table.iter().for_each(|line| println!("{line}"));
     for watches in WATCHES {
         for facts in FACTS {
@@ -31,7 +32,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let line = row(load, &taken, after.cpu - before.cpu, after.mib);
             println!("{line}");
             table.push(line);
-            if quantile(&taken.arrived, 0.99).is_none_or(|it| it > TOO_LATE) {
+            let is_late = quantile(&taken.arrived, 0.99).is_none_or(|it| it > TOO_LATE);
+            if is_late || taken.refused > 0 {
                 break;
             }
         }
@@ -46,7 +48,8 @@ fn row(load: Load, taken: &Taken, cpu: f64, mib: f64) -> String {
         quantile(times, share).map_or_else(|| "none".to_owned(), |it| format!("{it:.1?}"))
     };
     format!(
-        "| {watches} | {facts} | {:.0} | {} | {} | {} | {} | {:.0} % | {cpu:.1} s | {mib:.0} MiB |",
+        "| {watches} | {facts} | {} | {:.0} | {} | {} | {} | {} | {:.0} % | {cpu:.1} s | {mib:.0} MiB |",
+        taken.refused,
         taken.arrived.len() as f64 / lasts.as_secs_f64(),
         shown(&taken.written, 0.5),
         shown(&taken.written, 0.99),

@@ -41,6 +41,8 @@ pub struct Load {
 pub struct Taken {
     /// Facts that were written, and how long a lease and a put took together.
     pub written: Vec<Duration>,
+    /// Those that it would not take.
+    pub refused: usize,
     /// How long after a writer began each event arrived at a watcher, as far as they did.
     pub arrived: Vec<Duration>,
     /// Those that should have.
@@ -50,17 +52,17 @@ pub struct Taken {
 /// Puts this load on the etcd there.
 ///
 /// # Errors
-/// When it does not take it: a connection that is refused, or a write.
+/// When it does not take the connections.
 pub async fn drive(address: SocketAddr, load: Load) -> io::Result<Taken> {
     let began = Instant::now();
     let (arrive, arrivals) = unbounded_channel();
     let watching = watch(address, load.watches, began, &arrive).await?;
     drop(arrive);
-    let written = write(address, load, began).await?;
+    let (written, refused) = write(address, load, began).await?;
     tokio::time::sleep(GRACE).await;
     drop(watching);
     let expected = written.len() * load.watches;
-    Ok(Taken { written, arrived: drain(arrivals), expected })
+    Ok(Taken { written, refused, arrived: drain(arrivals), expected })
 }
 
 fn drain(mut arrivals: UnboundedReceiver<Duration>) -> Vec<Duration> {
@@ -152,7 +154,11 @@ fn sent_at(fact: &str) -> Option<Duration> {
     Some(Duration::from_micros(micros))
 }
 
-async fn write(address: SocketAddr, load: Load, began: Instant) -> io::Result<Vec<Duration>> {
+async fn write(
+    address: SocketAddr,
+    load: Load,
+    began: Instant,
+) -> io::Result<(Vec<Duration>, usize)> {
     let connection = Connection::open(address).await?;
     let mut due = tokio::time::interval(Duration::from_secs(1) / load.facts);
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -164,11 +170,14 @@ async fn write(address: SocketAddr, load: Load, began: Instant) -> io::Result<Ve
         writing.spawn(write_one(connection.clone(), number, began));
         number += 1;
     }
-    let mut written = Vec::new();
+    let (mut written, mut refused) = (Vec::new(), 0);
     while let Some(one) = writing.join_next().await {
-        written.push(one.map_err(io::Error::other)??);
+        match one.map_err(io::Error::other)? {
+            Ok(took) => written.push(took),
+            Err(_) => refused += 1,
+        }
     }
-    Ok(written)
+    Ok((written, refused))
 }
 
 async fn write_one(mut etcd: Connection, number: u64, began: Instant) -> io::Result<Duration> {

@@ -9,6 +9,13 @@ use std::collections::BTreeMap;
 /// Words that are kept at most, whoever writes how many: as many as are read.
 pub(super) const MAX_WORDS: usize = 4_096;
 
+/// Words that are kept on one breaker at most, the latest: all of them are looked at again and again.
+const MAX_WORDS_ON_ONE: usize = 256;
+
+/// Breakers of others that are forgotten in one go where there is no more room: to find them takes a look
+/// at all.
+const MAX_DROPPED: usize = 64;
+
 /// Bytes that they may take: names are as long as their writers want.
 const MAX_BYTES: usize = 768 * 1024;
 
@@ -48,6 +55,9 @@ impl View {
     pub(super) fn hear(&mut self, breaker: &str, by: Node, word: Word, is_ours: bool) -> Heard {
         let is_known = self.of(breaker).is_some_and(|words| words.of(&by).is_some());
         if !is_known {
+            if !self.make_room_on(breaker, &word) {
+                return Heard::NoRoom;
+            }
             let bytes = OVERHEAD + by.domain.len() + by.name.len() + self.bytes_of_new(breaker);
             let Taken { words, bytes: taken } = self.taken;
             if words >= MAX_WORDS || taken.saturating_add(bytes) > MAX_BYTES {
@@ -59,6 +69,17 @@ impl View {
         if is_news { Heard::News } else { Heard::Nothing }
     }
 
+    /// Of as many words on one breaker as there may be the oldest gives way to a later one.
+    fn make_room_on(&mut self, breaker: &str, word: &Word) -> bool {
+        let words = self.breakers.get_mut(breaker).filter(|it| it.len() >= MAX_WORDS_ON_ONE);
+        let Some(words) = words else { return true };
+        let Some(dropped) = words.drop_before(word.order) else { return false };
+        let names = dropped.domain.len() + dropped.name.len();
+        self.taken.words = self.taken.words.saturating_sub(1);
+        self.taken.bytes = self.taken.bytes.saturating_sub(OVERHEAD + names);
+        true
+    }
+
     /// Look whether a breaker is open for the whole fleet.
     pub(super) fn note_how_wide(&mut self, breaker: &str, listener: Listener<'_>, now: Instant) {
         if let Some(words) = self.breakers.get_mut(breaker) {
@@ -66,13 +87,16 @@ impl View {
         }
     }
 
-    /// Make room: drop what is said of a breaker that this proxy does not have. Returns whether there
+    /// Make room: drop what is said of some breakers that this proxy does not have. Returns whether there
     /// was one.
     pub(super) fn drop_unknown(&mut self, knows: impl Fn(&str) -> bool) -> bool {
-        let unknown = self.breakers.keys().find(|breaker| !knows(breaker)).cloned();
-        let dropped = unknown.and_then(|breaker| self.breakers.remove(&breaker));
+        let unknown = self.breakers.keys().filter(|breaker| !knows(breaker));
+        let unknown: Vec<String> = unknown.take(MAX_DROPPED).cloned().collect();
+        for breaker in &unknown {
+            self.breakers.remove(breaker);
+        }
         self.count();
-        dropped.is_some()
+        !unknown.is_empty()
     }
 
     /// This proxy found out that it works: what was said until now is void, before the store has it.
@@ -104,10 +128,6 @@ impl View {
         self.count();
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Words)> {
-        self.breakers.iter().map(|(breaker, words)| (breaker.as_str(), words))
-    }
-
     /// The next so many names behind this one, of breakers that this proxy has, and round again.
     pub(super) fn names_behind(
         &self,
@@ -119,6 +139,12 @@ impl View {
         let up_to = self.breakers.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
         let all_round = behind.chain(up_to);
         all_round.map(|(name, _)| name).filter(|name| knows(name)).take(count).cloned().collect()
+    }
+
+    /// The next so many names behind this one.
+    pub(super) fn names_after(&self, name: &str, count: usize) -> Vec<String> {
+        let behind = self.breakers.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        behind.map(|(name, _)| name.clone()).take(count).collect()
     }
 
     fn count(&mut self) {

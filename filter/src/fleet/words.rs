@@ -240,6 +240,14 @@ impl Words {
         self.by.iter()
     }
 
+    /// Forget the oldest word if it is older than this; whose it was.
+    pub(super) fn drop_before(&mut self, order: Order) -> Option<Node> {
+        let (by, oldest) = self.by.iter().min_by_key(|(_, word)| word.order)?;
+        let by = (oldest.order < order).then(|| by.clone())?;
+        self.by.remove(&by);
+        Some(by)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by.len()
     }

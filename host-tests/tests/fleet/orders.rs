@@ -83,7 +83,6 @@ async fn an_order_for_all_is_in_force_at_all_until_it_is_taken_back() -> Outcome
 
 /// What holds until it is taken back must not hold for ever where nobody listened just then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the next VM that listens does not end what it never heard of"]
 async fn an_order_that_is_taken_back_while_nobody_listens_ends_there_too() -> Outcome {
     let fleet = Fleet::of(&[Member::new("a", &policy())], |envoy, _| with_console(envoy)).await?;
     let module = CrashingModule::at_news(&fleet_module())?;

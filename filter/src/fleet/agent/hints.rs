@@ -16,6 +16,10 @@ pub(super) const MAX_AT_ONCE: usize = 128;
 pub(super) struct Hints {
     /// Breakers of which something else is said than before.
     changed: BTreeSet<String>,
+    /// Those of them that may be open for the whole fleet now: looked at once for all that one event says.
+    widened: BTreeSet<String>,
+    /// All behind this name are still to be told.
+    behind: Option<String>,
     /// The last to whom it was said again.
     repeated: String,
 }
@@ -27,12 +31,20 @@ impl Hints {
         }
     }
 
-    pub(super) fn repeat_all<'a>(&mut self, breakers: impl Iterator<Item = &'a str>) {
-        breakers.for_each(|breaker| self.touch(breaker));
+    pub(super) fn widen(&mut self, breaker: &str) {
+        if !self.widened.contains(breaker) {
+            self.widened.insert(breaker.to_owned());
+        }
+    }
+
+    /// All are to be told, some after the others.
+    pub(super) fn repeat_all(&mut self) {
+        self.behind = Some(String::new());
     }
 
     pub(super) fn wakes_at(&self) -> Option<Instant> {
-        (self.changed.len() > MAX_AT_ONCE).then_some(Instant::ZERO)
+        let are_many = self.changed.len() > MAX_AT_ONCE || self.behind.is_some();
+        are_many.then_some(Instant::ZERO)
     }
 }
 
@@ -49,7 +61,18 @@ impl Agent {
 
     /// Tell those of whom something else is said.
     pub(super) fn tell_hints(&mut self, step: &mut Step<'_>) {
-        let names: Vec<String> = self.hints.changed.iter().take(MAX_AT_ONCE).cloned().collect();
+        for breaker in core::mem::take(&mut self.hints.widened) {
+            self.note_how_wide(&breaker, step);
+        }
+        let mut names: Vec<String> = self.hints.changed.iter().take(MAX_AT_ONCE).cloned().collect();
+        if let Some(behind) = self.hints.behind.take() {
+            let room = MAX_AT_ONCE.saturating_sub(names.len());
+            let further = self.view.names_after(&behind, room);
+            if further.len() == room {
+                self.hints.behind = Some(further.last().cloned().unwrap_or(behind));
+            }
+            names.extend(further);
+        }
         for breaker in names {
             self.hints.changed.remove(&breaker);
             self.tell_hint(breaker, step);

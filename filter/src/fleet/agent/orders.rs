@@ -37,6 +37,8 @@ pub(super) struct Orders {
     unsure: BTreeSet<String>,
     /// Whether all were read: others may have written more than are.
     are_all: bool,
+    /// The bytes of the names and texts of both.
+    taken: usize,
     meant: BTreeMap<String, Meant>,
     /// The last of which it was said again.
     repeated: String,
@@ -107,6 +109,7 @@ impl Orders {
     pub(super) fn forget(&mut self, now: Instant) {
         self.meant.retain(|_, meant| now.since(meant.since) < TRIED_FOR);
         self.in_force.retain(|_, it| it.instruction.order.until.is_none_or(|until| now < until));
+        self.count();
     }
 
     /// Whether this order was taken in already; if so, the store still holds it.
@@ -120,8 +123,8 @@ impl Orders {
     /// The store holds one, but it is not known yet for how long. Returns whether there is room for it.
     pub(super) fn hold(&mut self, breaker: &str, author: &Author) -> bool {
         let has_room = self.has_room(breaker, author);
-        if has_room {
-            self.unsure.insert(breaker.to_owned());
+        if has_room && self.unsure.insert(breaker.to_owned()) {
+            self.taken = self.taken.saturating_add(breaker.len());
         }
         if let Some(known) = self.in_force.get_mut(breaker) {
             known.is_seen = true;
@@ -131,35 +134,51 @@ impl Orders {
 
     /// It is known: not only for how long it holds, but also whether it still does.
     pub(super) fn be_sure(&mut self, breaker: &str) {
-        self.unsure.remove(breaker);
+        if self.unsure.remove(breaker) {
+            self.taken = self.taken.saturating_sub(breaker.len());
+        }
     }
 
     /// An order begins. Returns whether there was room for it.
     pub(super) fn begin(&mut self, breaker: &str, instruction: Instruction, place: Order) -> bool {
         let has_room = self.has_room(breaker, &instruction.author);
         if has_room {
+            self.taken = self.taken.saturating_sub(self.bytes_of(breaker));
             let it = InForce { place, instruction, is_seen: true };
             self.in_force.insert(breaker.to_owned(), it);
+            self.taken = self.taken.saturating_add(self.bytes_of(breaker));
         }
         has_room
     }
 
     fn has_room(&self, breaker: &str, author: &Author) -> bool {
-        let others = || self.in_force.iter().filter(|(name, _)| *name != breaker);
-        let held = others().map(|(name, it)| name.len() + it.instruction.author.bytes());
-        let unsure = self.unsure.iter().map(String::len);
-        let taken = held.chain(unsure).sum::<usize>() + breaker.len() + author.bytes();
-        others().count().max(self.unsure.len()) < MAX_ORDERS && taken <= MAX_BYTES
+        let is_held = usize::from(self.in_force.contains_key(breaker));
+        let others = self.in_force.len().saturating_sub(is_held);
+        let taken = self.taken.saturating_sub(self.bytes_of(breaker));
+        let taken = taken.saturating_add(breaker.len()).saturating_add(author.bytes());
+        others.max(self.unsure.len()) < MAX_ORDERS && taken <= MAX_BYTES
+    }
+
+    fn bytes_of(&self, breaker: &str) -> usize {
+        self.in_force.get(breaker).map_or(0, |it| breaker.len() + it.instruction.author.bytes())
+    }
+
+    fn count(&mut self) {
+        let held =
+            self.in_force.iter().map(|(name, it)| name.len() + it.instruction.author.bytes());
+        self.taken = held.chain(self.unsure.iter().map(String::len)).sum();
     }
 
     /// Its record is gone. Returns whether it was in force.
     pub(super) fn end(&mut self, breaker: &str) -> bool {
-        self.unsure.remove(breaker);
+        self.be_sure(breaker);
+        self.taken = self.taken.saturating_sub(self.bytes_of(breaker));
         self.in_force.remove(breaker).is_some()
     }
 
     pub(super) fn begin_sync(&mut self) {
         self.unsure.clear();
+        self.count();
         self.are_all = false;
         self.in_force.values_mut().for_each(|it| it.is_seen = false);
     }
@@ -170,6 +189,7 @@ impl Orders {
         let ended = self.in_force.iter().filter(|(_, it)| !it.is_seen);
         let ended: Vec<String> = ended.map(|(breaker, _)| breaker.clone()).collect();
         self.in_force.retain(|_, it| it.is_seen);
+        self.count();
         ended
     }
 }

@@ -275,7 +275,7 @@ impl Agent {
             Heard::Nothing => {}
             Heard::News => {
                 self.turns.note_word(breaker, &by, word.order, word.says == Says::Closed);
-                self.note_how_wide(breaker, step);
+                self.hints.widen(breaker);
                 if !is_ours {
                     let event = match word.says {
                         Says::Open { basis, .. } => basis.event(),

@@ -161,7 +161,7 @@ impl Agent {
         if *created == Part::ALL.len() {
             self.session.phase = Phase::Connected { since: step.now, pulse: *pulse };
             step.does(Effect::Connected(true));
-            self.hints.repeat_all(self.view.all().map(|(breaker, _)| breaker));
+            self.hints.repeat_all();
             self.say_again(step);
         }
     }

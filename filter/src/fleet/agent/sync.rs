@@ -13,7 +13,7 @@ use crate::fleet::words::{Order, Reading};
 use crate::stats::Ignored;
 
 /// Records of one page: what is read in one go.
-const PAGE: usize = 128;
+const PAGE: usize = 64;
 
 /// A reading that is under way.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use prost::encoding::{DecodeContext, decode_key, skip_field};
 
 /// Elements of one message that are read at most: an empty one takes two bytes on the wire and a
 /// hundred in memory.
-const MAX_ELEMENTS: usize = 2_048;
+const MAX_ELEMENTS: usize = 256;
 
 /// A part of a span.
 #[derive(Clone, Debug, PartialEq)]

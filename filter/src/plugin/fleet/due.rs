@@ -12,7 +12,7 @@ use crate::time::Instant;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-/// A callback takes no longer for it: requests wait for their thread.
+/// When a callback has lasted so long no further breaker is told: requests wait for their thread.
 const MAX_AT_ONCE: Duration = Duration::from_millis(3);
 
 /// All that is to be done.
@@ -42,16 +42,18 @@ impl Due {
         self.0.is_empty()
     }
 
-    /// Do as much as there is time for. What meets too many others at the same record stays.
-    pub(super) fn carry_out(&mut self, served: &Served) {
-        let began = host::now();
+    /// Do as much as there is time for in a callback that began then, but something in any. What meets
+    /// too many others at the same record stays.
+    pub(super) fn carry_out(&mut self, served: &Served, began: Instant) {
+        let mut is_first = true;
         let mut left = Vec::new();
         while let Some((name, tidings)) = self.0.pop_first() {
             let now = host::now();
-            if now.since(began) >= MAX_AT_ONCE {
+            if now.since(began) >= MAX_AT_ONCE && !is_first {
                 left.push((name, tidings));
                 break;
             }
+            is_first = false;
             let entry = if tidings.may_register(now) {
                 served.register_hinted(&name)
             } else {

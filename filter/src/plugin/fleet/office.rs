@@ -13,7 +13,7 @@ use crate::plugin::fleet::mailbox::queue_name;
 use crate::plugin::fleet::served::Served;
 use crate::plugin::fleet::views::Views;
 use crate::plugin::host::queue::{self, Dequeued};
-use crate::plugin::host::{SharedData, grpc};
+use crate::plugin::host::{self, SharedData, grpc};
 use crate::plugin::stats;
 use crate::shared::{Backlog, FleetStatus};
 use crate::stats::{self as names, Stat};
@@ -28,6 +28,8 @@ const MAX_MESSAGES: u32 = 64;
 /// So many host calls in a row may be refused, before the rest is told at the next tick.
 const MAX_REFUSED: usize = 16;
 
+/// Among the latest so many counts one of the same is looked for.
+const MAX_KINDS: usize = 8;
 /// So many breakers are told again in a second that nothing is ordered: by default as many as there may be.
 const MAX_REPEATED: usize = 256;
 
@@ -132,7 +134,7 @@ impl Office {
     pub(super) fn leave(mut self, served: &Served) {
         let effects = self.agent.stop();
         self.carry_out_all(effects, served);
-        self.carry_out(served);
+        self.carry_out(served, host::now());
         self.close();
     }
 
@@ -141,7 +143,7 @@ impl Office {
             self.receive(queue, served, now);
         }
         self.put(Event::Tick, served, now);
-        self.carry_out(served);
+        self.carry_out(served, now);
         if now.since(self.left_at) >= Duration::from_secs(1) {
             self.left_at = now;
             self.repeat_that_nothing_is_ordered(served, now);
@@ -217,9 +219,9 @@ impl Office {
         }
     }
 
-    /// What is due at breakers, as far as there is time.
-    pub(super) fn carry_out(&mut self, served: &Served) {
-        self.due.carry_out(served);
+    /// What is due at breakers, as far as there is time in a callback that began then.
+    pub(super) fn carry_out(&mut self, served: &Served, began: Instant) {
+        self.due.carry_out(served, began);
     }
 
     /// Put an event to the agent, and then what of its wishes the host refused.
@@ -248,8 +250,24 @@ impl Office {
         self.carry_out_all(effects, served);
     }
 
+    /// What is counted more than once in one go is counted at once: each is a host call.
     fn carry_out_all(&mut self, effects: Vec<Effect>, served: &Served) {
-        effects.into_iter().for_each(|effect| self.carry_out_one(effect, served));
+        let mut counts: Vec<(Counted, Option<String>, u64)> = Vec::new();
+        for effect in effects {
+            let Effect::Count { what, by, breaker } = effect else {
+                self.carry_out_one(effect, served);
+                continue;
+            };
+            let same = counts.iter_mut().rev().take(MAX_KINDS);
+            match same.into_iter().find(|(it, of, _)| *it == what && *of == breaker) {
+                Some((_, _, times)) => *times = times.saturating_add(by),
+                None => counts.push((what, breaker, by)),
+            }
+        }
+        for (what, breaker, by) in counts {
+            let entry = breaker.and_then(|breaker| served.known_by_name(&breaker));
+            count(what, by, entry.as_deref());
+        }
     }
 
     fn carry_out_one(&mut self, effect: Effect, served: &Served) {
@@ -278,10 +296,8 @@ impl Office {
                 self.due.of(breaker).ordered = Some(ordered);
             }
             Effect::Connected(is_connected) => self.note_connected(is_connected, served),
-            Effect::Count { what, by, breaker } => {
-                let entry = breaker.and_then(|breaker| served.known_by_name(&breaker));
-                count(what, by, entry.as_deref());
-            }
+            // Counted together.
+            Effect::Count { .. } => {}
         }
     }
 

@@ -148,7 +148,7 @@ impl Fleet {
         let served = Served::of(&member.name);
         member.with_office(|office| {
             act(office, &served, now);
-            office.carry_out(&served);
+            office.carry_out(&served, now);
         });
         member.arm(now);
     }

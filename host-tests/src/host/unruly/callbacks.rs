@@ -231,6 +231,7 @@ impl Play {
 
     /// What hangs may be answered or cut, what is held let go, each in its own stream.
     pub(super) fn tick(&mut self) {
+        self.time_out_calls();
         for root in self.stage.vm.ticking_roots() {
             let ((), deferred) = self.stage.call("proxy_on_tick", root, (root,));
             for (context, action) in deferred {

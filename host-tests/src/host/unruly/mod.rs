@@ -6,12 +6,14 @@
 //! is as good as new afterwards.
 
 mod callbacks;
+mod fleet;
 mod play;
 mod player;
 mod props;
 mod script;
 mod stage;
 mod step;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +41,10 @@ pub struct Played {
     pub replaced_answers: u64,
     /// Answers that a tick let go, replaced or cut.
     pub ended_by_ticks: u64,
+    /// How often each of a fleet's callbacks came.
+    pub of_fleet: BTreeMap<&'static str, u64>,
+    /// How often the whole store was read.
+    pub in_touch: u64,
     /// How often each host call failed.
     pub refused: BTreeMap<&'static str, u64>,
     /// How often each edge of the module was taken, if it is instrumented.
@@ -64,6 +70,10 @@ impl Played {
         self.released_answers += other.released_answers;
         self.replaced_answers += other.replaced_answers;
         self.ended_by_ticks += other.ended_by_ticks;
+        for (callback, count) in &other.of_fleet {
+            *self.of_fleet.entry(callback).or_default() += count;
+        }
+        self.in_touch += other.in_touch;
     }
 }
 
@@ -72,5 +82,23 @@ impl Played {
 /// # Panics
 /// If the module traps, leaves something paused for good, or is not usable afterwards.
 pub fn play(module: &Module, script: &[u8]) -> Played {
-    play::play(module, script)
+    play::play(module, Cast::Alone, script)
+}
+
+/// The same with a fleet, whose store says what these bytes say, and whose other VMs tell it anything.
+///
+/// # Panics
+/// As [`play`]; and if a stream that its other side closed is left to a host that would follow a pointer
+/// to it.
+pub fn play_in_a_fleet(module: &Module, script: &[u8]) -> Played {
+    play::play(module, Cast::Fleet, script)
+}
+
+/// Who has a part in a play.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cast {
+    /// Clients, upstreams and the host.
+    Alone,
+    /// A store and other VMs, too.
+    Fleet,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::module::Module,
-    Played,
+    Cast, Played,
     player::{Player, Way},
     props::{CALM, Setting, afterwards},
     script::Script,
@@ -20,14 +20,15 @@ const MAX_MEMORY_BYTES: usize = 16 << 20;
 const TRIP: usize = 5;
 const OPEN: Duration = Duration::from_secs(30);
 
-pub(super) fn play(module: &Module, script: &[u8]) -> Played {
+pub(super) fn play(module: &Module, cast: Cast, script: &[u8]) -> Played {
     let mut script = Script::of(script);
-    let setting = script.pick(&Setting::PLAYED).copied().unwrap_or(Setting::Everything);
+    let played = Setting::played(cast);
+    let setting = script.pick(played).or(played.first()).copied().expect("there is one");
     let host_behaves_at_the_end = script.once_in(2).unwrap_or(true);
     let mut play =
         Play { stage: Stage::set(module, setting), players: Vec::new(), played: Played::default() };
     play.count_setting();
-    while let Some(step) = Step::next(&mut script) {
+    while let Some(step) = Step::next(&mut script, cast) {
         play.step(step);
     }
     if host_behaves_at_the_end {
@@ -39,7 +40,7 @@ pub(super) fn play(module: &Module, script: &[u8]) -> Played {
     play.is_as_good_as_new();
     let memory = play.stage.vm.memory_bytes();
     assert!(memory <= MAX_MEMORY_BYTES, "the VM's memory grew to {memory} bytes");
-    play.played.refused = play.stage.refused().into_iter().collect();
+    play.played.refused = play.stage.refused(cast).into_iter().collect();
     play.played.edges = play.stage.vm.edges();
     play.played
 }
@@ -76,6 +77,7 @@ impl Play {
             Step::Damage(number, damage) => self.stage.damage(number, &damage),
             Step::Configure(Configured::Sound(setting)) => self.configure(setting),
             Step::Configure(Configured::Literal(bytes)) => self.configure_anyhow(&bytes),
+            Step::Fleet(step) => self.step_of_fleet(step),
         }
     }
 

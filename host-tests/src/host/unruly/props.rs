@@ -5,12 +5,14 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
-use super::super::pairs::Pairs;
+use super::{super::pairs::Pairs, Cast};
 
 /// The cluster that requests are routed to unless a property says otherwise.
 pub(super) const CLUSTER: &str = "openai";
 /// The one that a reroute leads to.
 pub(super) const SPARE: &str = "spare";
+/// The one that the fleet's store is reached by.
+pub(super) const STORE: &str = "etcd";
 /// One that no play touches before its end.
 pub(super) const CALM: &str = "calm";
 /// The header by which a reroute chooses its route.
@@ -26,19 +28,39 @@ pub enum Setting {
     Defaults,
     /// The admin listener, whose orders come in bodies.
     Admin,
+    /// Every feature, and a fleet.
+    Fleet,
 }
 
 impl Setting {
-    /// All of them.
+    /// All of them that a module without a fleet takes.
     pub const ALL: [Self; 3] = [Self::Everything, Self::Defaults, Self::Admin];
 
     /// How often each is chosen: the first is the one with the most to go wrong.
     pub(super) const PLAYED: [Self; 5] =
         [Self::Everything, Self::Everything, Self::Everything, Self::Defaults, Self::Admin];
 
+    /// The same where there is a fleet.
+    pub(super) const PLAYED_IN_A_FLEET: [Self; 5] =
+        [Self::Fleet, Self::Fleet, Self::Fleet, Self::Fleet, Self::Everything];
+
+    pub(super) fn played(cast: Cast) -> &'static [Self] {
+        match cast {
+            Cast::Alone => &Self::PLAYED,
+            Cast::Fleet => &Self::PLAYED_IN_A_FLEET,
+        }
+    }
+
     pub(super) fn document(self) -> Value {
         match self {
             Self::Everything => everything(),
+            Self::Fleet => {
+                let mut document = everything();
+                document["fleet"] =
+                    json!({"cluster": STORE, "scope": "acme", "reconnect_max": "1s"});
+                document["breakers"] = json!([{"cluster": SPARE}]);
+                document
+            }
             Self::Defaults => json!({}),
             Self::Admin => {
                 json!({"role": "admin", "stop_iteration": true, "admin": {"token": TOKEN}})
@@ -48,12 +70,12 @@ impl Setting {
 
     /// Whether a request may be paused in expectation of its body.
     pub(super) fn holds_requests(self) -> bool {
-        matches!(self, Self::Everything | Self::Admin)
+        matches!(self, Self::Everything | Self::Fleet | Self::Admin)
     }
 
     /// Whether an answer may be paused until it is known what it is.
     pub(super) fn holds_answers(self) -> bool {
-        self == Self::Everything
+        matches!(self, Self::Everything | Self::Fleet)
     }
 }
 
@@ -122,6 +144,18 @@ pub(super) const HOST_CALLS: [&str; 22] = [
     "proxy_set_property",
     "proxy_set_shared_data",
     "proxy_set_tick_period_milliseconds",
+];
+
+/// Those of a module with a fleet, beside.
+pub(super) const HOST_CALLS_OF_FLEET: [&str; 8] = [
+    "proxy_grpc_stream",
+    "proxy_grpc_call",
+    "proxy_grpc_send",
+    "proxy_grpc_cancel",
+    "proxy_register_shared_queue",
+    "proxy_resolve_shared_queue",
+    "proxy_enqueue_shared_queue",
+    "proxy_dequeue_shared_queue",
 ];
 
 /// The properties that the module reads.

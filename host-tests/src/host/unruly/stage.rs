@@ -14,7 +14,8 @@ use super::{
         vm::Vm,
         vm_state::Deferred,
     },
-    props::{HOST_CALLS, Setting},
+    Cast,
+    props::{HOST_CALLS, HOST_CALLS_OF_FLEET, STORE, Setting},
     step::{Damage, Times},
 };
 
@@ -40,6 +41,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn set(module: &Module, setting: Setting) -> Self {
         let process = Rc::new(RefCell::new(Process::default()));
+        process.borrow_mut().grpc_clusters.insert(STORE.into());
         let mut vm = Vm::start(module, VmName::Worker(0), &process);
         let document = setting.document().to_string();
         vm.configure(LISTENER, document.as_bytes()).expect("the setting's document is sound");
@@ -103,11 +105,19 @@ impl Stage {
         LETS_GO.iter().all(|call| !process.refused.contains_key(call))
     }
 
-    /// How often each host call failed, in the order of [`HOST_CALLS`].
-    pub(super) fn refused(&self) -> Vec<(&'static str, u64)> {
+    /// Whether the host ever refused this call.
+    pub(super) fn was_refused(&self, call: &str) -> bool {
+        self.process.borrow().refused.contains_key(call)
+    }
+
+    /// How often each host call failed.
+    pub(super) fn refused(&self, cast: Cast) -> Vec<(&'static str, u64)> {
         let process = self.process.borrow();
-        let count = |call| process.refused.get(call).copied().unwrap_or(0);
-        HOST_CALLS.map(|call| (call, count(call))).into()
+        let of_fleet = if cast == Cast::Fleet { &HOST_CALLS_OF_FLEET[..] } else { &[] };
+        let is_refused =
+            |call: &&&str| cast == Cast::Alone || **call != "proxy_set_effective_context";
+        let calls = HOST_CALLS.iter().filter(is_refused).chain(of_fleet);
+        calls.map(|call| (*call, process.refused.get(call).copied().unwrap_or(0))).collect()
     }
 
     pub(super) fn damage(&self, number: usize, damage: &Damage) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{
     super::status::Status,
-    props::{DAMAGED_WITH, HOST_CALLS, PROPERTIES, Setting},
+    Cast,
+    props::{DAMAGED_WITH, HOST_CALLS, HOST_CALLS_OF_FLEET, PROPERTIES, Setting},
     script::Script,
 };
 
@@ -33,6 +34,45 @@ pub(super) enum Step {
     Damage(usize, Damage),
     /// A configuration follows the one in force.
     Configure(Configured),
+    /// Something of the fleet's.
+    Fleet(OfFleet),
+}
+
+/// What can happen between a VM, the fleet's store and the other VMs. Streams and calls are named by
+/// their number among those that are open.
+pub(super) enum OfFleet {
+    /// A call is answered so.
+    Reply(usize, Said),
+    /// A call fails with this gRPC status.
+    Fail(usize, u32),
+    /// A message comes on a stream.
+    Push(usize, Said),
+    /// A stream ends with this status.
+    Close(usize, u32),
+    /// Something comes of what was never opened, or has ended.
+    Stray(u32, u32),
+    /// Another VM puts this into each queue.
+    Enqueue(Vec<u8>),
+    /// Whoever has messages in a queue is told.
+    Wake,
+    /// So many of the next calls of this name fail so.
+    Refuse(&'static str, Status, Times),
+}
+
+/// What a message is.
+pub(super) enum Said {
+    /// What a store would say.
+    Sound(Written),
+    /// Any bytes.
+    Anything(Vec<u8>),
+}
+
+/// What others wrote into a store, and how it stands.
+pub(super) struct Written {
+    pub(super) which: u8,
+    pub(super) flags: u8,
+    pub(super) revision: u8,
+    pub(super) literal: Vec<u8>,
 }
 
 pub(super) enum Times {
@@ -161,8 +201,13 @@ pub(super) enum Configured {
 
 impl Step {
     /// What the script says; `None` at its end.
-    pub(super) fn next(script: &mut Script<'_>) -> Option<Self> {
-        Some(match script.byte()? % 64 {
+    pub(super) fn next(script: &mut Script<'_>, cast: Cast) -> Option<Self> {
+        let kinds = match cast {
+            Cast::Alone => 64,
+            Cast::Fleet => 112,
+        };
+        Some(match script.byte()? % kinds {
+            kind @ 64.. => Self::Fleet(OfFleet::next(kind - 64, script)?),
             0..=4 => Self::Begin,
             5..=38 => Self::GoOn(script.number()?, Content::of(script)?),
             39..=45 => {
@@ -175,6 +220,11 @@ impl Step {
             55 => Self::WallClock(wall_clock(script.byte()?)),
             56..=58 => {
                 let (call, status) = (*script.pick(&HOST_CALLS)?, *script.pick(&Status::ERRORS)?);
+                // The SDK asks for it in each gRPC callback and panics without; Envoy refuses it only
+                // for a context that is gone, and then there is no such callback.
+                if cast == Cast::Fleet && call == "proxy_set_effective_context" {
+                    return Some(Self::Tick);
+                }
                 let times = match script.byte()? {
                     0..=199 => Times::Next(1),
                     200..=229 => Times::Next(5),
@@ -193,10 +243,55 @@ impl Step {
             62 => Self::Damage(script.number()?, damage(script)?),
             _ => Self::Configure(match script.byte()? % 4 {
                 0 => Configured::Literal(script.literal()?.to_vec()),
-                _ => Configured::Sound(*script.pick(&Setting::PLAYED)?),
+                _ => Configured::Sound(*script.pick(Setting::played(cast))?),
             }),
         })
     }
+}
+
+impl OfFleet {
+    fn next(kind: u8, script: &mut Script<'_>) -> Option<Self> {
+        Some(match kind {
+            0..=15 => Self::Reply(script.number()?, Said::next(script)?),
+            16..=18 => Self::Fail(script.number()?, u32::from(script.byte()? % 17)),
+            19..=31 => Self::Push(script.number()?, Said::next(script)?),
+            32..=33 => Self::Close(script.number()?, u32::from(script.byte()? % 17)),
+            34 => Self::Stray(u32::from(script.byte()?), u32::from(script.byte()?)),
+            35..=38 => Self::Enqueue(told(script)?),
+            39..=43 => Self::Wake,
+            _ => {
+                let call = *script.pick(&HOST_CALLS_OF_FLEET)?;
+                // The SDK knows no others where it opens something, and Envoy has no others there.
+                let statuses: &[Status] = match call {
+                    "proxy_grpc_stream" | "proxy_grpc_call" => {
+                        &[Status::ParseFailure, Status::InternalFailure]
+                    }
+                    _ => &Status::ERRORS,
+                };
+                let status = *script.pick(statuses)?;
+                let is_for_good = script.once_in(8)?;
+                Self::Refuse(call, status, if is_for_good { Times::Always } else { Times::Next(1) })
+            }
+        })
+    }
+}
+
+impl Said {
+    fn next(script: &mut Script<'_>) -> Option<Self> {
+        if script.once_in(8)? {
+            return Some(Self::Anything(said(script)?));
+        }
+        let (which, flags, revision) = (script.byte()?, script.byte()?, script.byte()?);
+        let literal = if script.once_in(4)? { script.literal()?.to_vec() } else { Vec::new() };
+        Some(Self::Sound(Written { which, flags, revision, literal }))
+    }
+}
+
+/// News of a breaker, or bytes that are none.
+fn told(script: &mut Script<'_>) -> Option<Vec<u8>> {
+    let (kind, rest) = (script.byte()?, script.literal()?);
+    let layout = if kind >= 240 { kind } else { 1 };
+    Some([&[layout, kind % 9], rest, b"openai"].concat())
 }
 
 /// Up to a minute second by second, then more and more.

@@ -110,7 +110,7 @@ fn a_page_that_is_too_long_is_asked_for_in_parts_and_what_is_too_long_alone_is_l
         }
         stage.refuse(call.call, 8);
     }
-    assert_eq!(limits, [(128, false), (32, false), (8, false), (2, false), (1, false), (1, true)]);
+    assert_eq!(limits, [(64, false), (16, false), (4, false), (1, false), (1, true)]);
     assert_eq!(stage.ignored(Ignored::Value), 1);
     stage.answer_page(10, Vec::new());
     stage.answer_page(10, Vec::new());
