@@ -14,7 +14,7 @@ use crate::stage::{CLOSED, Fleet, Member, Proxy};
 use crate::steady::Steady;
 
 /// How long a breaker is open; what lasts for less than 5 s is not published.
-const OPEN: Duration = Duration::from_secs(6);
+const OPEN: Duration = Duration::from_secs(7);
 /// How long a probe may take before another may go out.
 const LEASE: Duration = Duration::from_secs(4);
 /// Who waits for another's probe does so for its lease and up to a quarter more.
@@ -196,10 +196,13 @@ async fn fail_both_ways(fleet: &Fleet, own_way: &Simulator) {
     let release = async {
         own_way.wait_for_calls(5).await;
         fleet.provider.wait_for_calls(5).await;
+        // As in `Fleet::fail_at_once`: neither is to hear of the other first.
+        fleet.etcd.freeze().await.expect("an etcd");
         own_way.release();
         fleet.provider.release();
     };
     tokio::join!(calls, release);
+    fleet.etcd.thaw().await.expect("an etcd");
     for proxy in &fleet.proxies {
         proxy.opening(OPENAI).await;
     }

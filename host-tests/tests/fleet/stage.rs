@@ -279,8 +279,8 @@ impl Fleet {
         }
     }
 
-    /// Lets the first proxies fail so many calls each, all at the same time, so that none of them hears
-    /// of another before it has failed as often.
+    /// Lets the first proxies fail so many calls each while the store stands still, so that none of them
+    /// hears of another before it has opened by itself.
     pub(crate) async fn fail_at_once(&self, proxies: usize, calls: usize) {
         let arrived = self.provider.calls();
         let failing = || Behaviour::status(500).held();
@@ -291,8 +291,10 @@ impl Fleet {
             burst.spawn(async move { client.burst(calls, &Call::chat()).await });
         }
         self.provider.wait_for_calls(arrived + proxies * calls).await;
+        self.etcd.freeze().await.expect("an etcd");
         self.provider.release();
         let answers = patiently("all answers", burst.join_all()).await;
+        self.etcd.thaw().await.expect("an etcd");
         assert!(answers.iter().flatten().all(|answer| answer.status == 500));
     }
 }
