@@ -20,6 +20,9 @@ const TOLERANCE: f64 = 0.05;
 /// So long a host call that shows the clock is said to take, so that what is bounded by time is.
 const LOOK: Duration = Duration::from_micros(500);
 
+/// What its VM may take of memory, through all of this.
+const MOST_BYTES: usize = 2 << 20;
+
 const MODULE: &str = "llm_breaker_fleet";
 const CLUSTER: &str = "openai";
 const MODELS: &str = "/llm-breaker/v1/acme";
@@ -268,7 +271,9 @@ fn measured() -> BTreeMap<&'static str, u64> {
         let of_one = |hardship: &Hardship| {
             let scene = hardship.endured(&Module::metered(MODULE));
             let (callback, instructions) = scene.dearest(|spent| spent.most);
-            println!("{}: {instructions} instructions ({callback})", hardship.name);
+            let (name, bytes) = (hardship.name, scene.world.memory_bytes(0));
+            println!("{name}: {instructions} instructions ({callback}), {} KiB", bytes >> 10);
+            assert!(bytes <= MOST_BYTES, "{name}: {bytes} bytes");
             (hardship.name, instructions)
         };
         some.iter().map(of_one).collect()
