@@ -153,7 +153,8 @@ function watch(page, url) {
   page.on("pageerror", (error) => faults.push(`an error: ${error}`));
   page.on("console", (message) => {
     const text = message.text();
-    if (/status of 4\d\d/.test(text)) refusals += 1;
+    // The API refuses with 503 what it cannot do now.
+    if (/status of (4\d\d|503)/.test(text)) refusals += 1;
     else if (["error", "warning"].includes(message.type()) && !text.includes("net::ERR_")) faults.push(`the console: ${text}`);
   });
   page.on("request", (request) => {
