@@ -8,5 +8,5 @@ fn the_words_are_right() {
     let tests = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/browser/words.test.mjs"));
     let run = Command::new("node").arg("--test").arg(tests).output().expect("Node.js");
     let report = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && report.contains("# pass 12"), "{report}");
+    assert!(run.status.success() && !report.contains("# tests 0\n"), "{report}");
 }
