@@ -28,15 +28,16 @@ pub(crate) enum Fault {
     ForeignKeys,
 }
 
+/// In this order, since what one leaves behind the next ones meet, until the store is wiped.
 pub(crate) const FAULTS: [Fault; 8] = [
     Fault::Nothing,
     Fault::Stopped,
     Fault::Frozen,
-    Fault::Wiped,
     Fault::Restarted,
     Fault::Compacted,
     Fault::Garbage,
     Fault::ForeignKeys,
+    Fault::Wiped,
 ];
 
 /// Keys and values that no proxy would write.
@@ -99,15 +100,6 @@ impl Fault {
             Self::Stopped | Self::Wiped | Self::Restarted => etcd.start_again().await?,
             Self::Frozen => etcd.thaw().await?,
             Self::Nothing | Self::Compacted | Self::Garbage | Self::ForeignKeys => {}
-        }
-        Ok(())
-    }
-
-    /// Removes what stayed.
-    pub(crate) async fn clear(self, etcd: &Etcd) -> Outcome {
-        if self == Self::ForeignKeys {
-            etcd.control().delete_prefix(ANOTHERS).await?;
-            etcd.control().delete_prefix(&format!("{FACTS}{FOREIGN}")).await?;
         }
         Ok(())
     }

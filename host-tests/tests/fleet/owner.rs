@@ -54,16 +54,21 @@ async fn when_its_vm_crashes_another_speaks_to_the_store_within_three_seconds() 
         .cluster(Cluster::at(STORE, fleet.etcd.address()))
         .listener(listener);
     // B's own trials follow those in which it is to hear of A.
-    let envoy = trial::prepare(envoy, 2 * rounds, fleet.provider.address());
+    let envoy = trial::prepare(envoy, 3 * rounds, fleet.provider.address());
     let proxy = Proxy::start("b", envoy).await?;
     proxy.until_connected(true).await;
-    for round in 0..rounds {
-        fleet.provider.queue([Behaviour::status(402)]);
-        assert_eq!(proxy.send(&trial::call(rounds + round)).await.status, 402);
-        let crash = proxy.until_logged("a crash", round + 1, Logged::is_panic).await;
+    let mut round = 0;
+    for crashes in 1..=2 * rounds {
         let spoke = proxy.logged(Logged::is_connected);
-        assert_eq!(spoke[round].thread, crash.thread, "it was the owner's VM");
-        let next = proxy.until_logged("another speaks", round + 2, Logged::is_connected).await;
+        fleet.provider.queue([Behaviour::status(402)]);
+        assert_eq!(proxy.send(&trial::call(rounds + crashes - 1)).await.status, 402);
+        let crash = proxy.until_logged("a crash", crashes, Logged::is_panic).await;
+        // One that was made anew may have the news for a moment, until the owner asks for them again.
+        if spoke.last().is_none_or(|owner| owner.thread != crash.thread) {
+            continue;
+        }
+        let next =
+            proxy.until_logged("another speaks", spoke.len() + 1, Logged::is_connected).await;
         let took = next.after(&crash);
         println!(
             "the owner's VM of thread {} crashed: that of thread {} speaks to the store {took} ms later",
@@ -71,8 +76,12 @@ async fn when_its_vm_crashes_another_speaks_to_the_store_within_three_seconds() 
         );
         assert!(took <= limit(), "{took} ms");
         assert_it_hears(&fleet, &proxy, round).await;
+        round += 1;
+        if round == rounds {
+            return Ok(());
+        }
     }
-    Ok(())
+    panic!("the owner's VM crashed {round} times only");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

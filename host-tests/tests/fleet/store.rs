@@ -92,7 +92,6 @@ impl Scene {
             tokio::time::sleep(PHASE.saturating_sub(since.elapsed())).await;
         }
         let samples = traffic.stop().await;
-        fault.clear(&self.fleet.etcd).await?;
         assert_none_lost(&samples, 200);
         Ok(samples)
     }
