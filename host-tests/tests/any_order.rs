@@ -44,8 +44,7 @@ fn scripts_of_any_bytes() {
 #[test]
 fn scripts_of_any_bytes_in_a_fleet() {
     // Any bytes hardly ever read a store to its end: half of them go on where a kept script left off.
-    let beginnings: Vec<_> =
-        kept("any_order_fleet").into_iter().map(|(_, script)| script).collect();
+    let beginnings: Vec<_> = kept("any_order_fleet").into_values().collect();
     let all = all_random("llm_breaker_fleet", play_in_a_fleet, PLAYS_IN_A_FLEET, &beginnings);
     happened_in_a_fleet(&all);
     let of_fleet = |call: &str| call.starts_with("proxy_grpc_") || call.ends_with("_queue");
