@@ -11,6 +11,7 @@ mod fact;
 mod keys;
 mod news;
 mod ordered;
+mod round;
 mod view;
 mod words;
 mod worth_telling;

@@ -1,6 +1,7 @@
 //! What is said of all breakers? A bounded number of words.
 
 use crate::fleet::keys::Node;
+use crate::fleet::round::Round;
 use crate::fleet::words::{Listener, Word, Words};
 use crate::time::Instant;
 use core::ops::Bound;
@@ -128,17 +129,15 @@ impl View {
         self.count();
     }
 
-    /// The next so many names behind this one, of breakers that this proxy has, and round again.
-    pub(super) fn names_behind(
+    /// The next so many names of breakers that this proxy has, round and round.
+    pub(super) fn next_names(
         &self,
-        name: &str,
+        round: &mut Round,
         count: usize,
         knows: impl Fn(&str) -> bool,
     ) -> Vec<String> {
-        let behind = self.breakers.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
-        let up_to = self.breakers.range::<str, _>((Bound::Unbounded, Bound::Included(name)));
-        let all_round = behind.chain(up_to);
-        all_round.map(|(name, _)| name).filter(|name| knows(name)).take(count).cloned().collect()
+        let next = round.next(&self.breakers, count, |name, _| knows(name).then_some(()));
+        next.into_iter().map(|(name, ())| name).collect()
     }
 
     /// The next so many names behind this one.

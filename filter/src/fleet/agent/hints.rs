@@ -4,6 +4,7 @@
 use crate::fleet::agent::Agent;
 use crate::fleet::agent::step::Step;
 use crate::fleet::event::{Effect, Known};
+use crate::fleet::round::Round;
 use crate::fleet::words::Listener;
 use crate::time::Instant;
 use std::collections::BTreeSet;
@@ -20,8 +21,8 @@ pub(super) struct Hints {
     widened: BTreeSet<String>,
     /// All behind this name are still to be told.
     behind: Option<String>,
-    /// The last to whom it was said again.
-    repeated: String,
+    /// Those to whom it is said again.
+    repeated: Round,
 }
 
 impl Hints {
@@ -52,10 +53,7 @@ impl Agent {
     /// Time passed: what is said is said again, to some after the others.
     pub(super) fn repeat_hints(&mut self, step: &Step<'_>) {
         let knows = |breaker: &str| step.knows(breaker).is_some();
-        let names = self.view.names_behind(&self.hints.repeated, MAX_AT_ONCE, knows);
-        if let Some(last) = names.last() {
-            self.hints.repeated.clone_from(last);
-        }
+        let names = self.view.next_names(&mut self.hints.repeated, MAX_AT_ONCE, knows);
         names.iter().for_each(|name| self.hints.touch(name));
     }
 

@@ -12,11 +12,11 @@ use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::Effect;
 use crate::fleet::news::News;
 use crate::fleet::ordered::{Author, Instruction, Ordered};
+use crate::fleet::round::Round;
 use crate::fleet::words::Order;
 use crate::policy::Mode;
 use crate::stats::FleetEvent;
 use crate::time::Instant;
-use core::ops::Bound;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,8 +40,8 @@ pub(super) struct Orders {
     /// The bytes of the names and texts of both.
     taken: usize,
     meant: BTreeMap<String, Meant>,
-    /// The last of which it was said again.
-    repeated: String,
+    /// Those that are said again.
+    repeated: Round,
 }
 
 #[derive(Clone, Debug)]
@@ -78,15 +78,7 @@ impl Orders {
 
     /// The next so many orders, round and round.
     fn repeat(&mut self, count: usize) -> Vec<(String, Instruction)> {
-        let (last, all) = (self.repeated.as_str(), &self.in_force);
-        let behind = all.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
-        let up_to = all.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
-        let all = behind.chain(up_to).map(|(name, it)| (name.clone(), it.instruction.clone()));
-        let next: Vec<(String, Instruction)> = all.take(count).collect();
-        if let Some((last, _)) = next.last() {
-            self.repeated.clone_from(last);
-        }
-        next
+        self.repeated.next(&self.in_force, count, |_, it| Some(it.instruction.clone()))
     }
 
     /// The operator of this proxy orders something for all.

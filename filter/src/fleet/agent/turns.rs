@@ -8,10 +8,10 @@ use crate::fleet::agent::{Agent, MAX_BREAKERS, SPREAD};
 use crate::fleet::etcd::{self, Method};
 use crate::fleet::event::{Effect, Known};
 use crate::fleet::keys::Node;
+use crate::fleet::round::Round;
 use crate::fleet::words::Order;
 use crate::stats::FleetEvent;
 use crate::time::Instant;
-use core::ops::Bound;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -26,8 +26,8 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     by_breaker: BTreeMap<String, Turn>,
-    /// The last that was told again how patient it is.
-    repeated: String,
+    /// Those that are told again how patient they are.
+    repeated: Round,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -151,16 +151,7 @@ impl Turns {
 
     /// The next so many that are patient, round and round.
     fn patient(&mut self, count: usize) -> Vec<(String, Duration)> {
-        let (last, all) = (self.repeated.as_str(), &self.by_breaker);
-        let behind = all.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
-        let up_to = all.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
-        let all = behind.chain(up_to);
-        let all = all.filter_map(|(name, turn)| Some((name.clone(), turn.patience?)));
-        let next: Vec<(String, Duration)> = all.take(count).collect();
-        if let Some((last, _)) = next.last() {
-            self.repeated.clone_from(last);
-        }
-        next
+        self.repeated.next(&self.by_breaker, count, |_, turn| turn.patience)
     }
 
     fn entry(&mut self, breaker: &str) -> Option<&mut Turn> {

@@ -20,6 +20,7 @@ use crate::stats::{self as names, Stat};
 use crate::time::Instant;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 /// So soon after this callback goes on what it had no time for.
 const SOON: Duration = Duration::from_millis(10);
@@ -146,16 +147,16 @@ impl Office {
         self.carry_out(served, now);
         if now.since(self.left_at) >= Duration::from_secs(1) {
             self.left_at = now;
-            self.repeat_that_nothing_is_ordered(served, now);
-            self.views.leave(&self.agent, served, now);
+            let all = served.all(now);
+            self.repeat_that_nothing_is_ordered(&all);
+            self.views.leave(&self.agent, &all, now);
             self.leave_status(now);
         }
     }
 
     /// A breaker may still go by an order that was withdrawn while nobody, or another VM, kept the
     /// connection: so that nothing is ordered is told again and again, to some after the others.
-    fn repeat_that_nothing_is_ordered(&mut self, served: &Served, now: Instant) {
-        let all = served.all(now);
+    fn repeat_that_nothing_is_ordered(&mut self, all: &[Rc<Entry>]) {
         let first = self.repeated.checked_rem(all.len()).unwrap_or_default();
         for entry in all.iter().cycle().skip(first).take(all.len().min(MAX_REPEATED)) {
             if self.agent.orders_nothing(&entry.name) {

@@ -1,20 +1,21 @@
 //! What is left to those who look at the breakers: what the fleet says of each.
 
 use crate::fleet::{Agent, Seen};
-use crate::plugin::fleet::served::Served;
+use crate::plugin::entry::Entry;
 use crate::plugin::host::SharedData;
 use crate::shared::{FleetView, MAX_REPORTS, Report};
 use crate::time::Instant;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// The breakers of which something was left that is more than nothing.
 #[derive(Default)]
 pub(super) struct Views(BTreeSet<String>);
 
 impl Views {
-    /// Leave what the agent knows, as far as it changed.
-    pub(super) fn leave(&mut self, agent: &Agent, served: &Served, now: Instant) {
-        for entry in served.all(now) {
+    /// Leave what the agent knows of all these, as far as it changed.
+    pub(super) fn leave(&mut self, agent: &Agent, all: &[Rc<Entry>], now: Instant) {
+        for entry in all {
             let view = agent.seen_of(&entry.name, now).map(view_of).unwrap_or_default();
             let is_empty = view == FleetView::default();
             if is_empty && !self.0.remove(&entry.name) {
