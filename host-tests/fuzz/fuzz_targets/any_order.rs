@@ -1,25 +1,15 @@
 //! The whole module on a host that keeps no order: callbacks as the bytes say, host calls that fail
-//! or lie. The fuzzer is guided by the edges that the module takes, which is instrumented for it.
+//! or lie.
 #![no_main]
 
-use core::sync::atomic::{AtomicU8, Ordering};
+mod guided;
+
 use libfuzzer_sys::fuzz_target;
 use llm_breaker_host_tests::host::{Module, unruly::play};
 use std::sync::LazyLock;
 
-/// More than the module has edges.
-const EDGES: usize = 1 << 17;
-
-/// The fuzzer reads these as it does its own counters, and clears them before each run.
-#[unsafe(link_section = "__libfuzzer_extra_counters")]
-static TAKEN: [AtomicU8; EDGES] = [const { AtomicU8::new(0) }; EDGES];
-
 static MODULE: LazyLock<Module> = LazyLock::new(|| Module::optimized("llm_breaker"));
 
 fuzz_target!(init: { let _ = LazyLock::force(&MODULE); }, |bytes: &[u8]| {
-    let played = play(&MODULE, bytes);
-    assert!((1..=EDGES).contains(&played.edges.len()), "{} edges", played.edges.len());
-    for (taken, times) in TAKEN.iter().zip(played.edges) {
-        taken.store(times, Ordering::Relaxed);
-    }
+    guided::by(play(&MODULE, bytes));
 });

@@ -1,16 +1,14 @@
 //! What an operator orders at one proxy for all of them, and takes back there.
 
 use llm_breaker_host_tests::client::{Call, Client};
-use llm_breaker_host_tests::envoy::{
-    Builder, Cluster, CrashingModule, Envoy, Listener, OPENAI, STATUS, fleet_module,
-};
+use llm_breaker_host_tests::envoy::{Builder, CrashingModule, Listener, STATUS, fleet_module};
 use llm_breaker_host_tests::patience::{POLL_INTERVAL, patiently};
 use llm_breaker_host_tests::simulator::Behaviour;
 use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::journal::Logged;
-use crate::stage::{Fleet, Member, NAMES, Proxy, STORE};
+use crate::stage::{Fleet, Member, NAMES, Proxy};
 use crate::trial;
 
 const TOKEN: &str = "correct-horse-battery-staple";
@@ -87,14 +85,8 @@ async fn an_order_that_is_taken_back_while_nobody_listens_ends_there_too() -> Ou
     let fleet = Fleet::of(&[Member::new("a", &policy())], |envoy, _| with_console(envoy)).await?;
     let module = CrashingModule::at_news(&fleet_module())?;
     let member = Member::new("b", &policy());
-    let listener = Listener::default().module(module.path()).configuration(&member.document());
-    let envoy = Envoy::builder()
-        .shipped("fleet/egress.yaml")
-        .node("b")
-        .cluster(Cluster::at(OPENAI, fleet.provider.address()))
-        .cluster(Cluster::at(STORE, fleet.etcd.address()))
-        .listener(listener);
-    let envoy = trial::prepare(envoy, 1, fleet.provider.address());
+    let (provider, store) = (fleet.provider.address(), fleet.etcd.address());
+    let envoy = trial::prepare(member.envoy_with(&module, provider, store), 1, provider);
     let proxy = Proxy::start("b", envoy).await?;
     proxy.until_connected(true).await;
     // A breaker appears with its first call.

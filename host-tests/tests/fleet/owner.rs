@@ -45,16 +45,10 @@ async fn when_its_vm_crashes_another_speaks_to_the_store_within_three_seconds() 
     let fleet = a_alone(rounds).await?;
     let module = CrashingModule::at_news(&fleet_module())?;
     let member = Member::new("b", &policy());
-    let listener = Listener::default().module(module.path()).configuration(&member.document());
-    let envoy = Envoy::builder()
-        .shipped("fleet/egress.yaml")
-        .node("b")
-        .workers(4)
-        .cluster(Cluster::at(OPENAI, fleet.provider.address()))
-        .cluster(Cluster::at(STORE, fleet.etcd.address()))
-        .listener(listener);
+    let (provider, store) = (fleet.provider.address(), fleet.etcd.address());
+    let envoy = member.envoy_with(&module, provider, store).workers(4);
     // B's own trials follow those in which it is to hear of A.
-    let envoy = trial::prepare(envoy, 3 * rounds, fleet.provider.address());
+    let envoy = trial::prepare(envoy, 3 * rounds, provider);
     let proxy = Proxy::start("b", envoy).await?;
     proxy.until_connected(true).await;
     let mut round = 0;

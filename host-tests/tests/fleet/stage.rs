@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use llm_breaker_host_tests::client::{Answer, Call};
-use llm_breaker_host_tests::envoy::{Builder, Cluster, Envoy, Listener, OPENAI};
+use llm_breaker_host_tests::envoy::{Builder, Cluster, CrashingModule, Envoy, Listener, OPENAI};
 use llm_breaker_host_tests::etcd::Etcd;
 use llm_breaker_host_tests::patience::{PATIENCE, POLL_INTERVAL, patiently};
 use llm_breaker_host_tests::simulator::{Behaviour, Simulator};
@@ -75,12 +75,27 @@ impl Member {
 
     /// The same, the store being reached in another way.
     pub(crate) fn envoy_by(&self, store: Cluster, provider: SocketAddr) -> Builder {
+        self.envoy_of(Listener::default(), store, provider)
+    }
+
+    /// The same as [`Self::envoy`], with this module in the place of the one that is shipped.
+    pub(crate) fn envoy_with(
+        &self,
+        module: &CrashingModule,
+        provider: SocketAddr,
+        store: SocketAddr,
+    ) -> Builder {
+        let listener = Listener::default().module(module.path());
+        self.envoy_of(listener, Cluster::at(STORE, store), provider)
+    }
+
+    fn envoy_of(&self, listener: Listener, store: Cluster, provider: SocketAddr) -> Builder {
         Envoy::builder()
             .shipped("fleet/egress.yaml")
             .node(&self.name)
             .cluster(Cluster::at(OPENAI, provider))
             .cluster(store)
-            .listener(Listener::default().configuration(&self.document()))
+            .listener(listener.configuration(&self.document()))
     }
 }
 
