@@ -97,8 +97,11 @@ fn median(times: impl Iterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// By a millisecond on a quiet machine. On a busy one, where every hop takes its time, the way through
+/// the filter may take twice as long as the one without it; a filter that waited for the end of the
+/// stream would take ten times as long.
 #[tokio::test]
-async fn the_first_byte_is_not_a_millisecond_later() -> Outcome {
+async fn the_first_byte_is_not_noticeably_later() -> Outcome {
     let ways = Ways::start().await?;
     let events = events();
     let chunks = events.iter().map(|event| Chunk::now(event.clone()));
@@ -128,6 +131,6 @@ async fn the_first_byte_is_not_a_millisecond_later() -> Outcome {
         later(&lasts),
         without(&lasts),
     );
-    assert!(later(&firsts) <= 1.0, "{} ms", later(&firsts));
+    assert!(later(&firsts) <= without(&firsts).max(1.0), "{} ms", later(&firsts));
     Ok(())
 }
