@@ -1,6 +1,6 @@
 //! Joins the status page's files to one, packs it and what else is only shown, and writes the
-//! policy that lets a browser run these very scripts and styles and no others; and tells the linker
-//! of the module to be brief.
+//! policy that lets a browser run these very scripts and styles and no others; tells the linker of
+//! the module to be brief, and the compiler whether what fleets need is part of this build.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -18,6 +18,7 @@ const BEST: u8 = 10;
 
 fn main() {
     link_compactly();
+    compile_the_fleet();
     println!("cargo::rerun-if-changed={SOURCES}");
     let style = source("style.css");
     let script: String = SCRIPTS.iter().map(|name| source(name)).collect();
@@ -47,9 +48,22 @@ fn schema() -> Vec<u8> {
 
 /// The linker leaves five bytes for every number that it fills in, of which most need one or two.
 fn link_compactly() {
-    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|target| target == "wasm32") {
+    if is_module() {
         println!("cargo::rustc-link-arg-cdylib=--compress-relocations");
     }
+}
+
+/// `cfg(fleet)`: natively always, for tests and simulations; in a module, whose bytes count, only
+/// with the feature of the same name.
+fn compile_the_fleet() {
+    println!("cargo::rustc-check-cfg=cfg(fleet)");
+    if !is_module() || env::var_os("CARGO_FEATURE_FLEET").is_some() {
+        println!("cargo::rustc-cfg=fleet");
+    }
+}
+
+fn is_module() -> bool {
+    env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|target| target == "wasm32")
 }
 
 /// How a content security policy names what stands between two tags.

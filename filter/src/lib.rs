@@ -51,7 +51,7 @@ pub mod category;
 pub mod config;
 pub mod dialect;
 pub mod fallback;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 pub mod fleet;
 pub mod glob;
 pub mod journal;

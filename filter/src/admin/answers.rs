@@ -39,9 +39,9 @@ pub(super) enum Refusal {
     Misdirected,
     BodiesUnreadable,
     Invalid(Errors),
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     NoFleet,
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     FleetUnreachable,
     Busy,
 }
@@ -55,12 +55,12 @@ impl Refusal {
             Self::NotFound | Self::UnknownBreaker => 404,
             Self::Method { .. } => 405,
             Self::TooLarge => 413,
-            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            #[cfg(fleet)]
             Self::NoFleet => 409,
             Self::MediaType => 415,
             Self::Misdirected => 421,
             Self::BodiesUnreadable => 501,
-            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            #[cfg(fleet)]
             Self::FleetUnreachable => 503,
             Self::Busy => 503,
         }
@@ -80,9 +80,9 @@ impl Refusal {
             Self::Misdirected => "misdirected",
             Self::BodiesUnreadable => "bodies_unreadable",
             Self::Invalid(_) => "invalid",
-            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            #[cfg(fleet)]
             Self::NoFleet => "no_fleet",
-            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            #[cfg(fleet)]
             Self::FleetUnreachable => "fleet_unreachable",
             Self::Busy => "busy",
         }
@@ -110,9 +110,9 @@ impl Refusal {
                  configuration of this plugin and stop_iteration: true in the plugin's own."
             }
             Self::Invalid(_) => "The order is not valid.",
-            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            #[cfg(fleet)]
             Self::NoFleet => "The configuration of this listener names no fleet.",
-            #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+            #[cfg(fleet)]
             Self::FleetUnreachable => {
                 "No VM of this process is in touch with the fleet's store; nothing was changed."
             }

@@ -3,7 +3,7 @@
 
 use crate::admin::BODY_LIMIT;
 use crate::admin::answers::{self, Refusal};
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 use crate::admin::fleet::FleetDesk;
 use crate::admin::guard;
 use crate::admin::head::Head;
@@ -11,7 +11,7 @@ use crate::admin::route::Route;
 use crate::admin::view::{self, Clock, View};
 use crate::breaker::{Shown, Transition};
 use crate::config::Token;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 use crate::config::order::Scope;
 use crate::config::order::{Action, Ordered};
 use crate::fallback::Reply;
@@ -43,7 +43,7 @@ pub struct Console<'a, C, S> {
     /// The process's stats.
     pub counters: &'a S,
     /// The fleet, if the listener's configuration names one.
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     pub fleet: Option<FleetDesk<'a>>,
 }
 
@@ -166,7 +166,7 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         if !self.knows(name) {
             return Refusal::UnknownBreaker.obeyed();
         }
-        #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+        #[cfg(fleet)]
         if ordered.scope == Scope::Fleet {
             return self.publish(name, ordered).unwrap_or_else(|refusal| refusal.obeyed());
         }
@@ -198,7 +198,7 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
     }
 
     /// Have all proxies told of an order. This one follows it as all do: when it hears of it.
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     fn publish(&self, name: &str, ordered: &Ordered) -> Result<Obeyed, Refusal> {
         let desk = self.fleet.ok_or(Refusal::NoFleet)?;
         desk.publish(self.cell, name, ordered, self.clock)?;
@@ -253,12 +253,12 @@ impl<C: Cell, S: Counters> Console<'_, C, S> {
         view.json(blocked, would_block, self.fleet_of(name))
     }
 
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     fn fleet_of(&self, name: &str) -> Option<Value> {
         self.fleet.map(|desk| desk.json(self.cell, name, self.clock))
     }
 
-    #[cfg(not(any(not(target_arch = "wasm32"), feature = "fleet")))]
+    #[cfg(not(fleet))]
     const fn fleet_of(&self, _: &str) -> Option<Value> {
         None
     }

@@ -5,7 +5,7 @@
 
 mod answers;
 mod console;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 mod fleet;
 mod guard;
 mod head;
@@ -20,7 +20,7 @@ mod view;
 pub use console::{
     Console, Counters, Done, Heard, Obeyed, Pending, bodies_unreadable, misdirected, too_large,
 };
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 pub use fleet::FleetDesk;
 pub use head::Head;
 pub use view::Clock;

@@ -72,7 +72,7 @@ impl View {
     }
 
     /// What callers get.
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     pub(super) const fn shown(&self) -> Shown {
         self.shown
     }

@@ -38,7 +38,7 @@ impl Default for Fleet {
 }
 
 /// Whether this build of the module can reach a store.
-pub(super) const CONNECTS: bool = cfg!(any(not(target_arch = "wasm32"), feature = "fleet"));
+pub(super) const CONNECTS: bool = cfg!(fleet);
 
 /// Reads the fleet, if the document names one.
 pub(super) fn read(object: &mut impl Fields, fleet: &mut Option<Fleet>) {

@@ -1,7 +1,7 @@
 //! One request to the admin listener: which callback does what? And what an order that was carried
 //! out does to stats and log.
 
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 use crate::admin::FleetDesk;
 use crate::admin::{
     self, BODY_LIMIT, Clock, Console, Counters, Done, Head, Heard, Obeyed, Pending,
@@ -34,7 +34,7 @@ pub(super) struct Admin {
     log_format: LogFormat,
     node: String,
     /// The fleet that the breakers are of, whose connection a VM of the traffic's keeps.
-    #[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "there is none"))]
+    #[cfg_attr(not(fleet), allow(dead_code, reason = "there is none"))]
     fleet: Fleet,
 }
 
@@ -62,9 +62,9 @@ impl Admin {
     }
 
     fn with_console<T>(&self, act: impl FnOnce(&Console<'_, SharedData, HostCounters>) -> T) -> T {
-        #[cfg(feature = "fleet")]
+        #[cfg(fleet)]
         let mailbox = self.fleet.mailbox();
-        #[cfg(feature = "fleet")]
+        #[cfg(fleet)]
         let post = |told: &crate::fleet::Told| mailbox.post(told);
         act(&Console {
             token: self.token.as_ref(),
@@ -73,7 +73,7 @@ impl Admin {
             clock: Clock { now: host::now(), wall: host::wall_clock() },
             cell: &SharedData,
             counters: &HostCounters,
-            #[cfg(feature = "fleet")]
+            #[cfg(fleet)]
             fleet: self.fleet.name().map(|name| FleetDesk { name, post: &post }),
         })
     }

@@ -1,7 +1,7 @@
 //! Which breakers does one VM under one configuration know? By name; their state is not here but in
 //! shared data.
 
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod hinted;
 
 use crate::config::Config;
@@ -40,7 +40,7 @@ pub(super) struct Breakers {
     bystanders: RefCell<BTreeMap<String, Rc<Entry>>>,
     room: Cell<Room>,
     /// The same for names that only other proxies brought.
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     room_for_hinted: Cell<Room>,
     route_headers: Vec<String>,
     /// Whether it was said that the filter stands where it cannot work.
@@ -75,7 +75,7 @@ impl Breakers {
             known: RefCell::default(),
             bystanders: RefCell::default(),
             room: Cell::default(),
-            #[cfg(feature = "fleet")]
+            #[cfg(fleet)]
             room_for_hinted: Cell::default(),
             said_misplaced: Cell::default(),
             missed: RefCell::default(),
@@ -104,7 +104,7 @@ impl Breakers {
     }
 
     /// Say what may be worth knowing.
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     pub(super) fn note(&self, line: &Line) {
         host::log(Level::Info, &line.text(self.config.log_format));
     }
@@ -170,7 +170,7 @@ impl Breakers {
     /// the VMs with requests published.
     pub(super) fn all(&self, now: Instant) -> Vec<Rc<Entry>> {
         self.room.set(Room::Unknown);
-        #[cfg(feature = "fleet")]
+        #[cfg(fleet)]
         self.room_for_hinted.set(Room::Unknown);
         let names = shared::key_names(&SharedData);
         // Should the list have been lost, whoever knows a name puts it back.

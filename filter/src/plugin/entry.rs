@@ -192,7 +192,7 @@ impl Entry {
     }
 
     /// Say what the fleet's operators ordered.
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     pub(super) fn tell_of_order(&self, line: &Line, at: Instant) {
         self.tell(Level::Warn, line, Explains::Override, at);
     }

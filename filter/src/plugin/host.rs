@@ -6,9 +6,9 @@
 //! calls that only a fleet needs.
 #![allow(unsafe_code, reason = "the host is called through C functions")]
 
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 pub(super) mod grpc;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 pub(super) mod queue;
 
 use crate::fallback::Reply;

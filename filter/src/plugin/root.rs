@@ -26,7 +26,7 @@ const MAX_LOOKS: usize = 3;
 
 /// The root context of one configuration.
 pub(super) struct Root {
-    #[cfg_attr(not(feature = "fleet"), allow(dead_code, reason = "only a fleet asks"))]
+    #[cfg_attr(not(fleet), allow(dead_code, reason = "only a fleet asks"))]
     context: u32,
     serves: Serves,
     fleet: Fleet,
@@ -79,17 +79,17 @@ impl Context for Root {
         true
     }
 
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
         self.fleet.stream_message(token, size);
     }
 
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     fn on_grpc_stream_close(&mut self, token: u32, _: u32) {
         self.fleet.stream_closed(token);
     }
 
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     fn on_grpc_call_response(&mut self, token: u32, status: u32, size: usize) {
         self.fleet.replied(token, status, size);
     }
@@ -123,7 +123,7 @@ impl RootContext for Root {
         self.fleet.tick(breakers, now);
     }
 
-    #[cfg(feature = "fleet")]
+    #[cfg(fleet)]
     fn on_queue_ready(&mut self, queue: u32) {
         self.fleet.queue_ready(queue);
     }

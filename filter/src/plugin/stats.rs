@@ -87,7 +87,7 @@ pub(super) fn count_for_process(name: &str) {
 }
 
 /// Count some for the process as a whole.
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 pub(super) fn add_for_process(name: &str, by: u32) {
     // Envoy refuses to add nothing.
     if by > 0
@@ -98,7 +98,7 @@ pub(super) fn add_for_process(name: &str, by: u32) {
 }
 
 /// Set a gauge of the process as a whole.
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 pub(super) fn set_for_process(name: &str, value: u64) {
     if let Some(metric) = defined(Kind::Gauge, name) {
         host::record_metric(metric, value);

@@ -15,13 +15,13 @@ pub(super) enum Kind {
     Allowance = 4,
     History = 5,
     Profile = 6,
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     Owner = 7,
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     Backlog = 8,
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     FleetStatus = 9,
-    #[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+    #[cfg(fleet)]
     FleetView = 10,
 }
 

@@ -6,35 +6,35 @@
 //! nothing in it is ever freed: so keys are few and prefixed, and bytes are never trusted.
 
 pub mod allowance;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 mod backlog;
 mod cell;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 mod fleet_view;
 mod frame;
 mod history;
 mod index;
 mod ledger;
 mod metadata;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 mod owner;
 mod profile;
 mod record;
 #[cfg(test)]
 mod tests;
 
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 pub use backlog::{Backlog, MAX_WAITING};
 #[cfg(test)]
 pub(crate) use cell::tests::Map;
 pub use cell::{Cell, Loaded, Stored, cas_of};
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 pub use fleet_view::{FleetStatus, FleetView, MAX_REPORTS, Report};
 pub use history::{Explains, History, MAX_EVENTS, Noted};
 pub use index::{MAX_NAME_BYTES, Registration, key_names, register};
 pub use ledger::{Decided, Ledger};
 pub use metadata::Metadata;
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 pub use owner::{Ownership, Tenure};
 pub use profile::Profile;
 pub use record::{decode, decode_into, encode, encode_into};
@@ -80,28 +80,28 @@ pub fn profile_key(name: &str) -> String {
 }
 
 /// The key of what the VM says that keeps a fleet's connection to its store.
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 #[must_use]
 pub fn fleet_key(fleet: &str) -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/fleet/{fleet}")
 }
 
 /// The key of what a fleet says of a breaker.
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 #[must_use]
 pub fn fleet_view_key(name: &str) -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/fleet-view/{name}")
 }
 
 /// The key of how many messages wait in a queue between VMs.
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 #[must_use]
 pub fn backlog_key(queue: &str) -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/backlog/{queue}")
 }
 
 /// The key of which VM keeps a fleet's connection.
-#[cfg(any(not(target_arch = "wasm32"), feature = "fleet"))]
+#[cfg(fleet)]
 #[must_use]
 pub fn owner_key(fleet: &str) -> String {
     format!("llm-breaker/v{LAYOUT_VERSION}/fleet-owner/{fleet}")

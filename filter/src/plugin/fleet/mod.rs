@@ -2,24 +2,24 @@
 //! VM of the process empties that and keeps the connection to the store. In a module that was built
 //! without the feature `fleet` all this has the same names and does nothing.
 
-#[cfg(not(feature = "fleet"))]
+#[cfg(not(fleet))]
 mod absent;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod due;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod mailbox;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod office;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod present;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod served;
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 mod views;
 
-#[cfg(not(feature = "fleet"))]
+#[cfg(not(fleet))]
 pub(super) use absent::{Fleet, Mailbox, Voice};
-#[cfg(feature = "fleet")]
+#[cfg(fleet)]
 pub(super) use {
     mailbox::{Mailbox, Voice},
     present::Fleet,
