@@ -4,8 +4,8 @@ use crate::breaker::{Admission, Breaker, Change, Jitter, Order, Permit, PermitKi
 use crate::outcome::{Category, Outcome};
 use crate::policy::{Mode, Policy};
 use crate::shared::{
-    Cell, Ledger, Loaded, Map, Stored, allowance_key, breaker_key, encode, history_key, index_key,
-    metadata_key, profile_key,
+    Cell, Ledger, Loaded, Map, Stored, allowance_key, backlog_key, breaker_key, encode, fleet_key,
+    fleet_view_key, history_key, index_key, metadata_key, owner_key, profile_key,
 };
 use crate::time::Instant;
 use core::cell::Cell as Slot;
@@ -48,6 +48,10 @@ fn keys_carry_the_layout_and_whose_they_are() {
     assert_eq!(metadata_key("openai"), "llm-breaker/v1/metadata/openai");
     assert_eq!(history_key("openai"), "llm-breaker/v1/history/openai");
     assert_eq!(profile_key("openai"), "llm-breaker/v1/profile/openai");
+    assert_eq!(fleet_key("store/account"), "llm-breaker/v1/fleet/store/account");
+    assert_eq!(fleet_view_key("openai"), "llm-breaker/v1/fleet-view/openai");
+    assert_eq!(backlog_key("store/account"), "llm-breaker/v1/backlog/store/account");
+    assert_eq!(owner_key("store/account"), "llm-breaker/v1/fleet-owner/store/account");
 }
 
 #[test]
