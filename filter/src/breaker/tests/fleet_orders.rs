@@ -89,6 +89,16 @@ fn hearing_the_same_order_again_changes_nothing() {
 }
 
 #[test]
+fn another_order_replaces_it() {
+    let mut scene = Scene::in_fleet(|_| {});
+    scene.follows(Mode::Disabled, Some(60.0));
+    scene.follows(Mode::ForcedOpen, Some(60.0));
+    assert_eq!((scene.mode(), scene.rejection()), (Mode::ForcedOpen, 60.0));
+    scene.follows(Mode::ForcedOpen, Some(90.0));
+    assert_eq!(scene.rejection(), 90.0);
+}
+
+#[test]
 fn an_order_whose_time_is_over_is_none() {
     let mut scene = Scene::in_fleet(|_| {});
     scene.follows(Mode::ForcedOpen, Some(0.0));
@@ -176,13 +186,16 @@ fn a_younger_policy_that_is_in_no_fleet_ends_it() {
 }
 
 #[test]
-fn an_older_one_does_not_and_what_is_ordered_here_is_no_matter_of_a_fleet() {
-    let mut scene = Scene::in_fleet(|_| {});
-    scene.after(1.0);
-    scene.follows(Mode::ForcedOpen, None);
-    scene.policy.fleet = None;
-    scene.ticks();
-    assert_eq!(scene.mode(), Mode::ForcedOpen, "another listener is in the fleet");
+fn one_that_is_no_younger_does_not_and_what_is_ordered_here_is_no_matter_of_a_fleet() {
+    for older_by in [0.0, 1.0] {
+        let mut scene = Scene::in_fleet(|_| {});
+        scene.reconfigured(|_| {});
+        scene.after(older_by);
+        scene.follows(Mode::ForcedOpen, None);
+        scene.policy.fleet = None;
+        scene.ticks();
+        assert_eq!(scene.mode(), Mode::ForcedOpen, "another listener is in the fleet");
+    }
     let mut scene = Scene::in_fleet(|_| {});
     scene.overridden(Mode::ForcedOpen, None);
     scene.after(1.0);
