@@ -271,10 +271,13 @@ mod tests {
     #[test]
     fn a_fleet_of_which_nothing_was_heard_for_seconds_has_nobody_in_touch() {
         let map = Map::default();
-        let status = FleetStatus { at: at(100), connected: true, ..FleetStatus::default() };
+        assert_eq!(FleetStatus::wakes(&map, "f"), None);
+        let status =
+            FleetStatus { at: at(100), context: 7, connected: true, ..FleetStatus::default() };
         status.leave(&map, "f");
         assert_eq!(FleetStatus::left_for(&map, "f", at(104)), Some(status));
         assert_eq!(FleetStatus::left_for(&map, "f", at(105)), None);
+        assert_eq!(FleetStatus::wakes(&map, "f"), Some(7), "news are for whoever comes back");
     }
 
     #[test]
