@@ -171,6 +171,33 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_replaced_has_nothing_to_give_up() {
+        let (map, [mut first, mut second]) = (Map::default(), two());
+        first.tick(&map, at(0.0));
+        assert_eq!(second.tick(&map, at(2.0)), Tenure::Begins);
+        first.leave(&map);
+        assert_eq!(second.tick(&map, at(2.1)), Tenure::Holds);
+    }
+
+    #[test]
+    fn an_owner_that_is_late_begins_anew() {
+        let (map, [mut only, _]) = (Map::default(), two());
+        only.tick(&map, at(0.0));
+        assert_eq!(only.tick(&map, at(2.0)), Tenure::Begins, "another may have been it meanwhile");
+    }
+
+    #[test]
+    fn its_word_is_renewed_every_half_second_at_most() {
+        let (map, [mut only, _]) = (Map::default(), two());
+        let mut said_at = |seconds| {
+            only.tick(&map, at(seconds));
+            let Loaded::Found(bytes, _) = map.load(&owner_key("fleet")) else { panic!("no owner") };
+            Owner::decode(&bytes).expect("a whole record").said_at
+        };
+        assert_eq!([0.0, 0.4, 0.5, 0.9].map(&mut said_at), [0.0, 0.0, 0.5, 0.5].map(at));
+    }
+
+    #[test]
     fn an_owner_from_before_the_clock_was_set_back_is_replaced() {
         let (map, [mut first, mut second]) = (Map::default(), two());
         first.tick(&map, at(600.0));
