@@ -82,6 +82,13 @@ fn a_word_that_just_ended_says_nothing() {
     for says in [Scene::announced, Scene::corroborated] {
         scene.hears(says(&scene, scene.now.as_nanos(), 0.0));
         assert_eq!((scene.state(), scene.transitions.len()), (Closed, 0));
+        let mut half_open = Scene::half_open(|policy| policy.fleet = Some(Fleet::default()));
+        half_open.hears(says(&half_open, 5, 0.0));
+        assert_eq!(half_open.state(), HalfOpen);
+        let mut alone = Scene::open(|policy| policy.fleet = Some(Fleet::default()));
+        alone.hears(says(&alone, 5, 0.0));
+        alone.hears(alone.working(6));
+        assert_eq!(alone.state(), Open, "it is open here alone");
     }
 }
 
@@ -289,10 +296,14 @@ fn a_probe_that_failed_elsewhere_lengthens_only_what_is_open_in_the_whole_fleet(
 
 #[test]
 fn it_opens_a_half_open_one_again_that_has_no_probe_out() {
-    for (is_out, state) in [(true, HalfOpen), (false, Open)] {
+    for (sent_before, state) in [(Some(0.0), HalfOpen), (Some(40.0), Open), (None, Open)] {
         let mut scene = opened_by_hint();
+        scene.policy.half_open.lease = seconds(40.0);
         scene.waits_out();
-        let _out = is_out.then(|| scene.probe());
+        if let Some(before) = sent_before {
+            let _out = scene.probe();
+            scene.after(before);
+        }
         let probed_until = scene.now + seconds(90.0);
         scene.hears(Hint { opened_at: 6, probed_until, ..scene.hint(6) });
         assert_eq!(scene.state(), state);

@@ -76,10 +76,11 @@ fn it_ends_with_the_word_that_made_it() {
 }
 
 #[test]
-fn a_further_word_that_is_no_witness_does_not_end_it() {
+fn a_further_word_that_is_no_witness_or_no_longer_one_does_not_end_it() {
     let mut scene = suspicious(|_| {});
     let probed_until = scene.now + seconds(90.0);
     scene.hears(Hint { opened_at: 6, probed_until, ..scene.hint(6) });
+    scene.hears(scene.suspected(7, 0.0));
     scene.fails(1);
     assert_eq!(last_cause(&scene), Some(suspected(1, 1)));
 }
