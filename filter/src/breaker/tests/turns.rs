@@ -99,6 +99,38 @@ fn whoever_has_waited_long_enough_goes_alone() {
 }
 
 #[test]
+fn who_is_given_less_patience_meanwhile_goes_sooner() {
+    let mut scene = patient();
+    scene.awaits(10.0);
+    scene.after(40.0);
+    scene.ticks();
+    drop(scene.probe());
+}
+
+#[test]
+fn whoever_has_waited_long_enough_goes_alone_though_its_turn_ends_just_then() {
+    let mut scene = patient();
+    scene.takes_turn(30.0 + PATIENCE);
+    scene.after(30.0 + PATIENCE);
+    scene.ticks();
+    drop(scene.probe());
+}
+
+#[test]
+fn whoever_lost_its_turn_before_it_probed_waits_from_then_on() {
+    let mut scene = patient();
+    scene.after(30.0);
+    scene.takes_turn(60.0);
+    scene.ticks();
+    let change = scene.breaker.take_turn(Instant::ZERO);
+    scene.note(change);
+    scene.after(PATIENCE - 1e-6);
+    assert_eq!((scene.state(), scene.rejection(), scene.awaits_turn()), (HalfOpen, 1.0, true));
+    scene.after(1e-6);
+    drop(scene.probe());
+}
+
+#[test]
 fn patience_counts_from_the_deadline_also_from_a_later_one() {
     let mut scene = Scene::in_fleet(|_| {});
     let late = scene.call();
