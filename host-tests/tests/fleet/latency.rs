@@ -1,12 +1,13 @@
 //! What does a fault of the store cost in latency? The same calls go in turns to proxies with and without
-//! a fleet, so that whatever else the machine does meets both; and of several rounds the median counts.
+//! a fleet, so that whatever else the machine does meets both; of several rounds the median counts; and by
+//! how much the machine alone moves a ratio is told by the rounds in which nothing is wrong.
 
 use std::time::Duration;
 
 use crate::fault::Fault;
 use crate::steady::{Sample, quantile};
 
-/// How many times as long a call to the fleet may take.
+/// How many times as long a call to the fleet may take, beyond what a machine that is busy makes of it.
 const DEARER: f64 = 1.10;
 /// The median, and the slowest of a hundred.
 const SHARES: [f64; 2] = [0.5, 0.99];
@@ -47,6 +48,12 @@ fn median<T: Copy + PartialOrd>(values: impl Iterator<Item = T>) -> T {
     values[values.len() / 2]
 }
 
+/// The ratio of the worst round in which nothing is wrong, and no less than 1.
+fn noise(rounds: &[Round], place: usize) -> f64 {
+    let quiet = rounds.iter().filter(|round| round.fault == Fault::Nothing);
+    quiet.map(|round| round.pairs[place].ratio()).fold(1.0, f64::max)
+}
+
 /// Prints the table, and returns what is dearer than it may be.
 pub(crate) fn judge(rounds: &[Round], faults: &[Fault]) -> Vec<String> {
     println!(
@@ -64,7 +71,7 @@ pub(crate) fn judge(rounds: &[Round], faults: &[Fault]) -> Vec<String> {
             let plain = median(pairs().map(|pair| pair.plain));
             let ratio = median(pairs().map(Pair::ratio));
             print!(" {fleet:.2?} | {plain:.2?} | {ratio:.2} |");
-            if ratio > DEARER {
+            if ratio > DEARER * noise(rounds, place) {
                 dear.push(format!("{fault:?}: p{} {ratio:.2}", share * 100.0));
             }
         }
