@@ -199,7 +199,8 @@ async fn one_worker(table: &mut Table) -> Result<(), Failure> {
             open < bare,
         );
     }
-    let calm = Load { rate: Some(60), ..load(Answer::Whole, 2_000) };
+    // One client: several would all send at the same instants, and wait for each other.
+    let calm = Load { clients: 1, rate: Some(480), ..load(Answer::Whole, 2_000) };
     let calm = interleaved(&stage, calm, rounds.min(5))?;
     let latency = |wanted, share| {
         calm.iter()
