@@ -82,10 +82,13 @@ fn a_word_that_just_ended_says_nothing() {
     for says in [Scene::announced, Scene::corroborated] {
         scene.hears(says(&scene, scene.now.as_nanos(), 0.0));
         assert_eq!((scene.state(), scene.transitions.len()), (Closed, 0));
-        let mut half_open = Scene::half_open(|policy| policy.fleet = Some(Fleet::default()));
+        let mut half_open = Scene::in_fleet(|_| {});
+        half_open.trips();
+        half_open.waits_out();
         half_open.hears(says(&half_open, 5, 0.0));
         assert_eq!(half_open.state(), HalfOpen);
-        let mut alone = Scene::open(|policy| policy.fleet = Some(Fleet::default()));
+        let mut alone = Scene::in_fleet(|_| {});
+        alone.trips();
         alone.hears(says(&alone, 5, 0.0));
         alone.hears(alone.working(6));
         assert_eq!(alone.state(), Open, "it is open here alone");

@@ -24,6 +24,12 @@ impl Scene {
         self.note(change);
     }
 
+    /// The turn is another proxy's before its time was over.
+    fn loses_turn(&mut self) {
+        let change = self.breaker.take_turn(Instant::ZERO);
+        self.note(change);
+    }
+
     fn awaits_turn(&self) -> bool {
         self.breaker.awaits_turn(&self.policy, self.now)
     }
@@ -73,8 +79,7 @@ fn a_turn_ends_at_its_time_and_when_it_is_taken_back() {
         scene.after(30.0);
         scene.takes_turn(5.0);
         if taken_back {
-            let change = scene.breaker.take_turn(Instant::ZERO);
-            scene.note(change);
+            scene.loses_turn();
         } else {
             scene.after(5.0);
         }
@@ -122,8 +127,7 @@ fn whoever_lost_its_turn_before_it_probed_waits_from_then_on() {
     scene.after(30.0);
     scene.takes_turn(60.0);
     scene.ticks();
-    let change = scene.breaker.take_turn(Instant::ZERO);
-    scene.note(change);
+    scene.loses_turn();
     scene.after(PATIENCE - 1e-6);
     assert_eq!((scene.state(), scene.rejection(), scene.awaits_turn()), (HalfOpen, 1.0, true));
     scene.after(1e-6);
@@ -170,8 +174,7 @@ fn a_probe_that_says_nothing_leaves_the_slot_to_who_has_the_turn() {
     scene.probe_ends(CLIENT_ERROR);
     assert_eq!(scene.state(), HalfOpen);
     scene.probe_ends(CLIENT_ERROR);
-    let change = scene.breaker.take_turn(Instant::ZERO);
-    scene.note(change);
+    scene.loses_turn();
     assert_eq!((scene.rejection(), scene.awaits_turn()), (1.0, true));
     scene.after(PATIENCE - 1e-6);
     assert_eq!(scene.rejection(), 1.0);
